@@ -1,0 +1,1 @@
+"""Loyalty and membership service for department stores."""

@@ -1,0 +1,45 @@
+"""Who acts: the caller as the token says it, carried into every transaction."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Role(StrEnum):
+    MEMBER = "member"
+    TILL = "till"
+    ASSOCIATE = "associate"
+    DESK = "desk"
+    MEMBER_SERVICES = "member_services"
+    PLANNER = "planner"
+    APPROVER = "approver"
+    ADMIN = "admin"
+    SERVICE = "service"
+
+
+STAFF = frozenset(Role) - {Role.MEMBER}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The caller. Fields beside `role` and `subject` are set where the role needs them."""
+
+    role: Role
+    subject: str
+    member_id: UUID | None = None
+    programme_id: UUID | None = None
+    store_id: UUID | None = None
+    counter_id: UUID | None = None
+    till_id: UUID | None = None
+    brand_id: UUID | None = None
+    origin: str | None = None
+    correlation_id: str | None = None
+
+    @property
+    def idempotency_scope(self) -> str:
+        """Idempotency keys of different callers never meet."""
+        if self.role is Role.TILL:
+            return f"till:{self.till_id}"
+        if self.role is Role.MEMBER:
+            return f"member:{self.member_id}"
+        return f"{self.role.value}:{self.subject}"

@@ -1,0 +1,38 @@
+"""Ids: UUID version 7 (RFC 9562), so that rows written later sort later."""
+
+import os
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from uuid import UUID
+
+NewId = Callable[[], UUID]
+
+_VERSION_7 = 0x7 << 76
+_VARIANT = 0b10 << 62
+_COUNTER_BITS = 12
+_last_tick = 0
+
+
+def new_id() -> UUID:
+    """A fresh, time-ordered id.
+
+    Within one process ids never go backwards: the 12 bits behind the millisecond count quarter
+    microseconds, and two calls inside one tick step it on. Source: RFC 9562, 6.2, method 3.
+    """
+    global _last_tick
+    tick = (time.time_ns() << _COUNTER_BITS) // 1_000_000
+    if tick <= _last_tick:
+        tick = _last_tick + 1
+    _last_tick = tick
+    milliseconds, counter = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
+    tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
+    return UUID(int=(milliseconds << 80) | _VERSION_7 | (counter << 64) | _VARIANT | tail)
+
+
+def derived_id(*parts: object) -> UUID:
+    """The same id for the same parts, always: for rows whose repeat must meet a unique constraint."""
+    digest = sha256("\x1f".join(str(part) for part in parts).encode()).digest()[:16]
+    value = int.from_bytes(digest)
+    value &= ~(0xF << 76) & ~(0b11 << 62)
+    return UUID(int=value | (0x8 << 76) | _VARIANT)

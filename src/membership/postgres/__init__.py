@@ -1,0 +1,4 @@
+"""PostgreSQL: the pool and its transactions, named queries, migrations, idempotency, outbox, audit trail.
+
+Owns the tables of schema `platform`.
+"""

@@ -1,0 +1,105 @@
+"""The pool, and the two ways to use it: a use case runs as `membership_engine`, a resolver's read as
+`membership_reader`.
+
+Everything set here is local to the transaction, so that it is safe behind PgBouncer in transaction mode.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import asyncpg
+
+from membership.kernel.actor import Actor
+from membership.postgres.connection import Conn, Pool
+from membership.postgres.finish import write_pending
+from membership.postgres.transaction import Transaction
+
+
+class Database:
+    """Opens transactions on a pool."""
+
+    def __init__(self, pool: Pool, *, statement_timeout_ms: int = 10_000) -> None:
+        self._pool = pool
+        self._statement_timeout_ms = statement_timeout_ms
+        self._begin_engine = (
+            f"BEGIN; SET LOCAL ROLE membership_engine; SET LOCAL statement_timeout = {statement_timeout_ms}"
+        )
+
+    @property
+    def pool(self) -> Pool:
+        return self._pool
+
+    @asynccontextmanager
+    async def engine(self, actor: Actor, now: datetime) -> AsyncIterator[Transaction]:
+        """A read-write transaction for a use case: commits when the block ends, rolls back when it raises."""
+        async with self._transaction(self._begin_engine) as conn:
+            transaction = Transaction(conn, actor, now)
+            yield transaction
+            await write_pending(transaction)
+
+    @asynccontextmanager
+    async def reader(self, actor: Actor) -> AsyncIterator[Conn]:
+        """A read-only transaction that sees only what row-level security grants the actor."""
+        async with self._transaction(self._begin_reader(actor)) as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncIterator[Conn]:
+        async with self._pool.acquire() as conn:
+            try:
+                await conn.execute(begin)
+                yield conn
+                await conn.execute("COMMIT")
+            except BaseException:
+                # A cancelled caller must not leave the connection inside its transaction.
+                await asyncio.shield(_roll_back(conn))
+                raise
+
+    def _begin_reader(self, actor: Actor) -> str:
+        context = {
+            "app.role": actor.role.value,
+            "app.member": actor.member_id,
+            "app.programme": actor.programme_id,
+            "app.store": actor.store_id,
+            "app.counter": actor.counter_id,
+            "app.brand": actor.brand_id,
+        }
+        # Values are an enum's or a UUID's, so they cannot hold a quote.
+        settings = ", ".join(f"set_config('{name}', '{value or ''}', true)" for name, value in context.items())
+        return (
+            "BEGIN READ ONLY; SET LOCAL ROLE membership_reader; "
+            f"SET LOCAL statement_timeout = {self._statement_timeout_ms}; SELECT {settings}"
+        )
+
+
+async def open_pool(
+    dsn: str, *, min_size: int = 1, max_size: int = 10, statement_cache_size: int = 1024, command_timeout: float = 15
+) -> Pool:
+    """A pool whose connections need no reset: only transaction-local settings are ever used.
+
+    `statement_cache_size=0` is for PgBouncer before 1.21 in transaction mode.
+    """
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        statement_cache_size=statement_cache_size,
+        command_timeout=command_timeout,
+        reset=_no_reset,
+        server_settings={"application_name": "membership", "jit": "off"},
+    )
+
+
+async def _no_reset(conn: Conn) -> None:
+    """Saves the round trip of asyncpg's default reset."""
+
+
+async def _roll_back(conn: Conn) -> None:
+    if conn.is_closed():
+        return
+    try:
+        await conn.execute("ROLLBACK")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        conn.terminate()

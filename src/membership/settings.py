@@ -1,0 +1,41 @@
+"""Every environment variable, read once and validated. A wrong value names itself."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Profile(StrEnum):
+    """`production` runs trusted documents only; `open` also takes text, within the same limits."""
+
+    PRODUCTION = "production"
+    OPEN = "open"
+
+
+class Settings(BaseSettings):
+    """Read from the environment; `MEMBERSHIP_` before every name but the two addresses."""
+
+    model_config = SettingsConfigDict(env_prefix="MEMBERSHIP_", extra="ignore", frozen=True)
+
+    database_url: PostgresDsn = Field(validation_alias="DATABASE_URL")
+    redis_url: RedisDsn = Field(validation_alias="REDIS_URL")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    profile: Profile = Profile.PRODUCTION
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+    database_statement_cache_size: int = Field(default=1024, ge=0)
+
+    token_issuer: str = "membership-dev"
+    token_audience: str = "membership"
+    token_jwks_url: str | None = None
+    token_jwks_file: Path | None = None
+    token_leeway_seconds: int = Field(default=30, ge=0, le=300)
+
+    # Keys by version, the highest used for new values: '{"1": "<64 hex digits>"}'.
+    identity_hash_keys: dict[int, SecretStr]
+    identity_encryption_keys: dict[int, SecretStr]
+
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

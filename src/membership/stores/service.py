@@ -1,0 +1,122 @@
+"""The directory of programmes and stores that each process keeps in memory."""
+
+import asyncio
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from membership.postgres.connection import Pool
+from membership.stores.errors import UnknownStore, UnknownTill
+from membership.stores.model import (
+    Brand,
+    BrandId,
+    Category,
+    CategoryId,
+    Counter,
+    CounterId,
+    Floor,
+    FloorId,
+    Programme,
+    ProgrammeId,
+    Store,
+    StoreId,
+    TenderType,
+    Till,
+    TillId,
+)
+from membership.stores.store import Configuration, load_configuration
+
+
+class Directory:
+    """One moment's configuration, indexed. Never changes; `DirectoryCache` replaces it whole."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self._programmes = {entry.programme_id: entry for entry in configuration.programmes}
+        self._programmes_by_code = {entry.code: entry for entry in configuration.programmes}
+        self._stores = {entry.store_id: entry for entry in configuration.stores}
+        self._stores_by_code = {entry.code: entry for entry in configuration.stores}
+        self._floors = {entry.floor_id: entry for entry in configuration.floors}
+        self._brands = {entry.brand_id: entry for entry in configuration.brands}
+        self._categories = {entry.category_id: entry for entry in configuration.categories}
+        self._categories_by_code = {(entry.programme_id, entry.code): entry for entry in configuration.categories}
+        self._counters = {entry.counter_id: entry for entry in configuration.counters}
+        self._counters_by_code = {(entry.store_id, entry.code): entry for entry in configuration.counters}
+        self._tills = {entry.till_id: entry for entry in configuration.tills}
+        self._tender_types: dict[ProgrammeId, dict[str, TenderType]] = defaultdict(dict)
+        for tender_type in configuration.tender_types:
+            self._tender_types[tender_type.programme_id][tender_type.code] = tender_type
+
+    def programme(self, programme_id: ProgrammeId) -> Programme:
+        return self._programmes[programme_id]
+
+    def find_programme_by_code(self, code: str) -> Programme | None:
+        return self._programmes_by_code.get(code)
+
+    def store(self, store_id: StoreId) -> Store:
+        """Raises UnknownStore."""
+        try:
+            return self._stores[store_id]
+        except KeyError:
+            raise UnknownStore(str(store_id)) from None
+
+    def find_store_by_code(self, code: str) -> Store | None:
+        return self._stores_by_code.get(code)
+
+    def floor(self, floor_id: FloorId) -> Floor:
+        return self._floors[floor_id]
+
+    def brand(self, brand_id: BrandId) -> Brand:
+        return self._brands[brand_id]
+
+    def category(self, category_id: CategoryId) -> Category:
+        return self._categories[category_id]
+
+    def find_category_by_code(self, programme_id: ProgrammeId, code: str) -> Category | None:
+        return self._categories_by_code.get((programme_id, code))
+
+    def counter(self, counter_id: CounterId) -> Counter:
+        return self._counters[counter_id]
+
+    def find_counter_by_code(self, store_id: StoreId, code: str) -> Counter | None:
+        return self._counters_by_code.get((store_id, code))
+
+    def till(self, till_id: TillId) -> Till:
+        """A till in service. Raises UnknownTill for one that does not exist or was revoked."""
+        till = self._tills.get(till_id)
+        if till is None or till.revoked_at is not None:
+            raise UnknownTill(str(till_id))
+        return till
+
+    def tender_types(self, programme_id: ProgrammeId) -> dict[str, TenderType]:
+        return self._tender_types[programme_id]
+
+
+class DirectoryCache:
+    """Gives a directory at most `max_age` old. Callers that find it stale wait for one shared reload."""
+
+    def __init__(self, pool: Pool, *, max_age: timedelta = timedelta(seconds=10)) -> None:
+        self._pool = pool
+        self._max_age = max_age
+        self._directory: Directory | None = None
+        self._loaded_at: datetime | None = None
+        self._reloading = asyncio.Lock()
+
+    async def directory(self, now: datetime) -> Directory:
+        if (fresh := self._fresh(now)) is not None:
+            return fresh
+        async with self._reloading:
+            if (fresh := self._fresh(now)) is not None:
+                return fresh
+            return await self.reload(now)
+
+    async def reload(self, now: datetime) -> Directory:
+        """Read the configuration now, whatever its age."""
+        async with self._pool.acquire() as conn:
+            self._directory = Directory(await load_configuration(conn))
+        self._loaded_at = now
+        return self._directory
+
+    def _fresh(self, now: datetime) -> Directory | None:
+        if self._directory is None or self._loaded_at is None:
+            return None
+        return self._directory if now - self._loaded_at < self._max_age else None
