@@ -43,6 +43,7 @@ CREATE TABLE members.memberships (
     programme_id uuid NOT NULL REFERENCES stores.programmes,
     home_store_id uuid NOT NULL REFERENCES stores.stores,
     enrolled_at timestamptz NOT NULL,
+    merged_into uuid REFERENCES members.members,   -- beside the lock, so that who waited for it sees the merge
     CONSTRAINT memberships_member_key UNIQUE (member_id, programme_id)
 );
 
