@@ -75,7 +75,13 @@ class Database:
 
 
 async def open_pool(
-    dsn: str, *, min_size: int = 1, max_size: int = 10, statement_cache_size: int = 1024, command_timeout: float = 15
+    dsn: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 10,
+    statement_cache_size: int = 1024,
+    command_timeout: float = 15,
+    connection_class: "type[asyncpg.Connection[asyncpg.Record]]" = asyncpg.Connection,
 ) -> Pool:
     """A pool whose connections need no reset: only transaction-local settings are ever used.
 
@@ -88,6 +94,7 @@ async def open_pool(
         statement_cache_size=statement_cache_size,
         command_timeout=command_timeout,
         reset=_no_reset,
+        connection_class=connection_class,
         server_settings={"application_name": "membership", "jit": "off"},
     )
 

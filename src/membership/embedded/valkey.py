@@ -1,0 +1,121 @@
+"""An embedded Valkey: one node, or a node of a cluster."""
+
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from membership.embedded.binaries import valkey_server
+from membership.embedded.errors import StartFailed
+from membership.embedded.folder import ServerFolder
+from membership.embedded.process import Process, free_port, spawn, stop
+
+_READY_SECONDS = 30.0
+_POLL_SECONDS = 0.01
+_ATTEMPTS = 5
+
+
+class EmbeddedValkey:
+    """One server in one folder. `durable`: every write is on disk before it is answered, and survives `kill -9`."""
+
+    def __init__(self, folder: Path, *, options: Mapping[str, str] | None = None, durable: bool = True) -> None:
+        self._folder = ServerFolder(folder)
+        self._options = dict(options or {})
+        self._durable = durable
+        self._process: Process | None = None
+        self._port = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def process_id(self) -> int | None:
+        """None when it does not run."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def log_file(self) -> Path:
+        return self._folder.log_file
+
+    def url(self, database: int = 0) -> str:
+        return f"redis://:{self._folder.password()}@127.0.0.1:{self._port}/{database}"
+
+    def start(self) -> None:
+        """Returns when it answers; does nothing when it runs. Call it from the main thread.
+
+        Raises EmbeddedServerError with one line to show.
+        """
+        if self.process_id is not None:
+            return
+        self._folder.prepare()
+        try:
+            self._start_on_free_port()
+        except BaseException:
+            self._folder.release()
+            raise
+
+    def stop(self) -> None:
+        if self._process is not None:
+            stop(self._process, [signal.SIGTERM], patience_seconds=10)
+            self._process = None
+        self._folder.release()
+
+    def _start_on_free_port(self) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._port = free_port()
+            log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
+            configuration = self._write_configuration()
+            self._process = spawn([str(valkey_server()), str(configuration)], self._folder, death_signal=signal.SIGTERM)
+            if self._is_ready(self._process):
+                return
+            stop(self._process, [signal.SIGTERM], patience_seconds=5)
+            self._process = None
+            log = self.log_file.read_bytes()[log_start:].decode(errors="replace")
+            if "in use" not in log or attempt == _ATTEMPTS:
+                last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "no output")
+                raise StartFailed(f"Valkey did not start: {last} (log: {self.log_file})")
+
+    def _write_configuration(self) -> Path:
+        """A file and not arguments: those would show the password to every user of the machine."""
+        options = {
+            "bind": "127.0.0.1",
+            "port": str(self._port),
+            "requirepass": self._folder.password(),
+            "masterauth": self._folder.password(),
+            "dir": f'"{self._folder.path}"',
+            "appendonly": "yes" if self._durable else "no",
+            "appendfsync": "always",
+            "save": '""',
+        }
+        file = self._folder.path / "valkey.conf"
+        file.touch()
+        self._folder.give(file, mode=0o600)
+        file.write_text("".join(f"{name} {value}\n" for name, value in (options | self._options).items()))
+        return file
+
+    def _is_ready(self, process: Process) -> bool:
+        """It answers PING with an error while it loads its data."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            if self._answers():
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
+                connection.sendall(f"AUTH {self._folder.password()}\r\nPING\r\n".encode())
+                reader = connection.makefile("rb")
+                return [reader.readline(), reader.readline()] == [b"+OK\r\n", b"+PONG\r\n"]
+        except OSError:
+            return False

@@ -1,0 +1,1 @@
+"""What tests share beside fixtures: `from support.clock import StoppedClock`."""
