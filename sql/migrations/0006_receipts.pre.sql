@@ -1,13 +1,17 @@
 -- Quotes, sales, lines, tenders, returns, and a member's net spend per business day.
+--
+-- No foreign key points at `stores` here: each check would lock the same few hot rows (store, till, counter) for
+-- every sale of the day. Configuration rows are never deleted (no role may), and the service names them by a
+-- directory read from that schema.
 
 CREATE SCHEMA receipts;
 GRANT USAGE ON SCHEMA receipts TO membership_engine, membership_reader;
 
 CREATE TABLE receipts.quotes (
     quote_id uuid CONSTRAINT quotes_pkey PRIMARY KEY,
-    programme_id uuid NOT NULL REFERENCES stores.programmes,
-    store_id uuid NOT NULL REFERENCES stores.stores,
-    till_id uuid NOT NULL REFERENCES stores.tills,
+    programme_id uuid NOT NULL,
+    store_id uuid NOT NULL,
+    till_id uuid NOT NULL,
     member_id uuid,
     state text NOT NULL,                  -- EXPIRED is read from expires_at, never stored
     training boolean NOT NULL,
@@ -26,10 +30,10 @@ CREATE INDEX quotes_open ON receipts.quotes (expires_at) WHERE state = 'QUOTED';
 
 CREATE TABLE receipts.sales (
     sale_id uuid CONSTRAINT sales_pkey PRIMARY KEY,
-    programme_id uuid NOT NULL REFERENCES stores.programmes,
-    store_id uuid NOT NULL REFERENCES stores.stores,
-    till_id uuid NOT NULL REFERENCES stores.tills,
-    counter_id uuid REFERENCES stores.counters,
+    programme_id uuid NOT NULL,
+    store_id uuid NOT NULL,
+    till_id uuid NOT NULL,
+    counter_id uuid,
     business_date date NOT NULL,
     sequence bigint NOT NULL CONSTRAINT sales_sequence CHECK (sequence > 0),
     body_hash bytea NOT NULL,
@@ -48,6 +52,7 @@ CREATE TABLE receipts.sales (
     inputs jsonb NOT NULL,
     decision jsonb NOT NULL,
     exceptions jsonb NOT NULL,
+    answer jsonb NOT NULL,                -- what the till was told, told again to every repeat
     CONSTRAINT sales_natural_key UNIQUE (store_id, till_id, business_date, sequence),   -- P2
     CONSTRAINT sales_state CHECK (state IN ('COMMITTED', 'VOIDED', 'PART_RETURNED', 'RETURNED')),
     CONSTRAINT sales_returned CHECK (returned_minor BETWEEN 0 AND net_minor),
@@ -59,8 +64,8 @@ CREATE INDEX sales_store_day ON receipts.sales (store_id, business_date, sale_id
 CREATE TABLE receipts.lines (
     sale_id uuid NOT NULL REFERENCES receipts.sales,
     line_no integer NOT NULL CONSTRAINT lines_line_no CHECK (line_no > 0),
-    counter_id uuid NOT NULL REFERENCES stores.counters,
-    category_id uuid NOT NULL REFERENCES stores.categories,
+    counter_id uuid NOT NULL,
+    category_id uuid NOT NULL,
     description text,
     quantity integer NOT NULL CONSTRAINT lines_quantity CHECK (quantity > 0),
     net_minor bigint NOT NULL CONSTRAINT lines_net CHECK (net_minor >= 0),
@@ -87,8 +92,8 @@ CREATE TABLE receipts.returns (
     return_id uuid CONSTRAINT returns_pkey PRIMARY KEY,
     sale_id uuid NOT NULL REFERENCES receipts.sales,
     kind text NOT NULL,
-    store_id uuid NOT NULL REFERENCES stores.stores,
-    till_id uuid NOT NULL REFERENCES stores.tills,
+    store_id uuid NOT NULL,
+    till_id uuid NOT NULL,
     business_date date NOT NULL,
     sequence bigint,                      -- a void has no receipt of its own
     body_hash bytea NOT NULL,
@@ -98,7 +103,7 @@ CREATE TABLE receipts.returns (
     points_shortfall bigint NOT NULL CONSTRAINT returns_shortfall CHECK (points_shortfall >= 0),
     exchanged_for uuid REFERENCES receipts.sales,
     returned_at timestamptz NOT NULL,
-    decision jsonb NOT NULL,
+    answer jsonb NOT NULL,                -- what the till was told, told again to every repeat
     CONSTRAINT returns_kind CHECK (kind IN ('VOID', 'RETURN', 'EXCHANGE')),
     CONSTRAINT returns_natural_key UNIQUE (store_id, till_id, business_date, sequence)
 );
@@ -127,6 +132,7 @@ CREATE TABLE receipts.business_days (
 
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA receipts TO membership_engine;
 GRANT UPDATE ON receipts.quotes, receipts.sales, receipts.lines, receipts.business_days TO membership_engine;
+GRANT DELETE ON receipts.quotes TO membership_engine;
 GRANT SELECT ON ALL TABLES IN SCHEMA receipts TO membership_reader;
 
 -- A till reads its own counter's sales; a central cashier (no counter) its store's; an associate its brand's counters.

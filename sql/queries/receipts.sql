@@ -1,0 +1,202 @@
+-- Quotes, sales, returns, business days.
+
+-- name: insert_quote :exec
+-- A basket as quoted, with what was decided upon and what was decided.
+INSERT INTO receipts.quotes (
+    quote_id, programme_id, store_id, till_id, member_id, state, training, basket, inputs, decision,
+    points_to_spend, quoted_at, expires_at
+) VALUES (
+    $1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, 'QUOTED', false, $6::jsonb, $7::jsonb, $8::jsonb,
+    $9::bigint, $10::timestamptz, $11::timestamptz
+);
+
+-- name: find_quote :maybe
+-- A quote of one till, as it is.
+SELECT quote_id, programme_id, store_id, till_id, member_id, state, basket, inputs, decision, points_to_spend,
+    quoted_at, expires_at
+FROM receipts.quotes WHERE quote_id = $1::uuid AND till_id = $2::uuid;
+
+-- name: renew_quote :exec
+-- Gives an open quote more time.
+UPDATE receipts.quotes SET expires_at = $2::timestamptz WHERE quote_id = $1::uuid AND state = 'QUOTED';
+
+-- name: abandon_quote :exec
+-- Ends an open quote without a sale.
+UPDATE receipts.quotes SET state = 'ABANDONED', ended_at = $2::timestamptz
+WHERE quote_id = $1::uuid AND state = 'QUOTED';
+
+-- name: insert_sale :maybe
+-- Posts a receipt: sale, lines, tenders, the end of its quote and the member's business day, all or nothing.
+-- No row: the natural key is taken, and nothing was written (P2). Returns the day's sums after it.
+WITH sale AS (
+    INSERT INTO receipts.sales (
+        sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
+        state, currency, net_minor, points_redeemed, sold_at, committed_at, basket, inputs, decision, exceptions,
+        answer
+    ) VALUES (
+        $1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6::date, $7::bigint, $8::bytea, $9::uuid, $10::uuid,
+        'COMMITTED', $11::text, $12::bigint, $13::bigint, $14::timestamptz, $15::timestamptz,
+        $16::jsonb, $17::jsonb, $18::jsonb, $19::jsonb, $34::jsonb
+    )
+    ON CONFLICT ON CONSTRAINT sales_natural_key DO NOTHING
+    RETURNING sale_id, member_id, programme_id, business_date
+), new_lines AS (
+    INSERT INTO receipts.lines (
+        sale_id, line_no, counter_id, category_id, description, quantity, net_minor, earn_minor, tier_minor, points
+    )
+    SELECT sale.sale_id, line.line_no, line.counter_id, line.category_id, line.description, line.quantity,
+        line.net_minor, line.earn_minor, line.tier_minor, line.points
+    FROM sale, unnest(
+        $20::integer[], $21::uuid[], $22::uuid[], $23::text[], $24::integer[], $25::bigint[], $26::bigint[],
+        $27::bigint[], $28::bigint[]
+    ) AS line (line_no, counter_id, category_id, description, quantity, net_minor, earn_minor, tier_minor, points)
+), new_tenders AS (
+    INSERT INTO receipts.tenders (sale_id, tender_no, tender_type, amount_minor, reference)
+    SELECT sale.sale_id, tender.tender_no, tender.tender_type, tender.amount_minor, tender.reference
+    FROM sale, unnest($29::text[], $30::bigint[], $31::text[])
+        WITH ORDINALITY AS tender (tender_type, amount_minor, reference, tender_no)
+), ended_quote AS (
+    UPDATE receipts.quotes SET state = 'COMMITTED', ended_at = $15::timestamptz
+    FROM sale WHERE quotes.quote_id = $10::uuid
+), day AS (
+    INSERT INTO receipts.business_days (member_id, programme_id, business_date, tier_minor, base_points)
+    SELECT sale.member_id, sale.programme_id, sale.business_date, $32::bigint, $33::bigint
+    FROM sale WHERE sale.member_id IS NOT NULL
+    ON CONFLICT ON CONSTRAINT business_days_pkey DO UPDATE
+        SET tier_minor = business_days.tier_minor + excluded.tier_minor,
+            base_points = business_days.base_points + excluded.base_points
+)
+SELECT sale_id FROM sale;
+
+-- name: find_sale_by_id :maybe
+-- A sale with its lines, as one row.
+SELECT s.sale_id, s.programme_id, s.store_id, s.till_id, s.counter_id, s.business_date, s.sequence, s.body_hash,
+    s.member_id, s.quote_id, s.state, s.currency, s.net_minor, s.returned_minor, s.points_redeemed,
+    s.points_returned, s.sold_at, s.committed_at, s.attached_at, s.inputs, s.decision, s.exceptions, s.answer,
+    (SELECT jsonb_agg(to_jsonb(l) - 'sale_id' ORDER BY l.line_no) FROM receipts.lines l WHERE l.sale_id = s.sale_id)
+        AS lines
+FROM receipts.sales s WHERE s.sale_id = $1::uuid;
+
+-- name: find_sale_by_natural_key :maybe
+-- The same, by the receipt's number.
+SELECT s.sale_id, s.programme_id, s.store_id, s.till_id, s.counter_id, s.business_date, s.sequence, s.body_hash,
+    s.member_id, s.quote_id, s.state, s.currency, s.net_minor, s.returned_minor, s.points_redeemed,
+    s.points_returned, s.sold_at, s.committed_at, s.attached_at, s.inputs, s.decision, s.exceptions, s.answer,
+    (SELECT jsonb_agg(to_jsonb(l) - 'sale_id' ORDER BY l.line_no) FROM receipts.lines l WHERE l.sale_id = s.sale_id)
+        AS lines
+FROM receipts.sales s
+WHERE s.store_id = $1::uuid AND s.till_id = $2::uuid AND s.business_date = $3::date AND s.sequence = $4::bigint;
+
+-- name: lock_sale :maybe
+-- The same, locked. Taken after the member's lock, so that a return and a commit of one member never cross.
+SELECT s.sale_id, s.programme_id, s.store_id, s.till_id, s.counter_id, s.business_date, s.sequence, s.body_hash,
+    s.member_id, s.quote_id, s.state, s.currency, s.net_minor, s.returned_minor, s.points_redeemed,
+    s.points_returned, s.sold_at, s.committed_at, s.attached_at, s.inputs, s.decision, s.exceptions, s.answer,
+    (SELECT jsonb_agg(to_jsonb(l) - 'sale_id' ORDER BY l.line_no) FROM receipts.lines l WHERE l.sale_id = s.sale_id)
+        AS lines
+FROM receipts.sales s WHERE s.sale_id = $1::uuid
+FOR UPDATE OF s;
+
+-- name: insert_return :maybe
+-- Posts a void or return: its row, its lines, the sale's and lines' cumulative state, the sale's business day.
+-- No row: the return receipt's natural key is taken, and nothing was written.
+WITH new_return AS (
+    INSERT INTO receipts.returns (
+        return_id, sale_id, kind, store_id, till_id, business_date, sequence, body_hash, amount_minor,
+        points_clawed_back, points_given_back, points_shortfall, exchanged_for, returned_at, answer
+    ) VALUES (
+        $1::uuid, $2::uuid, $3::text, $4::uuid, $5::uuid, $6::date, $7::bigint, $8::bytea, $9::bigint,
+        $10::bigint, $11::bigint, $12::bigint, $13::uuid, $14::timestamptz, $15::jsonb
+    )
+    ON CONFLICT ON CONSTRAINT returns_natural_key DO NOTHING
+    RETURNING return_id, sale_id
+), lines AS (
+    SELECT line.line_no, line.quantity, line.amount_minor, line.points_clawed_back
+    FROM unnest($16::integer[], $17::integer[], $18::bigint[], $19::bigint[])
+        AS line (line_no, quantity, amount_minor, points_clawed_back)
+), new_lines AS (
+    INSERT INTO receipts.return_lines (return_id, line_no, quantity, amount_minor, points_clawed_back)
+    SELECT new_return.return_id, lines.line_no, lines.quantity, lines.amount_minor, lines.points_clawed_back
+    FROM new_return, lines
+), returned_lines AS (
+    UPDATE receipts.lines target
+    SET returned_quantity = target.returned_quantity + lines.quantity,
+        returned_minor = target.returned_minor + lines.amount_minor
+    FROM new_return, lines
+    WHERE target.sale_id = new_return.sale_id AND target.line_no = lines.line_no
+), returned_sale AS (
+    UPDATE receipts.sales target
+    SET state = $20::text,
+        returned_minor = target.returned_minor + $9::bigint,
+        points_returned = target.points_returned + $11::bigint
+    FROM new_return WHERE target.sale_id = new_return.sale_id
+    RETURNING target.member_id, target.programme_id, target.business_date
+), day AS (
+    UPDATE receipts.business_days target
+    SET tier_minor = target.tier_minor - $21::bigint, base_points = target.base_points - $22::bigint
+    FROM returned_sale sale
+    WHERE target.member_id = sale.member_id AND target.programme_id = sale.programme_id
+        AND target.business_date = sale.business_date
+)
+SELECT return_id FROM new_return;
+
+-- name: find_return_by_natural_key :maybe
+-- A return by its own receipt's number, to answer a repeat.
+SELECT return_id, sale_id, kind, body_hash, answer FROM receipts.returns
+WHERE store_id = $1::uuid AND till_id = $2::uuid AND business_date = $3::date AND sequence = $4::bigint;
+
+-- name: get_return :one
+-- A return as recorded.
+SELECT return_id, sale_id, kind, business_date, sequence, amount_minor, points_clawed_back, points_given_back,
+    points_shortfall, exchanged_for, returned_at, answer
+FROM receipts.returns WHERE return_id = $1::uuid;
+
+-- name: attach_sale :exec
+-- Credits an anonymous sale to a member: the sale, its lines' points, its business day. Under the sale's lock.
+WITH sale AS (
+    UPDATE receipts.sales target
+    SET member_id = $2::uuid, attached_at = $3::timestamptz, inputs = $4::jsonb, decision = $5::jsonb
+    WHERE target.sale_id = $1::uuid AND target.member_id IS NULL
+    RETURNING target.sale_id, target.member_id, target.programme_id, target.business_date
+), credited_lines AS (
+    UPDATE receipts.lines target
+    SET earn_minor = line.earn_minor, tier_minor = line.tier_minor, points = line.points
+    FROM sale, unnest($6::integer[], $7::bigint[], $8::bigint[], $9::bigint[])
+        AS line (line_no, earn_minor, tier_minor, points)
+    WHERE target.sale_id = sale.sale_id AND target.line_no = line.line_no
+)
+INSERT INTO receipts.business_days (member_id, programme_id, business_date, tier_minor, base_points)
+SELECT sale.member_id, sale.programme_id, sale.business_date, $10::bigint, $11::bigint FROM sale
+ON CONFLICT ON CONSTRAINT business_days_pkey DO UPDATE
+    SET tier_minor = business_days.tier_minor + excluded.tier_minor,
+        base_points = business_days.base_points + excluded.base_points;
+
+-- name: list_business_days :many
+-- A member's net spend per business day, for the fold of tiers.
+SELECT business_date, tier_minor, base_points FROM receipts.business_days
+WHERE member_id = $1::uuid AND programme_id = $2::uuid
+ORDER BY business_date;
+
+-- name: merge_member :exec
+-- Hands everything of a merged member to the winner: sales, open quotes, business days (summed by date).
+WITH sales AS (
+    UPDATE receipts.sales SET member_id = $2::uuid WHERE member_id = $1::uuid AND programme_id = $3::uuid
+), quotes AS (
+    UPDATE receipts.quotes SET member_id = $2::uuid WHERE member_id = $1::uuid AND programme_id = $3::uuid
+), emptied AS (
+    UPDATE receipts.business_days target SET tier_minor = 0, base_points = 0
+    FROM receipts.business_days before
+    WHERE target.member_id = $1::uuid AND target.programme_id = $3::uuid
+        AND before.member_id = target.member_id AND before.programme_id = target.programme_id
+        AND before.business_date = target.business_date
+    RETURNING before.business_date, before.tier_minor, before.base_points
+)
+INSERT INTO receipts.business_days (member_id, programme_id, business_date, tier_minor, base_points)
+SELECT $2::uuid, $3::uuid, emptied.business_date, emptied.tier_minor, emptied.base_points FROM emptied
+ON CONFLICT ON CONSTRAINT business_days_pkey DO UPDATE
+    SET tier_minor = business_days.tier_minor + excluded.tier_minor,
+        base_points = business_days.base_points + excluded.base_points;
+
+-- name: delete_quotes_ended_before :exec
+-- Housekeeping: quotes that never became a sale.
+DELETE FROM receipts.quotes WHERE expires_at < $1::timestamptz AND state <> 'COMMITTED';

@@ -1,0 +1,204 @@
+"""What a till reports: quotes, sales, returns."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from membership.members.model import MemberId, MembershipKey
+from membership.stores.model import CategoryId, CounterId, ProgrammeId, StoreId, TillId
+
+QuoteId = NewType("QuoteId", UUID)
+SaleId = NewType("SaleId", UUID)
+ReturnId = NewType("ReturnId", UUID)
+
+MOST_MINOR = 10**12
+"""The most one receipt may amount to, in minor units (CNY 10 bn): far above any sale, far below 2^53."""
+MOST_LINES = 200
+MOST_TENDERS = 20
+
+
+class SaleState(StrEnum):
+    COMMITTED = "COMMITTED"
+    VOIDED = "VOIDED"
+    PART_RETURNED = "PART_RETURNED"
+    RETURNED = "RETURNED"
+
+
+class QuoteState(StrEnum):
+    """EXPIRED is read from the clock and never stored."""
+
+    QUOTED = "QUOTED"
+    COMMITTED = "COMMITTED"
+    ABANDONED = "ABANDONED"
+    EXPIRED = "EXPIRED"
+
+
+class ReturnKind(StrEnum):
+    VOID = "VOID"
+    RETURN = "RETURN"
+    EXCHANGE = "EXCHANGE"
+
+
+@dataclass(frozen=True, slots=True)
+class BasketLine:
+    """One line as sold: `net_minor` is what the customer pays for the whole quantity, before points."""
+
+    line_no: int
+    counter_id: CounterId
+    category_id: CategoryId
+    quantity: int
+    net_minor: int
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tender:
+    tender_type: str
+    amount_minor: int
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What is sold and how it is paid. Points spent are not among the tenders."""
+
+    currency: str
+    lines: tuple[BasketLine, ...]
+    tenders: tuple[Tender, ...]
+    points_to_spend: int = 0
+
+    @property
+    def net_minor(self) -> int:
+        return sum(line.net_minor for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class NaturalKey:
+    """What makes a receipt one receipt, however often it is sent (law P2)."""
+
+    store_id: StoreId
+    till_id: TillId
+    business_date: date
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionNoted:
+    """A loyalty fault that did not stop a paid receipt from being posted (law P3)."""
+
+    code: str
+    points: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    quote_id: QuoteId
+    programme_id: ProgrammeId
+    store_id: StoreId
+    till_id: TillId
+    member_id: MemberId | None
+    state: QuoteState
+    basket: str  # JSON of Basket
+    inputs: str  # JSON of campaigns.model.SaleFacts
+    decision: str  # JSON of campaigns.model.SaleDecision
+    points_to_spend: int
+    quoted_at: datetime
+    expires_at: datetime
+
+    @property
+    def membership(self) -> MembershipKey | None:
+        return None if self.member_id is None else MembershipKey(self.member_id, self.programme_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SaleLine:
+    """A stored line with what it counted for and what of it came back. Amounts in minor units."""
+
+    line_no: int
+    counter_id: CounterId
+    category_id: CategoryId
+    description: str | None
+    quantity: int
+    net_minor: int
+    earn_minor: int
+    tier_minor: int
+    points: int
+    returned_quantity: int
+    returned_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    sale_id: SaleId
+    programme_id: ProgrammeId
+    store_id: StoreId
+    till_id: TillId
+    counter_id: CounterId | None
+    business_date: date
+    sequence: int
+    body_hash: bytes
+    member_id: MemberId | None
+    quote_id: QuoteId | None
+    state: SaleState
+    currency: str
+    net_minor: int
+    returned_minor: int
+    points_redeemed: int
+    points_returned: int
+    sold_at: datetime
+    committed_at: datetime
+    attached_at: datetime | None
+    inputs: str
+    decision: str
+    answer: str
+    exceptions: tuple[ExceptionNoted, ...]
+    lines: tuple[SaleLine, ...] = field(default=())
+
+    @property
+    def membership(self) -> MembershipKey | None:
+        return None if self.member_id is None else MembershipKey(self.member_id, self.programme_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnRequest:
+    """How many of a line come back."""
+
+    line_no: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineReturn:
+    """One line of a return, with the line's cumulative state before and after. Amounts in minor units."""
+
+    line: SaleLine
+    quantity: int
+    returned_quantity: int
+    returned_minor: int
+
+    @property
+    def amount_minor(self) -> int:
+        return self.returned_minor - self.line.returned_minor
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnDecision:
+    """What a return does to a sale, decided from cumulative quantities alone (law L5)."""
+
+    lines: tuple[LineReturn, ...]
+    amount_minor: int
+    tier_minor: int
+    base_points: int
+    points_given_back: int
+    state: SaleState
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpend:
+    """A member's net spend of one business day, as tiers judge it."""
+
+    business_date: date
+    tier_minor: int
+    base_points: int
