@@ -4,9 +4,10 @@ import fcntl
 import os
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from membership.embedded.account import Account, server_account
+from membership.embedded.account import Account, search_capability, server_account
 from membership.embedded.errors import FolderInUse, FolderUnusable
 
 _WAIT_SECONDS = 15.0
@@ -18,7 +19,7 @@ class ServerFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
-        self.account: Account | None = None
+        self.account = Account()
         self._lock: int | None = None
 
     @property
@@ -40,7 +41,8 @@ class ServerFolder:
         try:
             self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
             self.account = server_account(self.path)
-            self.give(self.path, mode=0o700)
+            self.account.give(self.path, mode=0o700)
+            self._open_the_way()
             self._acquire()
         except OSError as error:
             reason = error.strerror or str(error)
@@ -51,21 +53,26 @@ class ServerFolder:
             os.close(self._lock)
             self._lock = None
 
-    def give(self, path: Path, *, mode: int) -> None:
-        """Hand a path to the server's user."""
-        path.chmod(mode)
-        if self.account is not None:
-            self.account.give(path)
-
     def password(self) -> str:
         """Made once: 256 random bits."""
         file = self.path / "password"
         if not file.exists():
             fresh = self.path / "password.new"
             fresh.write_text(secrets.token_hex(32), encoding="ascii")
-            self.give(fresh, mode=0o600)
+            self.account.give(fresh, mode=0o600)
             fresh.rename(file)
         return file.read_text(encoding="ascii")
+
+    def _open_the_way(self) -> None:
+        if self.account.reaches(self.path):
+            return
+        capability = search_capability()
+        if capability is None:
+            raise FolderUnusable(
+                f"The folder {self.path} lies below one that is closed to user {self.account.uid}, as whom the servers "
+                "run because PostgreSQL refuses root. Choose another folder, or start as another user."
+            )
+        self.account = replace(self.account, capability=capability)
 
     def _acquire(self) -> None:
         # A server that this process started before holds the lock through its own descriptors: wait for it too.

@@ -11,7 +11,7 @@ from typing import Self
 from membership.embedded.binaries import postgres_program
 from membership.embedded.errors import FolderInUse, StartFailed
 from membership.embedded.folder import ServerFolder
-from membership.embedded.process import Process, free_port, run_as, spawn, stop
+from membership.embedded.process import Process, free_port, spawn, stop
 
 _USER = "membership"
 _READY_SECONDS = 60.0
@@ -87,20 +87,20 @@ class EmbeddedPostgres:
         fresh = self._folder.path / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         self._folder.password()
-        command = [str(postgres_program("initdb")), "--pgdata", str(fresh), "--username", _USER]
+        command = [str(self._program("initdb")), "--pgdata", str(fresh), "--username", _USER]
         command += ["--auth", "scram-sha-256", "--pwfile", str(self._folder.path / "password")]
         command += ["--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
         # The password is 256 random bits: stretching it would only slow every connection down by milliseconds.
         command += ["--set", "scram_iterations=1"]
         command += [] if self._durable else ["--no-sync"]
-        finished = run_as(self._folder.account, command)
+        finished = self._folder.account.run(command)
         if finished.returncode != 0:
             raise StartFailed(f"PostgreSQL could not create its data folder {fresh}: {_last_line(finished.stderr)}")
         fresh.rename(self.data_folder)
 
     def _refuse_other_version(self) -> None:
         made_by = (self.data_folder / "PG_VERSION").read_text(encoding="ascii").strip()
-        version = run_as(self._folder.account, [str(postgres_program("postgres")), "--version"]).stdout.decode()
+        version = self._folder.account.run([str(self._program("postgres")), "--version"]).stdout.decode()
         ours = version.split()[-1].partition(".")[0]
         if made_by != ours:
             raise StartFailed(
@@ -145,7 +145,10 @@ class EmbeddedPostgres:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options |= self._options
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        return [str(postgres_program("postgres")), "-D", str(self.data_folder), *settings]
+        return [str(self._program("postgres")), "-D", str(self.data_folder), *settings]
+
+    def _program(self, name: str) -> Path:
+        return postgres_program(name, self._folder.account)
 
     def _is_ready(self, process: Process) -> bool:
         """Line 8 of `postmaster.pid` says "ready" once connections are taken."""

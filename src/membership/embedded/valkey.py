@@ -74,7 +74,11 @@ class EmbeddedValkey:
             self._port = free_port()
             log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
             configuration = self._write_configuration()
-            self._process = spawn([str(valkey_server()), str(configuration)], self._folder, death_signal=signal.SIGTERM)
+            self._process = spawn(
+                [str(valkey_server(self._folder.account)), str(configuration)],
+                self._folder,
+                death_signal=signal.SIGTERM,
+            )
             if self._is_ready(self._process):
                 return
             stop(self._process, [signal.SIGTERM], patience_seconds=5)
@@ -98,7 +102,7 @@ class EmbeddedValkey:
         }
         file = self._folder.path / "valkey.conf"
         file.touch()
-        self._folder.give(file, mode=0o600)
+        self._folder.account.give(file, mode=0o600)
         file.write_text("".join(f"{name} {value}\n" for name, value in (options | self._options).items()))
         return file
 
