@@ -1,0 +1,163 @@
+"""The data files: one per programme, each row marked with where its figures come from."""
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from membership.stores.model import ActivationLevel, OpeningHours, ProgrammeTerms
+
+PROGRAMMES = ("chaoyang", "hangang", "brompton")
+LOCALES = frozenset({"zh-CN", "en", "ko", "ja"})
+OTHERS = "others"
+CLOSED = "closed"
+
+Toml = dict[str, object]
+Mark = Annotated[str, StringConstraints(pattern=r"^(invented|published: \S.+)$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]+([_-][A-Z0-9]+)*$")]
+Names = dict[str, str]
+
+
+class Row(BaseModel):
+    """One row, with the origin of its figures: a mark for all of it, or a mark by field and one for the others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Mark | dict[str, Mark]
+
+    @model_validator(mode="after")
+    def _every_field_is_marked(self) -> Self:
+        if isinstance(self.source, str):
+            return self
+        fields = set(type(self).model_fields) - {"source"}
+        if unknown := set(self.source) - fields - {OTHERS}:
+            raise ValueError(f"source marks what the row does not have: {', '.join(sorted(unknown))}")
+        if OTHERS not in self.source and (unmarked := fields - set(self.source)):
+            raise ValueError(f"no source for {', '.join(sorted(unmarked))}")
+        return self
+
+
+class NamedRow(Row):
+    code: Code
+    names: Names
+
+    @model_validator(mode="after")
+    def _named_in_every_locale(self) -> Self:
+        if missing := LOCALES - set(self.names):
+            raise ValueError(f"{self.code} has no name in {', '.join(sorted(missing))}")
+        return self
+
+
+class ProgrammeRow(NamedRow):
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    minor_unit_exponent: int = Field(ge=0, le=3)
+
+
+class StoreRow(NamedRow):
+    zone: str
+    cutover: Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d$")]
+    opening_hours: OpeningHours
+
+
+class EventRow(Row):
+    """A yearly peak, from the n-th given weekday of a month on."""
+
+    code: Code
+    month: int = Field(ge=1, le=12)
+    weekday: int = Field(ge=1, le=7)
+    nth: int = Field(ge=1, le=4)
+    days: int = Field(ge=1, le=31)
+    traffic_percent: int = Field(ge=100)
+
+
+class FloorRow(NamedRow):
+    position: int
+
+
+class CategoryRow(NamedRow):
+    spend_minor_per_point: int = Field(ge=1)
+    earns_points: bool
+    counts_for_tier: bool
+
+
+class TenderTypeRow(NamedRow):
+    earn_weight_basis_points: int
+    tier_weight_basis_points: int
+    popularity: int = Field(ge=0)
+
+
+class BrandRow(NamedRow):
+    earns_points: bool
+    counts_for_tier: bool
+    activation_level: ActivationLevel
+
+
+class CounterRow(Row):
+    code: Code
+    floor: Code
+    brand: Code
+    commission_basis_points: int
+    categories: tuple[Code, ...] = Field(min_length=1)
+    price_minor: tuple[int, int]
+    popularity: int = Field(ge=1)
+
+
+class CentralCashierRow(Row):
+    code: Code
+
+
+class SampleProgramme(BaseModel):
+    """One file: a programme, its terms and its store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    programme: ProgrammeRow
+    terms: ProgrammeTerms
+    store: StoreRow
+    events: tuple[EventRow, ...]
+    floors: tuple[FloorRow, ...]
+    categories: tuple[CategoryRow, ...]
+    tender_types: tuple[TenderTypeRow, ...]
+    brands: tuple[BrandRow, ...]
+    counters: tuple[CounterRow, ...]
+    central_cashiers: tuple[CentralCashierRow, ...]
+
+
+@cache
+def sample_programmes() -> tuple[SampleProgramme, ...]:
+    """The three programmes, in the order they are presented."""
+    return tuple(_programme(read_toml(name)) for name in PROGRAMMES)
+
+
+def read_toml(name: str) -> Toml:
+    return tomllib.loads((files("membership.sample") / "data" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def _programme(document: Toml) -> SampleProgramme:
+    store = cast(Toml, document["store"])
+    return SampleProgramme.model_validate(
+        document
+        | {
+            "terms": without_marks(document["terms"]),
+            "store": store | {"opening_hours": _opening_hours(cast(Toml, store["opening_hours"]))},
+        }
+    )
+
+
+def _opening_hours(hours: Toml) -> Toml:
+    """TOML has no null, so the files say "closed"."""
+    return {
+        group: {day: None if span == CLOSED else span for day, span in cast(Toml, hours[group]).items()}
+        for group in ("weekly", "exceptions")
+    }
+
+
+def without_marks(value: object) -> object:
+    """The same document without the marks, for models that know nothing of them."""
+    if isinstance(value, dict):
+        return {key: without_marks(inner) for key, inner in value.items() if key != "source"}
+    if isinstance(value, list):
+        return [without_marks(inner) for inner in value]
+    return value

@@ -1,0 +1,43 @@
+"""Ids of the sample, derived from codes: the same sample has the same ids in every database."""
+
+from uuid import UUID
+
+from membership.kernel.ids import derived_id
+from membership.stores.model import BrandId, CategoryId, CounterId, FloorId, ProgrammeId, StoreId, TillId
+
+
+def programme_id(programme: str) -> ProgrammeId:
+    return ProgrammeId(_id("programme", programme))
+
+
+def store_id(store: str) -> StoreId:
+    return StoreId(_id("store", store))
+
+
+def floor_id(store: str, floor: str) -> FloorId:
+    return FloorId(_id("floor", store, floor))
+
+
+def brand_id(programme: str, brand: str) -> BrandId:
+    return BrandId(_id("brand", programme, brand))
+
+
+def category_id(programme: str, category: str) -> CategoryId:
+    return CategoryId(_id("category", programme, category))
+
+
+def counter_id(store: str, counter: str) -> CounterId:
+    return CounterId(_id("counter", store, counter))
+
+
+def till_id(store: str, till: str) -> TillId:
+    return TillId(_id("till", store, till))
+
+
+def till_code_of(counter: str) -> str:
+    """Each counter has one till."""
+    return f"{counter}-01"
+
+
+def _id(kind: str, *codes: str) -> UUID:
+    return derived_id("sample", kind, *codes)
