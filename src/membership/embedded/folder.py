@@ -103,4 +103,10 @@ def _locked(descriptor: int) -> bool:
 
 def _is_alive(holder: str) -> bool:
     """Whether another process that started a server is still there: then its server is not shutting down."""
-    return holder.isdecimal() and int(holder) != os.getpid() and Path(f"/proc/{holder}").exists()
+    if not holder.isdecimal() or int(holder) == os.getpid():
+        return False
+    try:
+        state = Path(f"/proc/{holder}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
