@@ -21,6 +21,7 @@ class Settings(BaseSettings):
 
     database_url: PostgresDsn = Field(validation_alias="DATABASE_URL")
     redis_url: RedisDsn = Field(validation_alias="REDIS_URL")
+    redis_cluster: bool = False
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

@@ -123,7 +123,8 @@ class EmbeddedPostgres:
 
     def _start_on_free_port(self) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
-            self._port = free_port()
+            # The port it had before, if any: clients find it again.
+            self._port = self._port if attempt == 1 and self._port else free_port()
             log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
             self._process = spawn(self._command(), self._folder, death_signal=signal.SIGINT)
             if self._is_ready(self._process):

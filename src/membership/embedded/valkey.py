@@ -70,7 +70,8 @@ class EmbeddedValkey:
 
     def _start_on_free_port(self) -> None:
         for attempt in range(1, _ATTEMPTS + 1):
-            self._port = free_port()
+            # The port it had before, if any: clients find it again.
+            self._port = self._port if attempt == 1 and self._port else free_port()
             log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
             configuration = self._write_configuration()
             self._process = spawn(

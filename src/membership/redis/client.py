@@ -1,0 +1,35 @@
+"""The client.
+
+redis-py's own defaults wait 5 seconds and retry 10 times: a hung primary would block a call for over 30 seconds, and
+a lost reply would run a script twice. Here a call fails within about half a second and is sent once; whoever calls
+decides what to do without an answer.
+"""
+
+from typing import TypeAlias
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+RedisClient: TypeAlias = Redis | RedisCluster
+
+_TIMEOUT_SECONDS = 0.25
+
+
+def open_redis(url: str, *, cluster: bool = False) -> RedisClient:
+    """Connects with the first call. `url` of a cluster names any of its nodes. Close it with `aclose()`."""
+    once = Retry(NoBackoff(), 0)
+    if cluster:
+        return RedisCluster.from_url(
+            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=once
+        )
+    return Redis.from_url(url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=once)
+
+
+async def is_ready(client: RedisClient) -> bool:
+    """Whether it answers. For readiness: never raises for a server that is away, hung or still loading."""
+    try:
+        return bool(await client.ping())
+    except (RedisError, OSError):
+        return False
