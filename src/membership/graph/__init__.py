@@ -1,0 +1,31 @@
+"""GraphQL: one module per slice, on a base that every slice shares.
+
+How a slice adds to the schema, in graph/<slice>.py:
+
+Types. `@strawberry.type(description=…)`; every field has a description (a test says so). Row fields are plain
+    attributes (`code: str = strawberry.field(description=…)`), filled from the model when the object is made: they
+    cost nothing but themselves. `@field(description=…)` (graph.fields) is for what needs a query or arguments; never
+    put one that reads SQL on the rows of a list: batch at the connection. Enums: `describe_enum` (graph.enums).
+    Amounts: `Points`, `money(amount_minor, programme)`; names: `localised(names, info.context.locale)`.
+Ids. A business object extends `Node` with `id=global_id("Card", card_id)`, and `@node_loader("Card")` makes it
+    reachable by `node(id)`. An id that comes in is read by `key_of(input.card_id, "Card")`.
+Lists. `ENTRIES = Keyset("entries", (datetime, UUID))` names the columns that the SQL sorts by;
+    `page = ENTRIES.page(first, after)`; the query gets `*page.after` (NULLs on the first page) and `page.size + 1`;
+    `connection(rows, page, ENTRIES, node=…, key=…)` shapes the answer. Arguments:
+    `first: First = None, after: After = None`.
+Queries and mutations. A class `<Slice>Query` / `<Slice>Mutation`, listed in schema.py. A resolver is three lines: read
+    the input, call a service, shape the answer. Reads go through `async with info.context.reader() as conn`, which sees
+    only what the caller may see. A mutation takes one `input` (`@strawberry.input`) and is declared by
+    `@mutation(UnknownCard, CardBlocked, description=…)`: its resolver returns the payload or lets the DomainError rise,
+    and the union `<Field>Result` is made from both. A look-up that can refuse uses `@query(…)` in the same way.
+Refusals. Nothing to do: every DomainError of `membership.<slice>.errors` is a GraphQL type with its facts
+    (`*_minor` → MinorUnits, `points` and `*_points` → Points) and a value of RefusalCode.
+Permissions. A row for each new field of Query and Mutation in permissions.py, and one for any other field that not
+    everybody may see who reaches its object.
+Documents. What clients really send goes to graphql/operations/<client>/<Name>.graphql, one operation a file, named;
+    `python -m membership.graph.generate` then writes the manifest and schema.graphql (`--check` in CI).
+Services. What resolvers need beside the database is a field of `Services` (services.py), built in app.py.
+
+Faults (faults.py) are for malformed requests and bugs only: `raise bad_user_input("…")`, or any exception, which is
+logged and masked. All operations pass gate.py, whatever transport they came by.
+"""

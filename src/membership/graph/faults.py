@@ -1,0 +1,106 @@
+"""GraphQL errors: malformed requests and bugs. What the business refuses is no fault: see errors.py.
+
+Every fault that leaves the service has `extensions.code` and `extensions.correlationId`, and never an internal text.
+"""
+
+from enum import StrEnum
+
+import structlog
+from graphql import GraphQLError
+from strawberry.exceptions import StrawberryInputCoercionError
+
+log = structlog.get_logger("membership.graph")
+
+
+class FaultCode(StrEnum):
+    """The codes of GraphQL errors. Stable: clients match on them."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    OPERATION_NOT_FOUND = "OPERATION_NOT_FOUND"
+    OPERATION_NOT_ALLOWED = "OPERATION_NOT_ALLOWED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    DOCUMENT_REQUIRED = "TRUSTED_DOCUMENT_REQUIRED"
+    DOCUMENT_UNKNOWN = "TRUSTED_DOCUMENT_UNKNOWN"
+    INTROSPECTION_OFF = "INTROSPECTION_OFF"
+    TOO_MANY_TOKENS = "TOO_MANY_TOKENS"
+    TOO_DEEP = "TOO_DEEP"
+    LISTS_TOO_DEEP = "LISTS_TOO_DEEP"
+    TOO_MANY_ALIASES = "TOO_MANY_ALIASES"
+    TOO_MANY_DIRECTIVES = "TOO_MANY_DIRECTIVES"
+    BODY_TOO_LARGE = "BODY_TOO_LARGE"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    NOT_FOUND = "NOT_FOUND"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL = "INTERNAL_SERVER_ERROR"
+
+
+def fault(code: FaultCode, message: str) -> GraphQLError:
+    """A fault whose message is meant for the client: say what is wrong and the way out."""
+    return GraphQLError(message, extensions={"code": code.value})
+
+
+def bad_user_input(message: str) -> GraphQLError:
+    return fault(FaultCode.BAD_USER_INPUT, message)
+
+
+def code_of(error: GraphQLError) -> str | None:
+    code = (error.extensions or {}).get("code")
+    return code if isinstance(code, str) else None
+
+
+def present(
+    errors: list[GraphQLError], *, correlation_id: str, uncoded: FaultCode = FaultCode.BAD_USER_INPUT
+) -> list[GraphQLError]:
+    """The errors as a client may see them.
+
+    An unexpected exception is logged with its trace and masked. An error of the GraphQL engine itself (a
+    document that does not parse or fit the schema, a variable of the wrong type) gets the code `uncoded`.
+    """
+    return [_presented(error, correlation_id, uncoded) for error in errors]
+
+
+def _presented(error: GraphQLError, correlation_id: str, uncoded: FaultCode) -> GraphQLError:
+    code = code_of(error)
+    if code is None and is_unexpected(error):
+        log_unexpected(error, correlation_id)
+        return _masked(error, correlation_id)
+    extensions = {**(error.extensions or {}), "code": code or uncoded.value, "correlationId": correlation_id}
+    return GraphQLError(error.message, error.nodes, error.source, error.positions, error.path, extensions=extensions)
+
+
+def is_unexpected(error: GraphQLError) -> bool:
+    """Whether code of ours raised it, or the engine found a value of ours that does not fit.
+
+    Before a field is resolved (an error without a path) the engine complains only about the request.
+    """
+    cause: BaseException | None = error
+    while isinstance(cause, GraphQLError):
+        if isinstance(cause, StrawberryInputCoercionError):
+            return False
+        cause = cause.original_error
+    return error.path is not None or cause is not None
+
+
+def log_unexpected(error: GraphQLError, correlation_id: str) -> None:
+    cause: BaseException = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    path = ".".join(str(step) for step in error.path or ())
+    log.error("unexpected_error", correlation_id=correlation_id, path=path, exc_info=cause)
+
+
+def _masked(error: GraphQLError, correlation_id: str) -> GraphQLError:
+    return GraphQLError(
+        "Something went wrong on our side. Please try again; if it stays, give the correlation id to support.",
+        error.nodes,
+        error.source,
+        error.positions,
+        error.path,
+        extensions={"code": FaultCode.INTERNAL.value, "correlationId": correlation_id},
+    )

@@ -1,0 +1,77 @@
+"""Decorators for resolvers: `field` where nothing can be refused, `query` and `mutation` where something can.
+
+A resolver returns its payload and raises refusals; the decorators make the result union from its return
+annotation and its refusals. A refusal that was not declared is a bug and ends as a masked error.
+"""
+
+import functools
+import typing
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, cast
+
+import strawberry
+from strawberry.types.field import StrawberryField
+from strawberry.types.union import StrawberryUnion
+
+from membership.graph.errors import as_refusal, result_union
+from membership.kernel.errors import DomainError
+
+Resolver: TypeAlias = Callable[..., object]
+AsyncResolver: TypeAlias = Callable[..., Awaitable[object]]
+
+
+def field(*, description: str, deprecated: str | None = None) -> Callable[[Resolver], StrawberryField]:
+    """A field with a resolver. `deprecated` gives the reason and the date of removal.
+
+    Row fields are plain attributes instead: `name: str = strawberry.field(description=…)`.
+    """
+
+    def decorate(resolver: Resolver) -> StrawberryField:
+        made = strawberry.field(resolver=resolver, description=description, deprecation_reason=deprecated)
+        return cast(StrawberryField, made)
+
+    return decorate
+
+
+def query(*refusals: type[DomainError], description: str) -> Callable[[AsyncResolver], StrawberryField]:
+    """A query field that answers with its payload or with one of `refusals`."""
+
+    def decorate(resolver: AsyncResolver) -> StrawberryField:
+        union = _result_of(resolver, refusals)
+        answer = _answering(resolver, refusals)
+        return cast(StrawberryField, strawberry.field(resolver=answer, graphql_type=union, description=description))
+
+    return decorate
+
+
+def mutation(*refusals: type[DomainError], description: str) -> Callable[[AsyncResolver], StrawberryField]:
+    """A mutation field: `commit_sale(…) -> CommitSalePayload` becomes `commitSale: CommitSaleResult!`."""
+
+    def decorate(resolver: AsyncResolver) -> StrawberryField:
+        union = _result_of(resolver, refusals)
+        answer = _answering(resolver, refusals)
+        return cast(StrawberryField, strawberry.mutation(resolver=answer, graphql_type=union, description=description))
+
+    return decorate
+
+
+def _result_of(resolver: AsyncResolver, refusals: tuple[type[DomainError], ...]) -> StrawberryUnion:
+    first, *others = resolver.__name__.split("_")
+    rest = "".join(word.capitalize() for word in others)
+    return result_union(
+        f"{first.capitalize()}{rest}Result",
+        typing.get_type_hints(resolver, include_extras=True)["return"],
+        refusals=refusals,
+        description=f"What `{first}{rest}` answers: its payload, or why it was refused.",
+    )
+
+
+def _answering(resolver: AsyncResolver, refusals: tuple[type[DomainError], ...]) -> AsyncResolver:
+    @functools.wraps(resolver)
+    async def answer(*arguments: object, **named: object) -> object:
+        try:
+            return await resolver(*arguments, **named)
+        except refusals as refusal:
+            return as_refusal(refusal)
+
+    return answer

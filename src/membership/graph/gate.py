@@ -1,0 +1,69 @@
+"""Every operation passes here, whatever transport it came by: its document, its caller, its errors.
+
+One extension with one hook: each further hook or extension would cost every request.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
+
+from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNode
+from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
+
+from membership.graph.context import RequestContext
+from membership.graph.documents import Document
+from membership.graph.faults import FaultCode, fault, present
+from membership.graph.permissions import Access
+from membership.kernel.actor import Actor
+
+if TYPE_CHECKING:
+    from membership.graph.schema import MembershipSchema
+
+
+class Gate(SchemaExtension):
+    def on_operation(self) -> Iterator[None]:
+        execution = self.execution_context
+        context = cast(RequestContext, execution.context)
+        schema = cast("MembershipSchema", execution.schema)
+        document = schema.documents.find((execution.operation_extensions or {}).get("documentId"), execution.query)
+        name = execution._provided_operation_name
+        errors = document.errors or _refusal(document, name, context.caller)
+        execution.graphql_document = _named(document.node, name) if errors else document.node
+        # Found already, so the engine must not validate again.
+        execution.pre_execution_errors = list(errors)
+        yield
+        _present(execution, context)
+
+
+def _refusal(document: Document, name: str | None, caller: Actor | None) -> tuple[GraphQLError, ...]:
+    """Why this caller may not run that operation; nothing where they may."""
+    access = document.access.get(name)
+    if access is None:
+        wanted = f"no operation {name}" if name else "more than one operation: name one with `operationName`"
+        return (fault(FaultCode.OPERATION_NOT_FOUND, f"The document has {wanted}."),)
+    if access.is_public or (caller is not None and caller.role in access.roles):
+        return ()
+    return (_not_allowed(access, caller),)
+
+
+def _not_allowed(access: Access, caller: Actor | None) -> GraphQLError:
+    if caller is None:
+        return fault(FaultCode.UNAUTHENTICATED, "Send a bearer token in the Authorization header.")
+    return fault(FaultCode.FORBIDDEN, f"The role {caller.role.value} may not use {access.refused_field(caller.role)}.")
+
+
+def _named(node: DocumentNode, name: str | None) -> DocumentNode:
+    """The engine looks for the operation before it looks at errors: give it one of that name."""
+    first = next((entry for entry in node.definitions if isinstance(entry, OperationDefinitionNode)), None)
+    if first is None or name is None:
+        return node
+    stand_in = OperationDefinitionNode(
+        operation=first.operation, name=NameNode(value=name), selection_set=first.selection_set
+    )
+    return DocumentNode(definitions=(stand_in,))
+
+
+def _present(execution: ExecutionContext, context: RequestContext) -> None:
+    result = execution.result
+    if result is not None and result.errors:
+        result.errors = present(result.errors, correlation_id=context.correlation_id)

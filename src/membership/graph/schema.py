@@ -1,0 +1,59 @@
+"""The schema: every slice's fields under one Query and one Mutation."""
+
+import strawberry
+from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface_type, is_object_type
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from membership.graph.documents import Documents, Manifest, load_manifest
+from membership.graph.errors import REFUSALS
+from membership.graph.gate import Gate
+from membership.graph.nodes import NodeQuery
+from membership.graph.scalars import SCALARS
+from membership.graph.stores import StoresQuery
+from membership.settings import Profile
+
+QUERIES: tuple[type, ...] = (NodeQuery, StoresQuery)
+MUTATIONS: tuple[type, ...] = ()
+TYPES: tuple[type, ...] = ()
+"""Types that no field names, such as those reached by `node` only."""
+
+
+class MembershipSchema(strawberry.Schema):
+    """The schema and the documents it has seen."""
+
+    documents: Documents
+
+
+def build_schema(profile: Profile = Profile.PRODUCTION, manifest: Manifest | None = None) -> MembershipSchema:
+    """`production` runs trusted documents only; `open` takes text and introspection too."""
+    schema = MembershipSchema(
+        query=merge_types("Query", QUERIES),
+        mutation=merge_types("Mutation", MUTATIONS) if MUTATIONS else None,
+        types=[*TYPES, *REFUSALS.values()],
+        extensions=[Gate],
+        config=StrawberryConfig(scalar_map=dict(SCALARS)),
+    )
+    _drop_null_defaults(schema._schema)
+    is_open = profile is Profile.OPEN
+    schema.documents = Documents(
+        schema._schema,
+        load_manifest() if manifest is None else manifest,
+        takes_text=is_open,
+        introspection=is_open,
+    )
+    return schema
+
+
+def _drop_null_defaults(schema: GraphQLSchema) -> None:
+    """`first: Int` instead of `first: Int = null`: Python's own default serves an absent argument."""
+    for named in schema.type_map.values():
+        if is_input_object_type(named):
+            inputs = list(named.fields.values())
+        elif is_object_type(named) or is_interface_type(named):
+            inputs = [argument for entry in named.fields.values() for argument in entry.args.values()]
+        else:
+            continue
+        for entry in inputs:
+            if entry.default_value is None:
+                entry.default_value = Undefined
