@@ -16,9 +16,10 @@ from membership.kernel.ids import derived_id, new_id
 from membership.members.model import MemberId, MembershipKey
 from membership.postgres.connection import Conn
 from membership.sample import identifiers as ids
-from membership.sample.configuration import load_configuration_sample
+from membership.sample.configuration import load_configuration_sample, sample_ladders
 from membership.sample.files import SampleProgramme, sample_programmes
 from membership.stores.model import BrandId, CategoryId, CounterId, ProgrammeId, ProgrammeTerms, StoreId, TillId
+from membership.tiers.model import LadderRevision
 
 ENROLLED_AT = datetime(2025, 1, 1, 4, tzinfo=UTC)
 
@@ -33,6 +34,7 @@ class SampleStore:
     programme_id: ProgrammeId
     currency: str
     terms: ProgrammeTerms
+    ladder: LadderRevision
     counters: dict[str, CounterId]
     tills: dict[str, TillId]
     brands: dict[str, BrandId]
@@ -125,6 +127,7 @@ def _store(sample: SampleProgramme) -> SampleStore:
         programme_id=ids.programme_id(programme),
         currency=sample.programme.currency,
         terms=sample.terms,
+        ladder=sample_ladders()[ids.programme_id(programme)],
         counters={counter.code: ids.counter_id(store, counter.code) for counter in sample.counters},
         tills={code: ids.till_id(store, code) for code in till_codes},
         brands={brand.code: ids.brand_id(programme, brand.code) for brand in sample.brands},

@@ -5,6 +5,7 @@ from membership.postgres.database import Database
 from membership.sample.configuration import load_configuration_sample
 from membership.stores.service import Directory
 from membership.stores.store import load_configuration
+from membership.tiers.model import Ladder
 from sample_store import add_member, card_number_of, load_world
 
 
@@ -14,6 +15,8 @@ async def test_the_three_stores_load_and_read_back(conn: Conn) -> None:
     for store in (world.chaoyang, world.hangang, world.brompton):
         assert directory.store(store.store_id).code == store.code
         assert directory.programme(store.programme_id).terms[0].terms == store.terms
+        stored = await conn.fetchval("SELECT ladder FROM tiers.ladders WHERE programme_id = $1", store.programme_id)
+        assert Ladder.model_validate_json(stored) == store.ladder.ladder
         assert {directory.counter(counter).code for counter in store.counters.values()} == set(store.counters)
         assert {directory.till(till).code for till in store.tills.values()} == set(store.tills)
         assert directory.till(store.central_cashier).counter_id is None
@@ -34,7 +37,8 @@ async def test_loading_twice_changes_nothing(conn: Conn) -> None:
 async def test_a_role_that_row_level_security_binds_can_load_too(conn: Conn) -> None:
     await conn.execute(
         "CREATE ROLE sample_owner; GRANT membership_engine TO sample_owner;"
-        "GRANT USAGE ON SCHEMA stores TO sample_owner; GRANT SELECT ON ALL TABLES IN SCHEMA stores TO sample_owner"
+        "GRANT USAGE ON SCHEMA stores, tiers TO sample_owner;"
+        "GRANT SELECT ON ALL TABLES IN SCHEMA stores, tiers TO sample_owner"
     )
     try:
         await conn.execute("SET SESSION AUTHORIZATION sample_owner")

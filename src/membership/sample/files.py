@@ -8,6 +8,7 @@ from typing import Annotated, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from membership.stores.model import ActivationLevel, OpeningHours, ProgrammeTerms
+from membership.tiers.model import Ladder
 
 PROGRAMMES = ("chaoyang", "hangang", "brompton")
 LOCALES = frozenset({"zh-CN", "en", "ko", "ja"})
@@ -109,12 +110,13 @@ class CentralCashierRow(Row):
 
 
 class SampleProgramme(BaseModel):
-    """One file: a programme, its terms and its store."""
+    """One file: a programme, its terms, its ladder and its store."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     programme: ProgrammeRow
     terms: ProgrammeTerms
+    ladder: Ladder
     store: StoreRow
     events: tuple[EventRow, ...]
     floors: tuple[FloorRow, ...]
@@ -141,6 +143,7 @@ def _programme(document: Toml) -> SampleProgramme:
         document
         | {
             "terms": without_marks(document["terms"]),
+            "ladder": without_marks(document["ladder"]),
             "store": store | {"opening_hours": _opening_hours(cast(Toml, store["opening_hours"]))},
         }
     )

@@ -15,6 +15,7 @@ from membership.sample.files import (
     sample_programmes,
 )
 from membership.stores.model import BirthdayMultiplier, EndOfYear, TierMultiplier
+from membership.tiers.model import GrantTime, Tier
 
 CHAOYANG, HANGANG, BROMPTON = sample_programmes()
 
@@ -99,6 +100,49 @@ def test_chaoyang_is_as_specified() -> None:
     assert isinstance(birthday, BirthdayMultiplier)
     assert (birthday.days_before, birthday.days_after, birthday.basis_points) == (3, 3, 20_000)
     assert set(birthday.basis_points_by_tier.values()) == {40_000}
+
+
+def test_the_ladders_are_as_specified() -> None:
+    assert [(tier.code, rung(tier)) for tier in CHAOYANG.ladder.tiers] == [
+        ("CARD", None),
+        ("SILVER", 20_000_00),
+        ("GOLD", 100_000_00),
+        ("PLATINUM", 300_000_00),
+        ("DIAMOND", 1_000_000_00),
+        ("BLACK", "best 500"),
+    ]
+    assert [rung(tier) for tier in HANGANG.ladder.tiers][2:] == [
+        10_000_000,
+        30_000_000,
+        50_000_000,
+        70_000_000,
+        120_000_000,
+        "best 999",
+    ]
+    red = HANGANG.ladder.tiers[1]
+    assert [(criterion.threshold, criterion.minimum_visit_days) for criterion in red.criteria] == [
+        (4_000_000, 24),
+        (2_000_000, 1),
+        (1_000_000, 6),
+    ]
+    assert [rung(tier) for tier in BROMPTON.ladder.tiers] == [None, 5_000_00, 10_000_00]
+    assert {criterion.grant_time for tier in BROMPTON.ladder.tiers for criterion in tier.criteria} == {
+        GrantTime.NEXT_BUSINESS_DAY
+    }
+
+
+@pytest.mark.parametrize("sample", sample_programmes(), ids=PROGRAMMES)
+def test_terms_name_tiers_of_the_ladder(sample: SampleProgramme) -> None:
+    named = set(sample.terms.redemption.value_minor_by_tier if sample.terms.redemption else ())
+    for rule in sample.terms.standing_rules:
+        named |= set(rule.basis_points_by_tier)
+    assert named <= {tier.code for tier in sample.ladder.tiers}
+
+
+def rung(tier: Tier) -> int | str | None:
+    if tier.rank_cap:
+        return f"best {tier.rank_cap.best}"
+    return tier.criteria[0].threshold if tier.criteria else None
 
 
 def test_hangang_has_no_minor_unit_and_counts_other_banks_cards_at_half() -> None:
