@@ -7,6 +7,7 @@ They are never the servers of `make run`. Ask for what you need by the name of a
     conn           one raw connection to it, as superuser: to arrange, and to look at what was written
     database       `membership.postgres.database.Database` on it: `async with database.engine(actor, now) as tx: …`
     statements     every SQL text that went through `database`, in order: `statements.clear()`, act, count
+    schema_conn    a connection to one migrated, empty database that all tests share: look at its schema, write nothing
     redis_url      a Valkey database of this worker's own, emptied for this test
     redis          a `redis.asyncio.Redis` on it
     settings       `Settings` that point at both, with keys for identities
@@ -69,6 +70,15 @@ def addresses(pytestconfig: pytest.Config) -> Addresses:
 async def server_conn(addresses: Addresses) -> AsyncIterator[Conn]:
     """A connection to the server itself, to create and drop databases."""
     conn = await asyncpg.connect(addresses.postgres)
+    yield conn
+    await conn.close()
+
+
+@pytest.fixture(scope="session")
+async def schema_conn(addresses: Addresses, server_conn: Conn) -> AsyncIterator[Conn]:
+    name = f"schema_{secrets.token_hex(8)}"
+    await server_conn.execute(f"CREATE DATABASE {name} TEMPLATE {addresses.template} STRATEGY file_copy")
+    conn = await asyncpg.connect(addresses.dsn(name))
     yield conn
     await conn.close()
 
