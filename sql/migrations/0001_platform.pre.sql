@@ -68,13 +68,15 @@ CREATE TABLE platform.outbox (
     attempts integer NOT NULL DEFAULT 0,
     due_at timestamptz NOT NULL,
     handled_at timestamptz,
-    last_error text,
+    last_error text,                      -- type and place of the failure, never its message
     correlation_id text,
-    CONSTRAINT outbox_state CHECK (state IN ('PENDING', 'DONE', 'DEAD'))
+    CONSTRAINT outbox_state CHECK (state IN ('PENDING', 'DONE', 'DEAD', 'DISCARDED')),
+    CONSTRAINT outbox_handled CHECK ((state IN ('DONE', 'DISCARDED')) = (handled_at IS NOT NULL))
 );
--- One index serves the picker (what is due) and the question "is an earlier event of this key unfinished?".
-CREATE INDEX outbox_unfinished ON platform.outbox (ordering_key, sequence) WHERE state <> 'DONE';
-CREATE INDEX outbox_due ON platform.outbox (due_at, sequence) WHERE state = 'PENDING';
+-- The first row of a key is its head, the only event that may be handed on; heads are found by hopping from key to
+-- key, so the cost follows the members with unfinished events and not the events parked behind a dead letter.
+CREATE INDEX outbox_unfinished ON platform.outbox (ordering_key, sequence) WHERE state IN ('PENDING', 'DEAD');
+CREATE INDEX outbox_dead ON platform.outbox (sequence) WHERE state = 'DEAD';
 
 CREATE TABLE platform.audit_entries (
     audit_id uuid CONSTRAINT audit_entries_pkey PRIMARY KEY,
@@ -97,5 +99,5 @@ CREATE TRIGGER audit_entries_append_only BEFORE UPDATE OR DELETE ON platform.aud
     FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON platform.idempotency_keys TO membership_engine;
-GRANT SELECT, INSERT, UPDATE ON platform.outbox TO membership_engine;
+GRANT SELECT, INSERT, UPDATE, DELETE ON platform.outbox TO membership_engine;
 GRANT SELECT, INSERT ON platform.audit_entries TO membership_engine;

@@ -11,9 +11,17 @@ RETURNING key;
 -- The recorded request and outcome of a key. Committed rows always have an outcome.
 SELECT request_hash, outcome FROM platform.idempotency_keys WHERE scope = $1::text AND key = $2::text;
 
--- name: delete_idempotency_keys_before :exec
--- Housekeeping: keys are kept at least 7 days.
-DELETE FROM platform.idempotency_keys WHERE recorded_at < $1::timestamptz;
+-- name: delete_idempotency_keys_before :one
+-- Housekeeping in batches: keys are kept at least 7 days. A row that another cleaner holds is left to it.
+WITH old AS (
+    SELECT scope, key FROM platform.idempotency_keys
+    WHERE recorded_at < $1::timestamptz
+    ORDER BY recorded_at LIMIT $2::integer
+    FOR UPDATE SKIP LOCKED
+), deleted AS (
+    DELETE FROM platform.idempotency_keys k USING old WHERE k.scope = old.scope AND k.key = old.key RETURNING 1
+)
+SELECT count(*)::integer AS deleted FROM deleted;
 
 -- name: insert_events_and_outcome :exec
 -- The last write of a use case: its keyed outcome and its events, in the order they were emitted.
@@ -37,3 +45,84 @@ SELECT entry.id, $2::timestamptz, $3::text, $4::text, $5::text, $6::text,
     entry.before::jsonb, entry.after::jsonb
 FROM unnest($1::uuid[], $7::text[], $8::text[], $9::text[], $10::uuid[], $11::uuid[], $12::text[], $13::text[])
     AS entry (id, action, subject_kind, subject_id, member_id, programme_id, before, after);
+
+-- name: list_due_ordering_keys :many
+-- The keys from $2 on whose head (their first unfinished event) is due, in the order of the keys. Hops from key to
+-- key: the outer LIMIT stops the recursion, and events behind a head are never read.
+WITH RECURSIVE head AS (
+    (
+        SELECT ordering_key, state, due_at FROM platform.outbox
+        WHERE state IN ('PENDING', 'DEAD') AND ordering_key >= $2::uuid
+        ORDER BY ordering_key, sequence LIMIT 1
+    )
+    UNION ALL
+    SELECT following.ordering_key, following.state, following.due_at
+    FROM head CROSS JOIN LATERAL (
+        SELECT ordering_key, state, due_at FROM platform.outbox
+        WHERE state IN ('PENDING', 'DEAD') AND ordering_key > head.ordering_key
+        ORDER BY ordering_key, sequence LIMIT 1
+    ) AS following
+)
+SELECT ordering_key FROM head WHERE state = 'PENDING' AND due_at <= $1::timestamptz LIMIT $3::integer;
+
+-- name: lock_head_event :maybe
+-- The head of a key, locked, if it is due and no other worker holds it. The head is chosen before the lock is tried:
+-- SKIP LOCKED over the key's events would step past a head that another worker is handling and break the order.
+SELECT event_id, ordering_key, name, payload, occurred_at, attempts, correlation_id
+FROM platform.outbox
+WHERE event_id = (
+        SELECT head.event_id FROM platform.outbox AS head
+        WHERE head.state IN ('PENDING', 'DEAD') AND head.ordering_key = $1::uuid
+        ORDER BY head.ordering_key, head.sequence LIMIT 1
+    )
+    AND state = 'PENDING' AND due_at <= $2::timestamptz
+FOR UPDATE SKIP LOCKED;
+
+-- name: finish_event :exec
+-- A locked event was handled.
+UPDATE platform.outbox SET state = 'DONE', attempts = attempts + 1, handled_at = $2::timestamptz, last_error = NULL
+WHERE event_id = $1::uuid;
+
+-- name: postpone_event :exec
+-- A locked event failed: again at $2, or DEAD, which parks the later events of its key.
+UPDATE platform.outbox SET state = $3::text, attempts = attempts + 1, due_at = $2::timestamptz, last_error = $4::text
+WHERE event_id = $1::uuid;
+
+-- name: list_dead_letters :many
+-- Dead letters, oldest first, each with the number of events it parks.
+SELECT dead.event_id, dead.sequence, dead.ordering_key, dead.name, dead.occurred_at, dead.attempts, dead.last_error,
+    dead.correlation_id,
+    (
+        SELECT count(*)::integer FROM platform.outbox AS parked
+        WHERE parked.state IN ('PENDING', 'DEAD') AND parked.ordering_key = dead.ordering_key
+            AND parked.sequence > dead.sequence
+    ) AS parked
+FROM platform.outbox AS dead
+WHERE dead.state = 'DEAD'
+ORDER BY dead.sequence LIMIT $1::integer;
+
+-- name: lock_dead_letter :maybe
+-- A dead letter on which an operator decides.
+SELECT event_id, name, ordering_key, attempts, last_error FROM platform.outbox
+WHERE event_id = $1::uuid AND state = 'DEAD'
+FOR UPDATE;
+
+-- name: retry_dead_letter :exec
+-- Due at once, with all its attempts before it.
+UPDATE platform.outbox SET state = 'PENDING', attempts = 0, due_at = $2::timestamptz WHERE event_id = $1::uuid;
+
+-- name: discard_dead_letter :exec
+-- Never handled; the events behind it go on.
+UPDATE platform.outbox SET state = 'DISCARDED', handled_at = $2::timestamptz WHERE event_id = $1::uuid;
+
+-- name: delete_handled_events_before :one
+-- Housekeeping in batches. Event ids begin with their time, so the primary key finds the oldest without another index.
+WITH old AS (
+    SELECT event_id FROM platform.outbox
+    WHERE event_id < $1::uuid AND state IN ('DONE', 'DISCARDED')
+    ORDER BY event_id LIMIT $2::integer
+    FOR UPDATE SKIP LOCKED
+), deleted AS (
+    DELETE FROM platform.outbox o USING old WHERE o.event_id = old.event_id RETURNING 1
+)
+SELECT count(*)::integer AS deleted FROM deleted;

@@ -116,6 +116,15 @@ def describe(error: BaseException) -> dict[str, object]:
     return described
 
 
+def summary(error: BaseException) -> str:
+    """The same on one line, for a text column: type, facts, and the innermost place of ours."""
+    told = describe(error)
+    facts = [str(told[fact]) for fact in ("sqlstate", "constraint_name", "message") if fact in told]
+    frames = _frames(error.__traceback__)
+    ours = [frame for frame in frames if frame.startswith("membership.")] or frames
+    return " ".join([str(told["type"]), *(f"({fact})" for fact in facts), *(f"at {frame}" for frame in ours[-1:])])
+
+
 def _frames(traceback: TracebackType | None) -> list[str]:
     frames = []
     while traceback is not None:

@@ -3,11 +3,13 @@
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
 NewId = Callable[[], UUID]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _COUNTER_BITS = 12
@@ -20,7 +22,7 @@ def new_id() -> UUID:
     Within one process ids never go backwards: the 12 bits behind the millisecond count quarter
     microseconds, and two calls inside one tick step it on. Source: RFC 9562, 6.2, method 3.
     """
-    global _last_tick
+    global _last_tick  # noqa: PLW0603 - the order of ids is a promise of the whole process
     tick = (time.time_ns() << _COUNTER_BITS) // 1_000_000
     if tick <= _last_tick:
         tick = _last_tick + 1
@@ -28,6 +30,12 @@ def new_id() -> UUID:
     milliseconds, counter = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
     tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     return UUID(int=(milliseconds << 80) | _VERSION_7 | (counter << 64) | _VARIANT | tail)
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """Below every id that `new_id` gives from this millisecond on, above those it gave before."""
+    milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
+    return UUID(int=(milliseconds << 80) | _VERSION_7 | _VARIANT)
 
 
 def derived_id(*parts: object) -> UUID:

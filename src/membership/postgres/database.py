@@ -5,7 +5,7 @@ Everything set here is local to the transaction, so that it is safe behind PgBou
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -17,11 +17,18 @@ from membership.postgres.finish import write_pending
 from membership.postgres.transaction import Transaction
 
 
-class Database:
-    """Opens transactions on a pool."""
+class TransactionAborted(Exception):
+    """The transaction could not commit: a bug in the use case that ran in it."""
 
-    def __init__(self, pool: Pool, *, statement_timeout_ms: int = 10_000) -> None:
+
+class Database:
+    """Opens transactions on a pool. `on_events` is called after a commit that wrote to the outbox."""
+
+    def __init__(
+        self, pool: Pool, *, statement_timeout_ms: int = 10_000, on_events: Callable[[], None] = lambda: None
+    ) -> None:
         self._pool = pool
+        self._on_events = on_events
         self._statement_timeout_ms = statement_timeout_ms
         self._begin_engine = (
             f"BEGIN; SET LOCAL ROLE membership_engine; SET LOCAL statement_timeout = {statement_timeout_ms}"
@@ -38,6 +45,8 @@ class Database:
             transaction = Transaction(conn, actor, now)
             yield transaction
             await write_pending(transaction)
+        if transaction.events:
+            self._on_events()
 
     @asynccontextmanager
     async def reader(self, actor: Actor) -> AsyncIterator[Conn]:
@@ -51,7 +60,7 @@ class Database:
             try:
                 await conn.execute(begin)
                 yield conn
-                await conn.execute("COMMIT")
+                await _commit(conn)
             except BaseException:
                 # A cancelled caller must not leave the connection inside its transaction.
                 await asyncio.shield(_roll_back(conn))
@@ -101,6 +110,12 @@ async def open_pool(
 
 async def _no_reset(conn: Conn) -> None:
     """Saves the round trip of asyncpg's default reset."""
+
+
+async def _commit(conn: Conn) -> None:
+    # After a failed statement whose exception somebody swallowed, PostgreSQL answers COMMIT with ROLLBACK and no error.
+    if await conn.execute("COMMIT") != "COMMIT":
+        raise TransactionAborted("a statement failed, its error was swallowed, and so nothing was written")
 
 
 async def _roll_back(conn: Conn) -> None:

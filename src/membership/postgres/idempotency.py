@@ -51,7 +51,7 @@ class Keyed:
         return hashlib.sha256(body).digest()
 
 
-class _Replay(Exception):  # noqa: N818 - control flow inside this module, not an error
+class _Replay(Exception):
     def __init__(self, outcome: Json) -> None:
         self.outcome = outcome
 
@@ -63,7 +63,7 @@ async def once(
     keyed: Keyed,
     *,
     work: Callable[[Transaction], Awaitable[Result]],
-    facts: Callable[[Result], Json],
+    facts: Callable[[Result], object],
     restore: Callable[[Conn, Json], Awaitable[Result]],
 ) -> Result:
     """Run `work` at most once for this actor and key, and give every repeat the same answer.
@@ -88,7 +88,7 @@ async def once(
     except DomainError as refusal:
         if refusal.retryable:
             raise
-        recorded = await _record_refusal(database, actor, now, keyed.key, request_hash, refusal)
+        recorded = await _record_refusal(database, actor, now, refusal, key=keyed.key, request_hash=request_hash)
         if recorded is None:
             raise
         outcome = recorded
@@ -106,7 +106,7 @@ async def _claim(conn: Conn, scope: str, key: str, request_hash: bytes, now: dat
 
 
 async def _record_refusal(
-    database: Database, actor: Actor, now: datetime, key: str, request_hash: bytes, refusal: DomainError
+    database: Database, actor: Actor, now: datetime, refusal: DomainError, *, key: str, request_hash: bytes
 ) -> Json | None:
     """None when recorded; the outcome of a repeat that got in between otherwise."""
     scope = actor.idempotency_scope

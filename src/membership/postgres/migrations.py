@@ -91,7 +91,7 @@ def _read(file: Path) -> Migration:
 async def _locked(dsn: str) -> AsyncIterator[Conn]:
     conn = await asyncpg.connect(dsn)
     try:
-        while not await conn.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
+        while not await conn.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
         yield conn
     finally:

@@ -1,0 +1,86 @@
+"""One worker: the relay, its wake-up call and the schedules, each in a loop of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from membership.kernel.clock import Clock, SystemClock
+from membership.postgres.connection import Pool
+from membership.postgres.database import Database, open_pool
+from membership.postgres.migrations import Phase, pending
+from membership.postgres.outbox import Handlers
+from membership.settings import Settings
+from membership.worker.jobs import periodic_jobs
+from membership.worker.relay import Relay, RelayLimits, listen
+from membership.worker.schedules import PeriodicJob, run_schedules
+from membership.worker.supervise import keep_running
+
+_GRACE_SECONDS = 25  # below the 30 s after which Kubernetes kills
+
+_CLOSE_SECONDS = 5
+
+
+class SchemaBehind(Exception):
+    """The database lacks migrations that this code needs."""
+
+
+async def run_worker(
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    clock: Clock | None = None,
+    handlers: Handlers | None = None,
+    jobs: Sequence[PeriodicJob] | None = None,
+) -> None:
+    """Work until `stop` is set, then finish what is in hand; what takes longer than the grace rolls back.
+
+    A lost database ends nothing: each loop starts again with fresh connections until it is back.
+    """
+    clock = clock or SystemClock()
+    handlers = handlers or event_handlers()
+    jobs = periodic_jobs() if jobs is None else jobs
+    dsn = str(settings.database_url)
+    wake = asyncio.Event()
+
+    async def relay() -> None:
+        async with _database(dsn, RelayLimits().lanes + 1) as database:
+            await Relay(database, handlers, clock).run(stop, wake)
+
+    async def bell() -> None:
+        await listen(dsn, stop, wake)
+
+    async def schedules() -> None:
+        async with _database(dsn, len(jobs) + 1) as database:
+            await run_schedules(dsn, database, jobs, clock, stop)
+
+    async with asyncio.TaskGroup() as group:
+        loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in (relay, bell, schedules)]
+        await stop.wait()
+        _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)
+        for task in late:
+            task.cancel()
+
+
+def event_handlers() -> Handlers:
+    """Which slice reacts to which event of another."""
+    return Handlers()
+
+
+@asynccontextmanager
+async def _database(dsn: str, size: int) -> AsyncIterator[Database]:
+    pool = await open_pool(dsn, max_size=size)
+    try:
+        async with pool.acquire() as conn:
+            if missing := await pending(conn, Phase.PRE):
+                raise SchemaBehind(f"run `membership migrate` first: {', '.join(missing)}")
+        yield Database(pool)
+    finally:
+        await _close(pool)
+
+
+async def _close(pool: Pool) -> None:
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
