@@ -8,6 +8,7 @@ CREATE TABLE members.members (
     status text NOT NULL,
     merged_into uuid REFERENCES members.members,
     display_name_encrypted bytea,
+    display_name_key_version smallint,
     birthday_month smallint,
     birthday_day smallint,
     birth_year smallint,
@@ -15,19 +16,23 @@ CREATE TABLE members.members (
     joined_at timestamptz NOT NULL,
     CONSTRAINT members_status CHECK (status IN ('ACTIVE', 'MERGED', 'ERASED')),
     CONSTRAINT members_merged CHECK ((status = 'MERGED') = (merged_into IS NOT NULL)),
+    CONSTRAINT members_display_name CHECK ((display_name_encrypted IS NULL) = (display_name_key_version IS NULL)),
+    CONSTRAINT members_birth_year CHECK (birth_year IS NULL OR birthday_month IS NOT NULL),
     CONSTRAINT members_birthday CHECK (
         (birthday_month IS NULL) = (birthday_day IS NULL)
         AND birthday_month BETWEEN 1 AND 12 AND birthday_day BETWEEN 1 AND 31
     )
 );
+CREATE INDEX members_merged_into ON members.members (merged_into) WHERE merged_into IS NOT NULL;
 
 CREATE TABLE members.identities (
     identity_id uuid CONSTRAINT identities_pkey PRIMARY KEY,
     member_id uuid NOT NULL REFERENCES members.members,
     kind text NOT NULL,
     lookup_hash bytea NOT NULL,           -- HMAC-SHA256 of the normalised value
-    key_version smallint NOT NULL,
+    hash_key_version smallint NOT NULL,
     value_encrypted bytea NOT NULL,       -- AES-256-GCM, nonce first
+    encryption_key_version smallint NOT NULL,
     verified_at timestamptz,
     added_at timestamptz NOT NULL,
     removed_at timestamptz,
@@ -52,14 +57,14 @@ CREATE TABLE members.invitations (
     programme_id uuid NOT NULL REFERENCES stores.programmes,
     store_id uuid NOT NULL REFERENCES stores.stores,
     till_id uuid REFERENCES stores.tills,
-    token_hash bytea NOT NULL CONSTRAINT invitations_token_key UNIQUE,
-    phone_hash bytea,
-    phone_encrypted bytea,
-    key_version smallint NOT NULL,
+    token_hash bytea NOT NULL CONSTRAINT invitations_token_key UNIQUE,   -- SHA-256 of 256 secret bits
+    token_key_version smallint NOT NULL,  -- the hash key the token was made with
+    phone_hash bytea,                     -- whom it is for, where the till knew: nobody else may take it up
     invited_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     accepted_at timestamptz,
-    accepted_by uuid REFERENCES members.members
+    accepted_by uuid REFERENCES members.members,
+    CONSTRAINT invitations_accepted CHECK ((accepted_at IS NULL) = (accepted_by IS NULL))
 );
 
 CREATE TABLE members.consents (
@@ -71,9 +76,11 @@ CREATE TABLE members.consents (
     granted boolean NOT NULL,
     recorded_at timestamptz NOT NULL,
     source text NOT NULL,
-    CONSTRAINT consents_purpose CHECK (purpose IN ('MEMBERSHIP', 'MARKETING', 'PROFILING', 'BRAND_SHARING'))
+    CONSTRAINT consents_purpose CHECK (purpose IN ('MEMBERSHIP', 'MARKETING', 'PROFILING', 'BRAND_SHARING')),
+    CONSTRAINT consents_brand CHECK ((purpose = 'BRAND_SHARING') = (brand_id IS NOT NULL)),
+    CONSTRAINT consents_source CHECK (source IN ('APP', 'MEMBER_SERVICES', 'IMPORT'))   -- never a till
 );
-CREATE INDEX consents_member ON members.consents (member_id, programme_id, purpose, recorded_at DESC);
+CREATE INDEX consents_member ON members.consents (member_id, programme_id, purpose, brand_id, recorded_at DESC, consent_id DESC);
 CREATE TRIGGER consents_append_only BEFORE UPDATE OR DELETE ON members.consents
     FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 

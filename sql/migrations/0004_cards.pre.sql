@@ -32,10 +32,13 @@ CREATE TABLE cards.code_seeds (
     secret_encrypted bytea NOT NULL,
     key_version smallint NOT NULL,
     issued_at timestamptz NOT NULL,
-    CONSTRAINT code_seeds_member_key UNIQUE (member_id, programme_id, serial)
+    CONSTRAINT code_seeds_serial CHECK (serial ~ '^[0-9]{10}$'),
+    CONSTRAINT code_seeds_membership FOREIGN KEY (member_id, programme_id)
+        REFERENCES members.memberships (member_id, programme_id)
 );
+CREATE INDEX code_seeds_member ON cards.code_seeds (member_id, programme_id, serial);
 
--- A code step spends once, at one till, for one request.
+-- P8: a code step spends once, at one till, for one quote. Rows never change.
 CREATE TABLE cards.code_spends (
     serial char(10) NOT NULL REFERENCES cards.code_seeds,
     step bigint NOT NULL,                 -- Unix time divided by the step of 60 s

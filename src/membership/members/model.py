@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import NewType
 from uuid import UUID
 
@@ -75,9 +75,27 @@ class Birthday:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    display_name: str | None
-    birthday: Birthday | None
-    preferred_locale: str | None
+    """What a member says about themself."""
+
+    display_name: str | None = None
+    birthday: Birthday | None = None
+    preferred_locale: str | None = None
+
+
+class Keep(Enum):
+    """In a change: leave the field as it is, where None would clear it."""
+
+    KEEP = "KEEP"
+
+
+KEEP = Keep.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChange:
+    display_name: str | Keep | None = KEEP
+    birthday: Birthday | Keep | None = KEEP
+    preferred_locale: str | Keep | None = KEEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,14 @@ class Member:
     merged_into: MemberId | None
     profile: Profile
     joined_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityValue:
+    """A value in the one spelling of its kind (`rules.normalised`)."""
+
+    kind: IdentityKind
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +128,38 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """One answer of the member. `brand_id` None: to the programme itself. The latest answer counts."""
+class ConsentAnswer:
+    """What a member says to one purpose. `brand_id` is named for BRAND_SHARING only."""
 
     purpose: ConsentPurpose
-    brand_id: BrandId | None
     granted: bool
+    brand_id: BrandId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """An answer as recorded. Answers are only ever added, and the latest counts."""
+
+    consent_id: ConsentId
+    programme_id: ProgrammeId
+    answer: ConsentAnswer
     recorded_at: datetime
     source: ConsentSource
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A till's one-time offer to join, which only the shopper can take up, in the app."""
+    """A till's one-time offer to join, which only the shopper can take up, in the app.
+
+    `phone_hash`: whom it is for, where the till knew.
+    """
 
     invitation_id: InvitationId
     programme_id: ProgrammeId
     store_id: StoreId
     till_id: TillId | None
+    token_key_version: int
+    phone_hash: bytes | None
     invited_at: datetime
     expires_at: datetime
     accepted_by: MemberId | None
