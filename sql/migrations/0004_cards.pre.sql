@@ -48,7 +48,7 @@ CREATE TABLE cards.code_spends (
     CONSTRAINT code_spends_pkey PRIMARY KEY (serial, step)
 );
 
--- The member's consent, in the app, to spend points at one till without a code.
+-- The member's word, in the app, that points may be spent at one store without a code; used once.
 CREATE TABLE cards.spend_confirmations (
     confirmation_id uuid CONSTRAINT spend_confirmations_pkey PRIMARY KEY,
     member_id uuid NOT NULL,
@@ -61,7 +61,7 @@ CREATE TABLE cards.spend_confirmations (
     CONSTRAINT spend_confirmations_membership FOREIGN KEY (member_id, programme_id)
         REFERENCES members.memberships (member_id, programme_id)
 );
-CREATE INDEX spend_confirmations_live ON cards.spend_confirmations (member_id, programme_id) WHERE spent_for IS NULL;
+CREATE INDEX spend_confirmations_member ON cards.spend_confirmations (member_id, programme_id, confirmed_at DESC);
 
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA cards TO membership_engine;
 REVOKE UPDATE ON cards.code_spends FROM membership_engine;
