@@ -6,7 +6,7 @@ Everything set here is local to the transaction, so that it is safe behind PgBou
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 import asyncpg
@@ -119,9 +119,9 @@ async def _commit(conn: Conn) -> None:
 
 
 async def _roll_back(conn: Conn) -> None:
-    if conn.is_closed():
-        return
     try:
         await conn.execute("ROLLBACK")
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        conn.terminate()
+        # A lost connection was taken from its holder by the pool and answers every call with InterfaceError.
+        with suppress(asyncpg.InterfaceError):
+            conn.terminate()

@@ -9,7 +9,7 @@ from membership.postgres.transaction import Transaction
 from membership.worker.schedules import PeriodicJob
 
 SQL = queries_of("platform")
-_BATCH = 500
+BATCH = 500
 _KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
 _KEEP_HANDLED_EVENTS = timedelta(days=30)
 
@@ -24,11 +24,11 @@ def periodic_jobs() -> Sequence[PeriodicJob]:
 
 async def forget_idempotency_keys(transaction: Transaction) -> int:
     before = transaction.now - _KEEP_IDEMPOTENCY_KEYS
-    row = await SQL.delete_idempotency_keys_before.one(transaction.conn, before, _BATCH)
+    row = await SQL.delete_idempotency_keys_before.one(transaction.conn, before, BATCH)
     return int(row["deleted"])
 
 
 async def forget_handled_events(transaction: Transaction) -> int:
     before = first_id_at(transaction.now - _KEEP_HANDLED_EVENTS)
-    row = await SQL.delete_handled_events_before.one(transaction.conn, before, _BATCH)
+    row = await SQL.delete_handled_events_before.one(transaction.conn, before, BATCH)
     return int(row["deleted"])
