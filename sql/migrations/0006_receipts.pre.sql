@@ -101,7 +101,7 @@ CREATE TABLE receipts.returns (
     points_clawed_back bigint NOT NULL CONSTRAINT returns_clawed CHECK (points_clawed_back >= 0),
     points_given_back bigint NOT NULL CONSTRAINT returns_given CHECK (points_given_back >= 0),
     points_shortfall bigint NOT NULL CONSTRAINT returns_shortfall CHECK (points_shortfall >= 0),
-    exchanged_for uuid REFERENCES receipts.sales,
+    exchanged_for uuid REFERENCES receipts.sales DEFERRABLE INITIALLY DEFERRED,   -- written after it
     returned_at timestamptz NOT NULL,
     answer jsonb NOT NULL,                -- what the till was told, told again to every repeat
     CONSTRAINT returns_kind CHECK (kind IN ('VOID', 'RETURN', 'EXCHANGE')),

@@ -142,14 +142,12 @@ SELECT return_id FROM new_return;
 
 -- name: find_return_by_natural_key :maybe
 -- A return by its own receipt's number, to answer a repeat.
-SELECT return_id, sale_id, kind, body_hash, answer FROM receipts.returns
+SELECT return_id, sale_id, body_hash, answer, exchanged_for FROM receipts.returns
 WHERE store_id = $1::uuid AND till_id = $2::uuid AND business_date = $3::date AND sequence = $4::bigint;
 
 -- name: get_return :one
--- A return as recorded.
-SELECT return_id, sale_id, kind, business_date, sequence, amount_minor, points_clawed_back, points_given_back,
-    points_shortfall, exchanged_for, returned_at, answer
-FROM receipts.returns WHERE return_id = $1::uuid;
+-- A return as recorded, to answer a repeat.
+SELECT return_id, sale_id, body_hash, answer, exchanged_for FROM receipts.returns WHERE return_id = $1::uuid;
 
 -- name: attach_sale :exec
 -- Credits an anonymous sale to a member: the sale, its lines' points, its business day. Under the sale's lock.

@@ -270,6 +270,19 @@ class VoidAfterCutover(DomainError):
 
 
 @dataclass(eq=False)
+class SequenceOutOfRange(DomainError):
+    """A receipt number that no till prints."""
+
+    code = "SEQUENCE_OUT_OF_RANGE"
+    field = "sequence"
+    most: int
+
+    @property
+    def message(self) -> str:
+        return f"Receipt numbers run from 1 to {self.most}."
+
+
+@dataclass(eq=False)
 class SoldAtOutOfRange(DomainError):
     """The time of sale lies in the future or too far back."""
 

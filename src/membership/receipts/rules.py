@@ -14,6 +14,7 @@ from membership.receipts.errors import (
     QuantityOutOfRange,
     ReturnExceedsSale,
     SaleIsVoided,
+    SequenceOutOfRange,
     SoldAtOutOfRange,
     TendersDoNotAddUp,
     TooManyLines,
@@ -37,6 +38,7 @@ from membership.receipts.model import (
 
 MOST_QUANTITY = 100_000
 MOST_DAYS_LATE = 30
+MOST_SEQUENCE = 2**31 - 1
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 _DIGIT_RUN = re.compile(r"(?<!\d)\d(?:[ -]?\d){13,18}(?!\d)")
@@ -69,12 +71,17 @@ def check_lines(lines: Sequence[BasketLine]) -> None:
         raise AmountOutOfRange(MOST_MINOR)
 
 
-def check_tenders(basket: Basket, points_value_minor: int) -> None:
-    """Payments and the value of points must sum to the basket's total."""
+def check_payments(basket: Basket) -> None:
+    """Each payment is within range. Raises the refusal for the first that is not."""
     if len(basket.tenders) > MOST_TENDERS:
         raise TooManyLines(MOST_TENDERS)
     if any(not 0 < tender.amount_minor <= MOST_MINOR for tender in basket.tenders):
         raise AmountOutOfRange(MOST_MINOR)
+
+
+def check_tenders(basket: Basket, points_value_minor: int) -> None:
+    """Payments and the value of points must sum to the basket's total."""
+    check_payments(basket)
     due = basket.net_minor - points_value_minor
     paid = sum(tender.amount_minor for tender in basket.tenders)
     if paid != due:
@@ -85,6 +92,12 @@ def check_sold_at(sold_at: datetime, now: datetime) -> None:
     """A till that was offline reports late, but not from the future and not for ever."""
     if not now - timedelta(days=MOST_DAYS_LATE) <= sold_at <= now + CLOCK_TOLERANCE:
         raise SoldAtOutOfRange(MOST_DAYS_LATE)
+
+
+def check_sequence(sequence: int) -> None:
+    """Receipt numbers count from 1."""
+    if not 0 < sequence <= MOST_SEQUENCE:
+        raise SequenceOutOfRange(MOST_SEQUENCE)
 
 
 def refuse_payment_cards(basket: Basket) -> None:

@@ -215,13 +215,20 @@ class RecordedReturn:
     sale_id: SaleId
     body_hash: bytes
     answer: str
+    exchanged_for: SaleId | None
 
 
 async def find_return_by_natural_key(conn: Conn, key: NaturalKey) -> RecordedReturn | None:
     row = await SQL.find_return_by_natural_key.maybe(conn, key.store_id, key.till_id, key.business_date, key.sequence)
-    if row is None:
-        return None
-    return RecordedReturn(row["return_id"], row["sale_id"], row["body_hash"], row["answer"])
+    return None if row is None else _recorded_return(row)
+
+
+async def get_return(conn: Conn, return_id: ReturnId) -> RecordedReturn:
+    return _recorded_return(await SQL.get_return.one(conn, return_id))
+
+
+def _recorded_return(row: asyncpg.Record) -> RecordedReturn:
+    return RecordedReturn(row["return_id"], row["sale_id"], row["body_hash"], row["answer"], row["exchanged_for"])
 
 
 async def attach_sale(

@@ -134,7 +134,7 @@ class Programme:
     names: Names
     currency: str
     minor_unit_exponent: int
-    terms: tuple[TermsRevision, ...]      # earliest first
+    terms: tuple[TermsRevision, ...]  # earliest first
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Directory:
         self._counters = {entry.counter_id: entry for entry in configuration.counters}
         self._counters_by_code = {(entry.store_id, entry.code): entry for entry in configuration.counters}
         self._tills = {entry.till_id: entry for entry in configuration.tills}
+        self._tills_by_code = {(entry.store_id, entry.code): entry for entry in configuration.tills}
         self._tender_types: dict[ProgrammeId, dict[str, TenderType]] = defaultdict(dict)
         for tender_type in configuration.tender_types:
             self._tender_types[tender_type.programme_id][tender_type.code] = tender_type
@@ -86,6 +87,10 @@ class Directory:
         if till is None or till.revoked_at is not None:
             raise UnknownTill(str(till_id))
         return till
+
+    def find_till_by_code(self, store_id: StoreId, code: str) -> Till | None:
+        """A till of a store, in service or not: its receipts outlive it."""
+        return self._tills_by_code.get((store_id, code))
 
     def tender_types(self, programme_id: ProgrammeId) -> dict[str, TenderType]:
         return self._tender_types[programme_id]
