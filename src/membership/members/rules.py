@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 from babel import Locale, UnknownLocaleError
-from babel.core import get_global
+from babel.core import get_global, parse_locale
 
 from membership.kernel.actor import Role
 from membership.members.errors import (
@@ -164,10 +164,11 @@ def checked_birthday(birthday: Birthday, *, today: date) -> Birthday:
 def checked_locale(tag: str) -> str:
     """A BCP 47 tag in its usual spelling. Raises UnsupportedLocale."""
     try:
-        locale = Locale.parse(tag, sep="-")
+        Locale.parse(tag, sep="-")
+        language, territory, script, *_ = parse_locale(tag, sep="-")
     except (ValueError, UnknownLocaleError):
         raise UnsupportedLocale(tag[:35]) from None
-    return str(locale).replace("_", "-")
+    return "-".join(part for part in (language, script, territory) if part)
 
 
 def consent_source(role: Role) -> ConsentSource:
