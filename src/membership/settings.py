@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,12 +15,19 @@ class Profile(StrEnum):
     OPEN = "open"
 
 
-class Settings(BaseSettings):
+class DatabaseSettings(BaseSettings):
+    """What a migration needs."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    database_url: PostgresDsn = Field(validation_alias="DATABASE_URL")
+
+
+class Settings(DatabaseSettings):
     """Read from the environment; `MEMBERSHIP_` before every name but the two addresses."""
 
     model_config = SettingsConfigDict(env_prefix="MEMBERSHIP_", extra="ignore", frozen=True)
 
-    database_url: PostgresDsn = Field(validation_alias="DATABASE_URL")
     redis_url: RedisDsn = Field(validation_alias="REDIS_URL")
     redis_cluster: bool = False
 
@@ -29,9 +37,10 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(default=10, ge=1, le=200)
     database_statement_cache_size: int = Field(default=1024, ge=0)
 
-    token_issuer: str = "membership-dev"
-    token_audience: str = "membership"
-    token_jwks_url: str | None = None
+    token_issuer: str = "membership-dev"  # noqa: S105 - a name
+    token_audience: str = "membership"  # noqa: S105 - a name
+    token_algorithm: Literal["ES256", "RS256", "EdDSA"] = "ES256"  # noqa: S105 - a name
+    token_jwks_url: str | None = Field(default=None, pattern="^https://")
     token_jwks_file: Path | None = None
     token_leeway_seconds: int = Field(default=30, ge=0, le=300)
 

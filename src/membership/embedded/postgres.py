@@ -72,6 +72,13 @@ class EmbeddedPostgres:
             self._folder.release()
             raise
 
+    def erase(self) -> None:
+        """Remove the data of a server that does not run. Raises FolderInUse, FolderUnusable."""
+        self.stop()
+        self._folder.prepare()
+        shutil.rmtree(self.data_folder, ignore_errors=True)
+        self._folder.release()
+
     def stop(self) -> None:
         """A fast shutdown: transactions roll back, a checkpoint is written."""
         if self._process is not None:

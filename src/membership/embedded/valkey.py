@@ -1,5 +1,6 @@
 """An embedded Valkey: one node, or a node of a cluster."""
 
+import shutil
 import signal
 import time
 from collections.abc import Mapping
@@ -61,6 +62,13 @@ class EmbeddedValkey:
         except BaseException:
             self._folder.release()
             raise
+
+    def erase(self) -> None:
+        """Remove the data of a server that does not run. Raises FolderInUse, FolderUnusable."""
+        self.stop()
+        self._folder.prepare()
+        shutil.rmtree(self._folder.path / "appendonlydir", ignore_errors=True)
+        self._folder.release()
 
     def stop(self) -> None:
         if self._process is not None:

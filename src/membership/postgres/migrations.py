@@ -21,6 +21,7 @@ from membership.postgres.connection import Conn
 
 _LOCK_KEY = 5_246_001
 _POLL_SECONDS = 0.05
+_LOCK_SECONDS = 10
 
 
 class Phase(StrEnum):
@@ -127,5 +128,7 @@ async def _apply(conn: Conn, step: Migration) -> None:
         await conn.execute(record, step.version, step.checksum)
         return
     async with conn.transaction():
+        # Behind a migration that waits for a lock, everybody else's statements queue: rather give up and come again.
+        await conn.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
         await conn.execute(step.text)
         await conn.execute(record, step.version, step.checksum)

@@ -1,0 +1,65 @@
+# Everything a developer or CI does. Needs Python 3.11 or newer and make; all else is installed into .venv.
+
+PORT ?= 8000
+DATA_DIR ?= .data
+SAMPLE ?= demo
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Run under make, the service ends with make, even when that is killed.
+WITH_MAKE := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check generate bench lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+
+run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SAMPLE=demo]
+	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE)
+
+test: $(READY) ## run all tests against real servers of their own [ARGS="-k commit"]
+	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)
+
+check: $(READY) ## format, lint, types, import contracts, migrations, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/squawk --config sql/squawk.toml $$(grep -L '^-- no-transaction' sql/migrations/*.sql)
+	@outside=$$(grep -l '^-- no-transaction' sql/migrations/*.sql); [ -z "$$outside" ] || \
+		$(BIN)/squawk --config sql/squawk.toml --no-assume-in-transaction $$outside
+	$(BIN)/membership generate --check
+
+generate: $(READY) ## write the generated files: sql/schema.sql, graphql/
+	$(BIN)/membership generate
+
+bench: $(READY) ## measure the hot paths, print a table, write .bench/results.json [ARGS="--seconds 5"]
+	$(BIN)/membership bench $(ARGS)
+
+lock: $(READY) ## pin all dependencies anew, with hashes
+	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
+
+clean: ## remove what was built and measured; keeps the data of `make run`
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+
+$(READY): requirements.lock pyproject.toml
+	@if ! $(BIN)/python -c '' 2>/dev/null; then \
+		for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+			if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+				echo "Creating $(VENV) with $$($$python --version)"; \
+				exec $$python -m venv --clear $(VENV); \
+			fi; \
+		done; \
+		echo "make: Python 3.11 or newer with its venv module is needed (Debian, Ubuntu: python3-venv); or name one: make PYTHON=/path/to/python" >&2; \
+		exit 2; \
+	fi
+	$(BIN)/python -m pip install --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	@touch $@

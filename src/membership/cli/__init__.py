@@ -1,0 +1,17 @@
+"""The `membership` command. One module per command; each imports what it needs only when it runs."""
+
+import typer
+
+from membership.cli import bench, dev, generate, migrate, seed, serve, token, worker
+
+app = typer.Typer(
+    name="membership",
+    help="Loyalty and membership service for department stores. Try `membership dev` first.",
+    no_args_is_help=True,
+    # A traceback's local variables hold keys and people.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for module in (dev, serve, worker, migrate, seed, token, bench, generate):
+    app.add_typer(module.app)

@@ -1,0 +1,26 @@
+"""`membership bench`."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from membership.cli.failures import in_one_line
+
+app = typer.Typer()
+
+
+@app.command()
+@in_one_line
+def bench(
+    results: Annotated[Path, typer.Option(help="Where the figures go.")] = Path(".bench/results.json"),
+    seconds: Annotated[float, typer.Option(min=1, help="How long each operation is measured.")] = 10,
+) -> None:
+    """Measure look-up, member home, quote and commit against pgbench and a bare GraphQL server.
+
+    Starts servers of its own. Prints a table and writes the same figures as JSON.
+
+    Example: membership bench --seconds 5
+    """
+    import_module("membership.bench").run_bench(results=results, seconds=seconds)

@@ -1,0 +1,66 @@
+"""What `membership dev` keeps between two starts: the servers' data and the development keys."""
+
+import json
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from membership.cli.failures import CommandFailed
+
+_MARK = "membership-dev"
+
+
+class DataFolder:
+    """Made on first use, for the owner only where it holds secrets."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def postgres(self) -> Path:
+        return self.path / "postgres"
+
+    @property
+    def valkey(self) -> Path:
+        return self.path / "valkey"
+
+    @property
+    def keys(self) -> Path:
+        return self.path / "keys"
+
+    @property
+    def log_file(self) -> Path:
+        return self.path / "service.log"
+
+    def prepare(self) -> None:
+        """Raises CommandFailed when it cannot be written, or is somebody else's folder full of other things."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not self._is_ours() and any(self.path.iterdir()):
+                raise CommandFailed(f"The folder {self.path} holds other things; choose an empty or a new one.")
+            (self.path / _MARK).touch()
+            self.keys.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise CommandFailed(
+                f"The folder {self.path} cannot be written: {(error.strerror or str(error)).lower()}; "
+                "choose another with --data-dir (make: DATA_DIR=)."
+            ) from None
+
+    def identity_key(self, purpose: str) -> dict[int, str]:
+        """Keys by version: 256 random bits, made once. Without them, encrypted values are lost."""
+        text = self._secret(f"identity-{purpose}.json", lambda: json.dumps({"1": secrets.token_hex(32)}))
+        return {int(version): key for version, key in json.loads(text).items()}
+
+    def _is_ours(self) -> bool:
+        return (self.path / _MARK).exists()
+
+    def _secret(self, name: str, make: Callable[[], str]) -> str:
+        file = self.keys / name
+        if not file.exists():
+            # Complete before it has its name: a kill in between leaves no half a key.
+            fresh = file.with_suffix(".new")
+            fresh.unlink(missing_ok=True)
+            fresh.touch(mode=0o600)
+            fresh.write_text(make(), encoding="ascii")
+            fresh.rename(file)
+        return file.read_text(encoding="ascii")

@@ -1,0 +1,129 @@
+"""What `membership dev` does: servers, schema, sample, then the API and the worker until Ctrl-C."""
+
+import asyncio
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import structlog
+
+from membership import logging
+from membership.cli.callers import print_callers
+from membership.cli.data_folder import DataFolder
+from membership.cli.environment import connect, is_set, read_settings, require_redis
+from membership.cli.failures import CommandFailed
+from membership.cli.sampling import is_empty, load, size_of
+from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
+from membership.cli.steps import Steps
+from membership.embedded.postgres import EmbeddedPostgres
+from membership.embedded.valkey import EmbeddedValkey
+from membership.postgres.migrations import migrate, migrations
+from membership.settings import Settings
+from membership.web.development_issuer import ensure_keys
+from membership.worker import run_worker
+
+HOST = "127.0.0.1"
+_DATABASE = "membership"
+
+
+class Development:
+    """One run."""
+
+    def __init__(self, *, port: int, data_folder: Path, sample: str) -> None:
+        self._port = port
+        self._folder = DataFolder(data_folder)
+        self._size = size_of(sample)
+        self._sample = sample
+
+    def run(self, *, reset: bool) -> None:
+        """Returns after Ctrl-C or SIGTERM. Raises CommandFailed or EmbeddedServerError with one line to show."""
+        with bind(HOST, self._port) as listener, ExitStack() as servers:
+            self._folder.prepare()
+            with Steps() as steps:
+                given = self._start_servers(steps, servers, reset=reset)
+                settings = self._settings(given)
+                run_async(self._prepare(settings, steps, embedded="DATABASE_URL" in given))
+            run_async(self._serve(settings, listener))
+        print("Stopped.")
+
+    def _start_servers(self, steps: Steps, servers: ExitStack, *, reset: bool) -> dict[str, str]:
+        """In the main thread and outside of any event loop: servers die with the thread that started them."""
+        given = {}
+        if not is_set("DATABASE_URL"):
+            with steps.step("Starting PostgreSQL"):
+                postgres = EmbeddedPostgres(self._folder.postgres)
+                if reset:
+                    postgres.erase()
+                servers.enter_context(postgres)
+                given["DATABASE_URL"] = postgres.dsn(_DATABASE)
+        elif reset:
+            raise CommandFailed("--reset is for the embedded database; empty the one of DATABASE_URL yourself.")
+        if not is_set("REDIS_URL"):
+            with steps.step("Starting Valkey"):
+                valkey = EmbeddedValkey(self._folder.valkey)
+                if reset:
+                    valkey.erase()
+                servers.enter_context(valkey)
+                given["REDIS_URL"] = valkey.url()
+        return given
+
+    def _settings(self, given: dict[str, str]) -> Settings:
+        """The environment, completed for development: own keys, own issuer, text queries and GraphiQL."""
+        jwks = ensure_keys(self._folder.keys)
+        defaults: dict[str, object] = {
+            "profile": "open",
+            "token_jwks_file": jwks,
+            "identity_hash_keys": self._folder.identity_key("hash"),
+            "identity_encryption_keys": self._folder.identity_key("encryption"),
+        }
+        absent = {name: value for name, value in defaults.items() if not is_set(f"MEMBERSHIP_{name.upper()}")}
+        return read_settings(Settings, **absent, **given, host=HOST, port=self._port)
+
+    async def _prepare(self, settings: Settings, steps: Steps, *, embedded: bool) -> None:
+        dsn = str(settings.database_url)
+        if embedded:
+            await _create_database(dsn)
+        await require_redis(settings)
+        conn = await connect(dsn)
+        try:
+            with steps.step("Migrating") as report:
+                plan = migrations()
+                applied = iter(range(1, len(plan) + 1))
+                await migrate(dsn, plan=plan, on_applied=lambda _: report(next(applied), len(plan)))
+            if await is_empty(conn):
+                with steps.step(f"Loading the sample {self._sample}") as report:
+                    await load(settings, self._size, report)
+        finally:
+            await conn.close()
+
+    async def _serve(self, settings: Settings, listener: socket.socket) -> None:
+        with self._folder.log_file.open("a", encoding="utf-8", buffering=1) as log:
+            logging.configure(settings.log_level, log)
+            stop = asyncio.Event()
+            stop_on_signals(stop)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(run_worker(settings, stop=stop))
+                    group.create_task(serve_until(stop, settings, listener))
+                    self._greet()
+            except* Exception as failures:
+                structlog.get_logger(__name__).error("a part of the service ended", exc_info=failures)
+                raise CommandFailed(f"The service ended by a fault; see {self._folder.log_file}.") from None
+
+    def _greet(self) -> None:
+        url = f"http://{HOST}:{self._port}/graphql"
+        print(f"\nGraphiQL   {url}")
+        print(f"Logs       {self._folder.log_file}")
+        print("\nTokens of the development issuer, good for 30 days; paste a pair of lines into another terminal:\n")
+        print_callers(url, self._folder.keys)
+        print("Ctrl-C stops everything.", flush=True)
+
+
+async def _create_database(dsn: str) -> None:
+    server, _, name = dsn.rpartition("/")
+    conn = await connect(f"{server}/postgres")
+    try:
+        if not await conn.fetchval("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", name):
+            await conn.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        await conn.close()

@@ -1,0 +1,54 @@
+"""`membership generate`: the generated files that are checked in."""
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from membership.cli.failures import CommandFailed, in_one_line
+
+app = typer.Typer()
+
+
+@app.command(hidden=True)
+@in_one_line
+def generate(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is out of date.")] = False,
+) -> None:
+    """For developers: write sql/schema.sql, graphql/schema.graphql and the manifest of trusted documents.
+
+    Example: membership generate --check
+    """
+    stale = {file: text for file, text in _generated_files().items() if _current(file) != text}
+    if check and stale:
+        names = ", ".join(str(file) for file in stale)
+        raise CommandFailed(f"Out of date: {names}. Run `make generate` and commit the result.")
+    for file, text in stale.items():
+        file.write_text(text, encoding="utf-8")
+        print(f"wrote {file}")
+
+
+def _generated_files() -> dict[Path, str]:
+    from membership.graph.documents import graphql_folder
+    from membership.graph.generate import generated
+    from membership.postgres.catalogue import sql_folder
+
+    return {sql_folder() / "schema.sql": _schema()} | generated(graphql_folder())
+
+
+def _current(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8") if file.exists() else None
+
+
+def _schema() -> str:
+    from membership.embedded.postgres import EmbeddedPostgres
+    from membership.embedded.schema import dump_schema
+    from membership.postgres.migrations import migrate
+
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        with EmbeddedPostgres(Path(folder) / "postgres", durable=False) as server:
+            asyncio.run(migrate(server.dsn()))
+            return dump_schema(server.dsn())

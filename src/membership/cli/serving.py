@@ -1,0 +1,81 @@
+"""Runs the API and the worker inside an event loop until told to stop."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+import uvloop
+
+from membership.app import running
+from membership.cli.failures import CommandFailed
+from membership.settings import Settings
+
+_GRACE_SECONDS = 20  # below the 30 s after which Kubernetes kills
+
+
+def run_async(main: Coroutine[object, object, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Takes the port before anything slow is begun. Raises CommandFailed when somebody has it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CommandFailed(
+            f"Port {port} of {host} cannot be used: {(error.strerror or str(error)).lower()}; "
+            "choose another with --port (make: PORT=) or MEMBERSHIP_PORT."
+        ) from None
+    return listener
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """The first Ctrl-C or SIGTERM asks for an orderly end, the second one interrupts at once."""
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask)
+
+
+async def serve_until(stop: asyncio.Event, settings: Settings, listener: socket.socket) -> None:
+    """Returns when `stop` is set and the requests in hand are answered."""
+    async with running(settings) as application:
+        server = _Server(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )
+        async with asyncio.TaskGroup() as group:
+            stopping = group.create_task(_exit_when(stop, server))
+            await server.serve(sockets=[listener])
+            stopping.cancel()
+
+
+async def _exit_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+    await stop.wait()
+    server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: the worker and the embedded servers stop after the API."""
+        yield

@@ -1,0 +1,35 @@
+"""`membership worker`."""
+
+import asyncio
+
+import typer
+
+from membership.cli.failures import in_one_line
+
+app = typer.Typer()
+
+
+@app.command()
+@in_one_line
+def worker() -> None:
+    """Hand on the events of the outbox and run the periodic jobs, until SIGTERM or SIGINT.
+
+    Any number may run. Connect directly to PostgreSQL, not through PgBouncer: it listens.
+
+    Example: DATABASE_URL=… REDIS_URL=… membership worker
+    """
+    from membership import logging
+    from membership.cli.environment import read_settings
+    from membership.cli.serving import run_async, stop_on_signals
+    from membership.settings import Settings
+    from membership.worker import run_worker
+
+    settings = read_settings(Settings)
+
+    async def run() -> None:
+        logging.configure(settings.log_level)
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        await run_worker(settings, stop=stop)
+
+    run_async(run())
