@@ -97,6 +97,8 @@ CREATE INDEX audit_entries_member ON platform.audit_entries (member_id, at) WHER
 CREATE INDEX audit_entries_subject ON platform.audit_entries (subject_kind, subject_id, at);
 CREATE TRIGGER audit_entries_append_only BEFORE UPDATE OR DELETE ON platform.audit_entries
     FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+CREATE TRIGGER audit_entries_never_truncated BEFORE TRUNCATE ON platform.audit_entries
+    FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON platform.idempotency_keys TO membership_engine;
 GRANT SELECT, INSERT, UPDATE, DELETE ON platform.outbox TO membership_engine;
