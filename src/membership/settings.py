@@ -23,13 +23,17 @@ class DatabaseSettings(BaseSettings):
     database_url: PostgresDsn = Field(validation_alias="DATABASE_URL")
 
 
-class Settings(DatabaseSettings):
-    """Read from the environment; `MEMBERSHIP_` before every name but the two addresses."""
-
+class RedisSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MEMBERSHIP_", extra="ignore", frozen=True)
 
     redis_url: RedisDsn = Field(validation_alias="REDIS_URL")
     redis_cluster: bool = False
+
+
+class Settings(DatabaseSettings, RedisSettings):
+    """Read from the environment; `MEMBERSHIP_` before every name but the two addresses."""
+
+    model_config = SettingsConfigDict(env_prefix="MEMBERSHIP_", extra="ignore", frozen=True)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

@@ -23,6 +23,8 @@ class RequestContext:
     now: datetime
     locale: str
     correlation_id: str
+    operation: str | None = None
+    """Name of the operation, once the document is known: for logs."""
 
     @property
     def actor(self) -> Actor:

@@ -45,6 +45,8 @@ class Document:
     errors: tuple[GraphQLError, ...]
     access: Mapping[str | None, Access]
     """By operation name; by None too where the document has just one operation."""
+    name: str | None = None
+    """Of the only operation."""
 
 
 class Documents:
@@ -93,11 +95,16 @@ class Documents:
 
     def _prepare(self, text: str) -> Document:
         try:
-            node = parse(text, max_tokens=MAX_TOKENS)
+            return self._survey(parse(text, max_tokens=MAX_TOKENS))
         except GraphQLSyntaxError as error:
             return _refused(_coded(error, _syntax_code(error)))
+        except RecursionError:
+            return _refused(fault(FaultCode.TOO_DEEP, "The document is nested too deeply to be read."))
+
+    def _survey(self, node: DocumentNode) -> Document:
         surveyor = Surveyor(self._schema, node)
         access: dict[str | None, Access] = {}
+        name: str | None = None
         errors: list[GraphQLError] = []
         operations = [entry for entry in node.definitions if isinstance(entry, OperationDefinitionNode)]
         for operation in operations:
@@ -107,24 +114,27 @@ class Documents:
                 errors.append(fault(FaultCode.INTROSPECTION_OFF, "Introspection is off here."))
             access[operation.name.value if operation.name else None] = access_to(survey.coordinates)
         if len(operations) == 1:
-            access[None] = next(iter(access.values()))
+            name, access[None] = next(iter(access.items()))
         # The cheap checks come first: validating a document made to be costly is what its sender wants.
-        return Document(node, tuple(errors or self._invalid(node)), access)
+        return Document(node, tuple(errors or self._invalid(node)), access, name)
 
     def _invalid(self, node: DocumentNode) -> list[GraphQLError]:
         found = validate(self._schema, node, _RULES, max_errors=_MAX_ERRORS, hide_suggestions=not self._introspection)
         return [_coded(error, FaultCode.VALIDATION_FAILED) for error in found]
 
 
-_NO_DOCUMENT = parse("{ __typename }")
+NO_DOCUMENT = parse("{ __typename }")
 
 
 def _refused(error: GraphQLError) -> Document:
-    return Document(_NO_DOCUMENT, (error,), {})
+    return Document(NO_DOCUMENT, (error,), {})
 
 
 def _syntax_code(error: GraphQLSyntaxError) -> FaultCode:
-    return FaultCode.TOO_MANY_TOKENS if "Parsing aborted" in error.message else FaultCode.PARSE_FAILED
+    # The parser gives one kind of error for these, told apart by its words only (tests hold on to them).
+    if "tokens. Parsing aborted" in error.message:
+        return FaultCode.TOO_MANY_TOKENS
+    return FaultCode.TOO_DEEP if "nested too deeply" in error.message else FaultCode.PARSE_FAILED
 
 
 def _coded(error: GraphQLError, code: FaultCode) -> GraphQLError:

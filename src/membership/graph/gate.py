@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, cast
 
 from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
-from strawberry.types import ExecutionContext
 
 from membership.graph.context import RequestContext
-from membership.graph.documents import Document
+from membership.graph.documents import NO_DOCUMENT, Document
 from membership.graph.faults import FaultCode, fault, present
 from membership.graph.permissions import Access
 from membership.kernel.actor import Actor
@@ -28,11 +27,15 @@ class Gate(SchemaExtension):
         document = schema.documents.find((execution.operation_extensions or {}).get("documentId"), execution.query)
         name = execution._provided_operation_name
         errors = document.errors or _refusal(document, name, context.caller)
-        execution.graphql_document = _named(document.node, name) if errors else document.node
+        # The engine looks for the operation before it looks at errors: give it one of that name.
+        execution.graphql_document = _stand_in(name) if errors else document.node
         # Found already, so the engine must not validate again.
         execution.pre_execution_errors = list(errors)
+        context.operation = name or document.name
         yield
-        _present(execution, context)
+        result = execution.result
+        if result is not None and result.errors:
+            result.errors = present(result.errors, correlation_id=context.correlation_id)
 
 
 def _refusal(document: Document, name: str | None, caller: Actor | None) -> tuple[GraphQLError, ...]:
@@ -52,18 +55,11 @@ def _not_allowed(access: Access, caller: Actor | None) -> GraphQLError:
     return fault(FaultCode.FORBIDDEN, f"The role {caller.role.value} may not use {access.refused_field(caller.role)}.")
 
 
-def _named(node: DocumentNode, name: str | None) -> DocumentNode:
-    """The engine looks for the operation before it looks at errors: give it one of that name."""
-    first = next((entry for entry in node.definitions if isinstance(entry, OperationDefinitionNode)), None)
-    if first is None or name is None:
-        return node
-    stand_in = OperationDefinitionNode(
-        operation=first.operation, name=NameNode(value=name), selection_set=first.selection_set
+def _stand_in(name: str | None) -> DocumentNode:
+    if name is None:
+        return NO_DOCUMENT
+    anything = cast(OperationDefinitionNode, NO_DOCUMENT.definitions[0])
+    named = OperationDefinitionNode(
+        operation=anything.operation, name=NameNode(value=name), selection_set=anything.selection_set
     )
-    return DocumentNode(definitions=(stand_in,))
-
-
-def _present(execution: ExecutionContext, context: RequestContext) -> None:
-    result = execution.result
-    if result is not None and result.errors:
-        result.errors = present(result.errors, correlation_id=context.correlation_id)
+    return DocumentNode(definitions=(named,))

@@ -1,12 +1,12 @@
 """The schema: every slice's fields under one Query and one Mutation."""
 
 import strawberry
-from graphql import GraphQLSchema, Undefined, is_input_object_type, is_interface_type, is_object_type
+from graphql import GraphQLError, GraphQLSchema, Undefined, is_input_object_type, is_interface_type, is_object_type
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
+from strawberry.types import ExecutionContext
 
 from membership.graph.documents import Documents, Manifest, load_manifest
-from membership.graph.errors import REFUSALS
 from membership.graph.gate import Gate
 from membership.graph.nodes import NodeQuery
 from membership.graph.scalars import SCALARS
@@ -24,13 +24,16 @@ class MembershipSchema(strawberry.Schema):
 
     documents: Documents
 
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Strawberry would log every error with its document. What is unexpected, faults.py logs."""
+
 
 def build_schema(profile: Profile = Profile.PRODUCTION, manifest: Manifest | None = None) -> MembershipSchema:
     """`production` runs trusted documents only; `open` takes text and introspection too."""
     schema = MembershipSchema(
         query=merge_types("Query", QUERIES),
         mutation=merge_types("Mutation", MUTATIONS) if MUTATIONS else None,
-        types=[*TYPES, *REFUSALS.values()],
+        types=TYPES,
         extensions=[Gate],
         config=StrawberryConfig(scalar_map=dict(SCALARS)),
     )

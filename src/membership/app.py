@@ -1,0 +1,90 @@
+"""Composition root of the API: everything that serves requests is put together here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from membership.graph.documents import Manifest
+from membership.graph.faults import FaultCode, fault, present
+from membership.graph.schema import build_schema
+from membership.graph.services import Services
+from membership.kernel.clock import Clock, SystemClock
+from membership.postgres.database import Database, open_pool
+from membership.redis.client import RedisClient, open_redis
+from membership.settings import Profile, Settings
+from membership.stores.service import DirectoryCache
+from membership.web.answers import encode_error
+from membership.web.endpoint import GraphQLEndpoint
+from membership.web.health import Readiness, alive
+from membership.web.keys import public_keys
+from membership.web.requests import correlation_id_of
+from membership.web.tokens import Tokens
+
+log = structlog.get_logger("membership.app")
+
+
+def create_app(
+    settings: Settings,
+    database: Database,
+    redis: RedisClient,
+    clock: Clock,
+    *,
+    host_clock: Clock | None = None,
+    manifest: Manifest | None = None,
+) -> Starlette:
+    """The ASGI application. `clock` may be moved for a demonstration; `host_clock` is the machine's own.
+
+    `manifest` None: the trusted documents of the repository.
+    """
+    services = Services(database=database, directory=DirectoryCache(database.pool), clock=clock)
+    graphql = GraphQLEndpoint(
+        build_schema(settings.profile, manifest),
+        services,
+        Tokens(settings, public_keys(settings)),
+        graphiql=settings.profile is Profile.OPEN,
+    )
+    return Starlette(
+        routes=[
+            Route("/graphql", graphql),
+            Route("/healthz", alive, methods=["GET"]),
+            Route("/readyz", Readiness(database, redis, host_clock or SystemClock()).answer, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _refuse},
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Starlette]:
+    """The application on servers of its own: opens the pool and Redis, and closes them."""
+    pool = await open_pool(
+        str(settings.database_url),
+        max_size=settings.database_pool_size,
+        statement_cache_size=settings.database_statement_cache_size,
+    )
+    redis = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)
+    try:
+        yield create_app(settings, Database(pool), redis, clock or SystemClock())
+    finally:
+        await redis.aclose()
+        await pool.close()
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """What Starlette itself refuses (an unknown path, a wrong method) in the shape of every other error."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    correlation_id = correlation_id_of(dict(request.scope["headers"]))
+    refusal = (
+        fault(FaultCode.METHOD_NOT_ALLOWED, "This path does not take that method.")
+        if status == 405
+        else fault(FaultCode.NOT_FOUND, "There is nothing here. GraphQL is at /graphql.")
+    )
+    body = encode_error(present([refusal], correlation_id=correlation_id)[0])
+    headers["X-Correlation-Id"] = correlation_id
+    return Response(body, status, headers, media_type="application/json")

@@ -1,0 +1,1 @@
+"""HTTP: the GraphQL endpoint, who calls, and whether the service is alive and ready."""

@@ -1,0 +1,68 @@
+"""Is the process alive, and may it be sent requests?"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import asyncpg
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from membership.kernel.clock import Clock
+from membership.postgres.database import Database
+from membership.postgres.migrations import Phase, pending
+from membership.redis.client import RedisClient, is_ready
+
+_TIMEOUT_SECONDS = 2.0
+_LARGEST_CLOCK_DIFFERENCE = timedelta(seconds=1)
+
+Check = Callable[[], Awaitable[str | None]]
+"""None when all is well; otherwise what is wrong, in words an operator may read."""
+
+
+async def alive(_: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+class Readiness:
+    """Ready: PostgreSQL and Redis answer, the schema is new enough, and the clocks agree.
+
+    `host_clock` is the machine's own clock, not one moved for a demonstration.
+    """
+
+    def __init__(self, database: Database, redis: RedisClient, host_clock: Clock) -> None:
+        self._database = database
+        self._redis = redis
+        self._host_clock = host_clock
+
+    async def answer(self, _: Request) -> Response:
+        postgres, redis = await asyncio.gather(_within_time(self._postgres), _within_time(self._cache))
+        checks: Mapping[str, str] = {"postgres": postgres or "ok", "redis": redis or "ok"}
+        ready = postgres is None and redis is None
+        return JSONResponse(
+            {"status": "ready" if ready else "not ready", "checks": checks}, status_code=200 if ready else 503
+        )
+
+    async def _postgres(self) -> str | None:
+        async with self._database.pool.acquire() as conn:
+            if missing := await pending(conn, Phase.PRE):
+                return f"migrations are missing: {', '.join(missing)}"
+            before = self._host_clock.now()
+            theirs = await conn.fetchval("SELECT clock_timestamp()")
+            after = self._host_clock.now()
+        # Their moment lies between our two, give or take the difference.
+        if not before - _LARGEST_CLOCK_DIFFERENCE <= theirs <= after + _LARGEST_CLOCK_DIFFERENCE:
+            return f"its clock is {abs((theirs - after).total_seconds()):.1f} s from this machine's"
+        return None
+
+    async def _cache(self) -> str | None:
+        return None if await is_ready(self._redis) else "does not answer"
+
+
+async def _within_time(check: Check) -> str | None:
+    try:
+        return await asyncio.wait_for(check(), _TIMEOUT_SECONDS)
+    except TimeoutError:
+        return "does not answer in time"
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return "cannot be reached"

@@ -1,0 +1,121 @@
+"""The whole application by HTTP, in process, on a real database."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+import httpx
+import pytest
+import redis.asyncio
+from starlette.applications import Starlette
+
+from membership.app import create_app
+from membership.graph.documents import Manifest
+from membership.kernel.actor import Role
+from membership.kernel.clock import SystemClock
+from membership.postgres.connection import Conn
+from membership.postgres.database import Database
+from membership.settings import Profile, Settings
+from membership.web.development_issuer import ensure_keys, issue_token
+from support.clock import StoppedClock
+from support.operations import SampleStores
+
+SOMEBODY = UUID("0190a000-0000-7000-8000-000000000001")
+
+
+class Issue(Protocol):
+    def __call__(self, role: Role, *, lifetime: timedelta = ..., issuer: str = ..., audience: str = ...) -> str: ...
+
+
+@pytest.fixture(scope="session")
+def issuer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("issuer")
+    ensure_keys(folder)
+    return folder
+
+
+@pytest.fixture
+def issue(issuer_folder: Path, clock: StoppedClock) -> Issue:
+    """A token with every id that any role needs."""
+
+    def make(
+        role: Role,
+        *,
+        lifetime: timedelta = timedelta(hours=1),
+        issuer: str = "membership-dev",
+        audience: str = "membership",
+    ) -> str:
+        return issue_token(
+            issuer_folder,
+            role,
+            now=clock.now(),
+            lifetime=lifetime,
+            issuer=issuer,
+            audience=audience,
+            member=SOMEBODY,
+            programme=SOMEBODY,
+            store=SOMEBODY,
+            till=SOMEBODY,
+            brand=SOMEBODY,
+        )
+
+    return make
+
+
+class HostClock:
+    """The machine's own clock, as `/readyz` compares it with PostgreSQL's; `ahead` lets it go wrong."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+        self._clock = SystemClock()
+
+    def now(self) -> datetime:
+        return self._clock.now() + self.ahead
+
+
+@pytest.fixture
+def host_clock() -> HostClock:
+    return HostClock()
+
+
+MakeApp = Callable[..., Starlette]
+
+
+@pytest.fixture
+def make_app(  # noqa: PLR0917 - fixtures
+    settings: Settings,
+    database: Database,
+    redis: "redis.asyncio.Redis",
+    clock: StoppedClock,
+    host_clock: HostClock,
+    issuer_folder: Path,
+) -> MakeApp:
+    def make(profile: Profile = Profile.OPEN, manifest: Manifest | None = None) -> Starlette:
+        changed = {"profile": profile, "token_jwks_file": issuer_folder / "jwks.json"}
+        configured = settings.model_copy(update=changed)
+        return create_app(configured, database, redis, clock, host_clock=host_clock, manifest=manifest or {})
+
+    return make
+
+
+@pytest.fixture
+def client_of() -> Callable[[Starlette], httpx.AsyncClient]:
+    def make(app: Starlette) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://membership.test")
+
+    return make
+
+
+@pytest.fixture
+async def client(
+    make_app: MakeApp, client_of: Callable[[Starlette], httpx.AsyncClient]
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(make_app()) as client:
+        yield client
+
+
+@pytest.fixture
+async def sample(conn: Conn) -> SampleStores:
+    return await SampleStores.write(conn)

@@ -1,0 +1,70 @@
+"""/healthz says that the process lives; /readyz says whether it may be sent requests."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+import redis.asyncio
+
+from membership.app import create_app
+from membership.postgres.connection import Conn
+from membership.postgres.database import Database
+from membership.redis.client import open_redis
+from membership.settings import Settings
+from support.clock import StoppedClock
+from web.conftest import HostClock
+
+
+async def test_alive(client: httpx.AsyncClient) -> None:
+    response = await client.get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+
+
+async def test_ready(client: httpx.AsyncClient) -> None:
+    response = await client.get("/readyz")
+    assert (response.status_code, response.json()) == (
+        200,
+        {"status": "ready", "checks": {"postgres": "ok", "redis": "ok"}},
+    )
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=3), timedelta(seconds=-3)])
+async def test_not_ready_while_the_clocks_differ(
+    client: httpx.AsyncClient, host_clock: HostClock, ahead: timedelta
+) -> None:
+    host_clock.ahead = ahead
+    response = await client.get("/readyz")
+
+    assert response.status_code == 503
+    assert "its clock is" in response.json()["checks"]["postgres"]
+
+
+async def test_not_ready_while_migrations_are_missing(client: httpx.AsyncClient, conn: Conn) -> None:
+    await conn.execute("DELETE FROM public.schema_migrations WHERE version = '0002_stores'")
+    response = await client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["checks"]["postgres"] == "migrations are missing: 0002_stores"
+
+
+async def test_not_ready_without_redis(settings: Settings, database: Database, clock: StoppedClock) -> None:
+    nobody = open_redis("redis://127.0.0.1:1/0")
+    app = create_app(settings, database, nobody, clock, manifest={})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://membership.test") as client:
+        response = await client.get("/readyz")
+    await nobody.aclose()
+
+    assert response.status_code == 503
+    assert response.json()["checks"] == {"postgres": "ok", "redis": "does not answer"}
+
+
+async def test_not_ready_without_postgres(
+    settings: Settings, database: Database, clock: StoppedClock, redis: "redis.asyncio.Redis"
+) -> None:
+    await database.pool.close()
+    app = create_app(settings, database, redis, clock, manifest={})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://membership.test") as client:
+        response = await client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["checks"] == {"postgres": "cannot be reached", "redis": "ok"}

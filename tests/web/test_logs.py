@@ -1,0 +1,76 @@
+"""One line a request, with what operators need and nothing that members said."""
+
+import httpx
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from membership.graph import stores
+from membership.kernel.actor import Role
+from web.conftest import Issue
+
+
+async def test_a_request_leaves_one_line(client: httpx.AsyncClient, issue: Issue) -> None:
+    body = {"query": "query Find($id: ID!) { node(id: $id) { id } }", "variables": {"id": "+8613800138000"}}
+    with capture_logs() as lines:
+        response = await client.post("/graphql", json=body, headers={"Authorization": f"Bearer {issue(Role.DESK)}"})
+
+    (line,) = lines
+    assert line.pop("duration_ms") >= 0
+    assert line == {
+        "event": "graphql request",
+        "log_level": "info",
+        "correlation_id": response.headers["x-correlation-id"],
+        "operation": "Find",
+        "role": "desk",
+        "outcome": "BAD_USER_INPUT",
+        "status": 200,
+    }
+
+
+async def test_a_malformed_request_leaves_a_line_too(client: httpx.AsyncClient) -> None:
+    with capture_logs() as lines:
+        await client.post("/graphql", content="{", headers={"Content-Type": "application/json"})
+
+    (line,) = lines
+    assert (line["outcome"], line["status"], line["operation"]) == ("BAD_REQUEST", 400, None)
+
+
+async def test_an_unexpected_error_is_logged_with_its_exception_and_masked(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr(stores, "_by_code", fail)
+    with capture_logs() as lines:
+        response = await client.post("/graphql", json={"query": "query All { stores { nodes { id } } }"})
+
+    assert "hunter2" not in response.text
+    error, request = lines
+    assert error["log_level"] == "error"
+    assert error["path"] == "stores"
+    assert isinstance(error["exc_info"], RuntimeError)
+    assert error["correlation_id"] == request["correlation_id"] == response.headers["x-correlation-id"]
+    assert request["outcome"] == "INTERNAL_SERVER_ERROR"
+
+
+async def test_an_error_outside_graphql_is_masked_too(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: str) -> str:
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr("membership.web.endpoint.negotiate", fail)
+    with capture_logs() as lines:
+        response = await client.post("/graphql", json={"query": "{ __typename }"})
+
+    assert response.status_code == 500
+    assert "hunter2" not in response.text
+    assert response.json()["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert [line["log_level"] for line in lines] == ["error", "info"]
+
+
+def test_logs_are_captured_by_the_loggers_in_use() -> None:
+    # capture_logs sees nothing of a logger that was cached before: then the tests above would prove nothing.
+    assert structlog.get_config()["cache_logger_on_first_use"] is False

@@ -1,0 +1,262 @@
+"""Bearer tokens: who is let in, and as whom."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+from graphql import GraphQLError
+from joserfc import jwt
+from joserfc.jwk import ECKey, OctKey, RSAKey
+
+from membership.kernel.actor import Actor, Role
+from membership.settings import Settings
+from membership.web.development_issuer import ensure_keys, issue_token
+from membership.web.keys import PublicKeys, public_keys
+from membership.web.tokens import Tokens
+from support.clock import StoppedClock
+from web.conftest import SOMEBODY, Issue
+
+ASKING = {"query": '{ node(id: "x") { id } }'}
+
+
+@pytest.fixture
+def tokens(settings: Settings, issuer_folder: Path) -> Tokens:
+    configured = settings.model_copy(update={"token_jwks_file": issuer_folder / "jwks.json"})
+    return Tokens(configured, public_keys(configured))
+
+
+Refusal = Callable[[str], Awaitable[str]]
+
+
+@pytest.fixture
+def refusal(tokens: Tokens, clock: StoppedClock) -> Refusal:
+    """What is said of a token that is not good."""
+
+    async def verify(token: str) -> str:
+        with pytest.raises(GraphQLError) as error:
+            await tokens.verify(f"Bearer {token}", clock.now())
+        assert (error.value.extensions or {})["code"] == "UNAUTHENTICATED"
+        return error.value.message
+
+    return verify
+
+
+async def test_a_token_becomes_an_actor(tokens: Tokens, issuer_folder: Path, clock: StoppedClock) -> None:
+    store, till = UUID(int=2), UUID(int=3)
+    token = issue_token(
+        issuer_folder, Role.TILL, now=clock.now(), subject="till 7", programme=SOMEBODY, store=store, till=till
+    )
+    claims = await tokens.verify(f"bearer {token}", clock.now())
+
+    assert claims.actor(origin="10.0.0.7", correlation_id="c-1") == Actor(
+        role=Role.TILL,
+        subject="till 7",
+        programme_id=SOMEBODY,
+        store_id=store,
+        till_id=till,
+        origin="10.0.0.7",
+        correlation_id="c-1",
+    )
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_role_has_tokens(tokens: Tokens, issue: Issue, clock: StoppedClock, role: Role) -> None:
+    assert (await tokens.verify(f"Bearer {issue(role)}", clock.now())).role is role
+
+
+async def test_a_token_expires_after_the_leeway_remembered_or_not(
+    tokens: Tokens, issue: Issue, clock: StoppedClock, refusal: Refusal
+) -> None:
+    token = issue(Role.TILL, lifetime=timedelta(minutes=1))
+    await tokens.verify(f"Bearer {token}", clock.now())
+
+    clock.advance(timedelta(minutes=1, seconds=29))
+    await tokens.verify(f"Bearer {token}", clock.now())
+
+    clock.advance(timedelta(seconds=1))
+    assert "expired" in await refusal(token)
+
+
+async def test_a_token_of_another_issuer_or_for_another_audience(issue: Issue, refusal: Refusal) -> None:
+    assert "claim iss" in await refusal(issue(Role.TILL, issuer="somebody-else"))
+    assert "claim aud" in await refusal(issue(Role.TILL, audience="another-service"))
+
+
+@pytest.mark.parametrize(
+    ("role", "missing"),
+    [(Role.MEMBER, "member"), (Role.TILL, "programme"), (Role.ASSOCIATE, "programme"), (Role.DESK, "programme")],
+)
+async def test_a_role_needs_its_claims(
+    issuer_folder: Path, clock: StoppedClock, refusal: Refusal, role: Role, missing: str
+) -> None:
+    assert missing in await refusal(issue_token(issuer_folder, role, now=clock.now()))
+
+
+def signed(folder: Path, claims: dict[str, object], *, header: dict[str, object] | None = None) -> str:
+    key = ECKey.import_key(json.loads((folder / "issuer.json").read_text()))
+    return jwt.encode(header or {"alg": "ES256", "kid": key.kid}, claims, key, algorithms=["ES256"])
+
+
+@pytest.mark.parametrize("claim", ["exp", "iss", "aud", "sub", "role"])
+async def test_a_token_without_a_claim_that_every_token_has(
+    issuer_folder: Path, clock: StoppedClock, refusal: Refusal, claim: str
+) -> None:
+    claims: dict[str, object] = {
+        "exp": int(clock.now().timestamp()) + 60,
+        "iss": "membership-dev",
+        "aud": "membership",
+        "sub": "a",
+        "role": "admin",
+    }
+    del claims[claim]
+    assert claim in await refusal(signed(issuer_folder, claims))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"role": "emperor"}, "names no role"),
+        ({"role": ["admin"]}, "names no role"),
+        ({"member": "seven"}, "claim member is not an id"),
+        ({"exp": "tomorrow"}, "claim exp"),
+        ({"nbf": 4102444800}, "claim nbf"),
+        ({"sub": 7}, "claim sub"),
+    ],
+)
+async def test_a_token_whose_claims_make_no_sense(
+    issuer_folder: Path, clock: StoppedClock, refusal: Refusal, change: dict[str, object], words: str
+) -> None:
+    claims: dict[str, object] = {
+        "exp": int(clock.now().timestamp()) + 60,
+        "iss": "membership-dev",
+        "aud": "membership",
+        "sub": "a",
+        "role": "admin",
+    }
+    assert words in await refusal(signed(issuer_folder, {**claims, **change}))
+
+
+async def test_a_signature_by_another_key_with_our_key_id(
+    issuer_folder: Path, tmp_path: Path, clock: StoppedClock, refusal: Refusal
+) -> None:
+    ours = json.loads((issuer_folder / "issuer.json").read_text())
+    forged = ECKey.generate_key("P-256")
+    claims = {"exp": int(clock.now().timestamp()) + 60, "role": "admin", "sub": "a"}
+    token = jwt.encode({"alg": "ES256", "kid": ours["kid"]}, claims, forged, algorithms=["ES256"])
+
+    assert "signature" in await refusal(token)
+
+
+async def test_another_algorithm_is_refused_even_with_our_public_key_as_its_secret(
+    issuer_folder: Path, clock: StoppedClock, refusal: Refusal
+) -> None:
+    public = (issuer_folder / "jwks.json").read_text()
+    kid = json.loads(public)["keys"][0]["kid"]
+    claims = {"exp": int(clock.now().timestamp()) + 60, "role": "admin", "sub": "a"}
+    by_secret = jwt.encode({"alg": "HS256", "kid": kid}, claims, OctKey.import_key(public), algorithms=["HS256"])
+    by_rsa = jwt.encode({"alg": "RS256", "kid": kid}, claims, RSAKey.generate_key(2048), algorithms=["RS256"])
+    header, payload, _ = by_secret.split(".")
+
+    assert "signature" in await refusal(by_secret)
+    assert "signature" in await refusal(by_rsa)
+    assert "signature" in await refusal(f"{header}.{payload}.")
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c", "e30.e30.", "x" * 5_000, "eyJraWQiOjd9.e30.", "é.é.é"])
+async def test_what_is_no_token(refusal: Refusal, token: str) -> None:
+    assert await refusal(token)
+
+
+async def test_only_bearer_tokens_are_taken(tokens: Tokens, issue: Issue, clock: StoppedClock) -> None:
+    with pytest.raises(GraphQLError, match="Bearer"):
+        await tokens.verify(f"Basic {issue(Role.TILL)}", clock.now())
+
+
+class TestRotation:
+    async def test_a_new_key_is_fetched_when_a_token_names_it(
+        self, settings: Settings, tmp_path: Path, clock: StoppedClock
+    ) -> None:
+        ensure_keys(tmp_path)
+        configured = settings.model_copy(update={"token_jwks_file": tmp_path / "jwks.json"})
+        tokens = Tokens(configured, public_keys(configured))
+        old = issue_token(tmp_path, Role.ADMIN, now=clock.now())
+        await tokens.verify(f"Bearer {old}", clock.now())
+
+        (tmp_path / "issuer.json").unlink()
+        new = issue_token(tmp_path, Role.ADMIN, now=clock.now())
+        clock.advance(timedelta(seconds=10))
+
+        assert (await tokens.verify(f"Bearer {new}", clock.now())).role is Role.ADMIN
+        clock.advance(timedelta(minutes=5))
+        with pytest.raises(GraphQLError, match="does not list"):
+            await tokens.verify(f"Bearer {old}", clock.now())
+
+    async def test_made_up_key_ids_cause_no_flood_of_fetches(self, clock: StoppedClock) -> None:
+        fetches = 0
+
+        async def fetch() -> bytes:
+            nonlocal fetches
+            fetches += 1
+            return b'{"keys": []}'
+
+        keys = PublicKeys(fetch)
+        for number in range(50):
+            assert await keys.find(f"key {number}", clock.now()) is None
+        assert fetches == 1
+
+        clock.advance(timedelta(seconds=10))
+        await keys.find("another", clock.now())
+        assert fetches == 2
+
+    async def test_known_keys_serve_on_while_the_issuer_is_away(self, issuer_folder: Path, clock: StoppedClock) -> None:
+        text = (issuer_folder / "jwks.json").read_bytes()
+        kid = json.loads(text)["keys"][0]["kid"]
+        answers: list[bytes | None] = [text, None, b"<html>", b'{"keys": 7}']
+
+        async def fetch() -> bytes:
+            answer = answers.pop(0)
+            if answer is None:
+                raise OSError("away")
+            return answer
+
+        keys = PublicKeys(fetch)
+        for _ in range(4):
+            assert await keys.find(kid, clock.now()) is not None
+            clock.advance(timedelta(minutes=10))
+        assert answers == []
+
+    async def test_a_shared_secret_among_the_public_keys_is_not_used(self, clock: StoppedClock) -> None:
+        async def fetch() -> bytes:
+            return b'{"keys": [{"kty": "oct", "kid": "s", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQ"}]}'
+
+        assert await PublicKeys(fetch).find("s", clock.now()) is None
+
+
+class TestByHttp:
+    async def test_a_good_token_is_let_in(self, client: httpx.AsyncClient, issue: Issue) -> None:
+        response = await client.post("/graphql", json=ASKING, headers={"Authorization": f"Bearer {issue(Role.TILL)}"})
+        # Let in as far as the id, which is malformed.
+        assert response.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+    async def test_a_bad_token_is_turned_away_even_from_what_is_public(self, client: httpx.AsyncClient) -> None:
+        response = await client.post(
+            "/graphql", json={"query": "{ __typename }"}, headers={"Authorization": "Bearer nonsense"}
+        )
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+        assert response.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+    async def test_no_token_is_asked_for_where_one_is_needed(self, client: httpx.AsyncClient) -> None:
+        response = await client.post("/graphql", json=ASKING, headers={"Accept": "application/graphql-response+json"})
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == "Bearer"
+
+
+def test_the_private_key_of_the_development_issuer_is_readable_by_its_owner_only(issuer_folder: Path) -> None:
+    assert (issuer_folder / "issuer.json").stat().st_mode & 0o777 == 0o600
+    public = json.loads((issuer_folder / "jwks.json").read_text())
+    assert all("d" not in key for key in public["keys"])
