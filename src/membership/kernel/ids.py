@@ -40,7 +40,9 @@ def first_id_at(moment: datetime) -> UUID:
 
 def derived_id(*parts: object) -> UUID:
     """The same id for the same parts, always: for rows whose repeat must meet a unique constraint."""
-    digest = sha256("\x1f".join(str(part) for part in parts).encode()).digest()[:16]
+    # Escaped, or a part that holds the separator could pass for two.
+    escaped = (str(part).replace("\x1e", "\x1eE").replace("\x1f", "\x1eF") for part in parts)
+    digest = sha256("\x1f".join(escaped).encode()).digest()[:16]
     value = int.from_bytes(digest)
     value &= ~(0xF << 76) & ~(0b11 << 62)
     return UUID(int=value | (0x8 << 76) | _VARIANT)
