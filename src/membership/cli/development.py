@@ -10,7 +10,7 @@ import structlog
 from membership import logging
 from membership.cli.callers import print_callers
 from membership.cli.data_folder import DataFolder
-from membership.cli.environment import connect, is_set, read_settings, require_redis
+from membership.cli.environment import connect, is_set, read_settings, require_database, require_redis
 from membership.cli.failures import CommandFailed
 from membership.cli.sampling import is_empty, load, size_of
 from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
@@ -18,7 +18,7 @@ from membership.cli.steps import Steps
 from membership.embedded.postgres import EmbeddedPostgres
 from membership.embedded.valkey import EmbeddedValkey
 from membership.postgres.migrations import migrate, migrations
-from membership.settings import Settings
+from membership.settings import DatabaseSettings, RedisSettings, Settings
 from membership.web.development_issuer import ensure_keys
 from membership.worker import run_worker
 
@@ -37,14 +37,25 @@ class Development:
 
     def run(self, *, reset: bool) -> None:
         """Returns after Ctrl-C or SIGTERM. Raises CommandFailed or EmbeddedServerError with one line to show."""
+        if reset and is_set("DATABASE_URL"):
+            raise CommandFailed("--reset is for the embedded database; empty the one of DATABASE_URL yourself.")
         with bind(HOST, self._port) as listener, ExitStack() as servers:
             self._folder.prepare()
+            run_async(self._check_given_servers())
             with Steps() as steps:
                 given = self._start_servers(steps, servers, reset=reset)
                 settings = self._settings(given)
                 run_async(self._prepare(settings, steps, embedded="DATABASE_URL" in given))
             run_async(self._serve(settings, listener))
         print("Stopped.")
+
+    async def _check_given_servers(self) -> None:
+        """Before anything slow is begun: the address of a server that is somebody else's may be wrong."""
+        if is_set("DATABASE_URL"):
+            await require_database(str(read_settings(DatabaseSettings).database_url))
+        if is_set("REDIS_URL"):
+            redis = read_settings(RedisSettings)
+            await require_redis(str(redis.redis_url), cluster=redis.redis_cluster)
 
     def _start_servers(self, steps: Steps, servers: ExitStack, *, reset: bool) -> dict[str, str]:
         """In the main thread and outside of any event loop: servers die with the thread that started them."""
@@ -56,8 +67,6 @@ class Development:
                     postgres.erase()
                 servers.enter_context(postgres)
                 given["DATABASE_URL"] = postgres.dsn(_DATABASE)
-        elif reset:
-            raise CommandFailed("--reset is for the embedded database; empty the one of DATABASE_URL yourself.")
         if not is_set("REDIS_URL"):
             with steps.step("Starting Valkey"):
                 valkey = EmbeddedValkey(self._folder.valkey)
@@ -83,7 +92,6 @@ class Development:
         dsn = str(settings.database_url)
         if embedded:
             await _create_database(dsn)
-        await require_redis(settings)
         conn = await connect(dsn)
         try:
             with steps.step("Migrating") as report:
@@ -104,8 +112,7 @@ class Development:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(run_worker(settings, stop=stop))
-                    group.create_task(serve_until(stop, settings, listener))
-                    self._greet()
+                    group.create_task(serve_until(stop, settings, listener, on_ready=self._greet))
             except* Exception as failures:
                 structlog.get_logger(__name__).error("a part of the service ended", exc_info=failures)
                 raise CommandFailed(f"The service ended by a fault; see {self._folder.log_file}.") from None

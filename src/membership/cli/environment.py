@@ -14,7 +14,6 @@ from pydantic_settings import BaseSettings, SettingsError
 from membership.cli.failures import CommandFailed
 from membership.postgres.connection import Conn
 from membership.redis.client import is_ready, open_redis
-from membership.settings import Settings
 
 SomeSettings = TypeVar("SomeSettings", bound=BaseSettings)
 
@@ -52,14 +51,20 @@ async def connect(dsn: str) -> Conn:
     return conn
 
 
-async def require_redis(settings: Settings) -> None:
+async def require_database(dsn: str) -> None:
+    """Raises CommandFailed when PostgreSQL cannot be used."""
+    await (await connect(dsn)).close()
+
+
+async def require_redis(url: str, *, cluster: bool) -> None:
     """Raises CommandFailed when Redis does not answer."""
-    client = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)
+    client = open_redis(url, cluster=cluster)
     try:
         if not await is_ready(client):
-            address = settings.redis_url
-            place = f"{address.host}:{address.port or 6379}"
-            raise CommandFailed(f"Redis at {place} does not answer PING. Check REDIS_URL.")
+            address = urlsplit(url)
+            raise CommandFailed(
+                f"Redis at {address.hostname}:{address.port or 6379} does not answer PING. Check REDIS_URL."
+            )
     finally:
         await client.aclose()
 

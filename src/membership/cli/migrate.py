@@ -28,18 +28,18 @@ def migrate(
 
     Connect directly, not through PgBouncer. Several at once wait for each other.
 
-    Example: DATABASE_URL=postgresql://owner:secret@db/membership membership migrate --phase pre
+    Example: membership migrate --phase pre
     """
     asyncio.run(_migrate(phase))
 
 
 async def _migrate(phase: PhaseChoice) -> None:
-    from membership.cli.environment import connect, read_settings
+    from membership.cli.environment import read_settings, require_database
     from membership.postgres.migrations import Phase, migrate
     from membership.settings import DatabaseSettings
 
     dsn = str(read_settings(DatabaseSettings).database_url)
-    await (await connect(dsn)).close()
+    await require_database(dsn)
     phases = frozenset(Phase) if phase is PhaseChoice.ALL else frozenset({Phase(phase.value)})
     applied = await migrate(dsn, phases=phases, on_applied=lambda step: print(f"applied {step.version}.{step.phase}"))
     if not applied:

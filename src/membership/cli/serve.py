@@ -12,15 +12,15 @@ app = typer.Typer()
 @app.command()
 @in_one_line
 def serve() -> None:
-    """Serve the API: one process, every setting from the environment.
+    """Serve the API: one process, every setting from the environment (DATABASE_URL, REDIS_URL, MEMBERSHIP_…).
 
     Stops on SIGTERM and SIGINT after the requests in hand. Answers /healthz at once, and /readyz with 200 only
     while PostgreSQL and Redis answer and no `pre` migration is missing.
 
-    Example: DATABASE_URL=… REDIS_URL=… MEMBERSHIP_PORT=8000 membership serve
+    Example: MEMBERSHIP_PORT=8080 membership serve
     """
     from membership import logging
-    from membership.cli.environment import connect, read_settings
+    from membership.cli.environment import read_settings, require_database
     from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
     from membership.settings import Settings
 
@@ -29,7 +29,7 @@ def serve() -> None:
 
     async def run() -> None:
         logging.configure(settings.log_level)
-        await (await connect(str(settings.database_url))).close()
+        await require_database(str(settings.database_url))
         stop = asyncio.Event()
         stop_on_signals(stop)
         await serve_until(stop, settings, listener)

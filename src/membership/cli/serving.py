@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -50,8 +50,10 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, ask)
 
 
-async def serve_until(stop: asyncio.Event, settings: Settings, listener: socket.socket) -> None:
-    """Returns when `stop` is set and the requests in hand are answered."""
+async def serve_until(
+    stop: asyncio.Event, settings: Settings, listener: socket.socket, *, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Calls `on_ready` when requests are taken; returns when `stop` is set and the requests in hand are answered."""
     async with running(settings) as application:
         server = _Server(
             uvicorn.Config(
@@ -61,7 +63,8 @@ async def serve_until(stop: asyncio.Event, settings: Settings, listener: socket.
                 server_header=False,
                 lifespan="off",
                 timeout_graceful_shutdown=_GRACE_SECONDS,
-            )
+            ),
+            on_ready,
         )
         async with asyncio.TaskGroup() as group:
             stopping = group.create_task(_exit_when(stop, server))
@@ -75,6 +78,14 @@ async def _exit_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are ours: the worker and the embedded servers stop after the API."""

@@ -16,7 +16,7 @@ def worker() -> None:
 
     Any number may run. Connect directly to PostgreSQL, not through PgBouncer: it listens.
 
-    Example: DATABASE_URL=… REDIS_URL=… membership worker
+    Example: membership worker
     """
     from membership import logging
     from membership.cli.environment import read_settings

@@ -1,0 +1,44 @@
+"""migrate, token and worker, each as a process."""
+
+import json
+from pathlib import Path
+
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from membership.postgres.connection import Conn
+from membership.postgres.migrations import Phase, pending
+from support.command import Command
+
+
+async def test_migrate_applies_what_is_missing_and_then_nothing(
+    membership: Command, postgres_dsn: str, conn: Conn
+) -> None:
+    await conn.execute("CREATE DATABASE fresh_for_migrate")
+    try:
+        dsn = f"{postgres_dsn.rpartition('/')[0]}/fresh_for_migrate"
+        first = membership("migrate", DATABASE_URL=dsn)
+        assert first.returncode == 0
+        assert first.stdout.splitlines()[0] == "applied 0001_platform.pre"
+        assert membership("migrate", DATABASE_URL=dsn).stdout == "nothing to do\n"
+    finally:
+        await conn.execute("DROP DATABASE fresh_for_migrate WITH (FORCE)")
+
+
+async def test_a_migrated_database_has_nothing_pending(conn: Conn) -> None:
+    assert await pending(conn, Phase.PRE) == []
+
+
+def test_a_token_is_signed_by_the_key_of_its_folder(membership: Command, tmp_path: Path) -> None:
+    programme = "00000000-0000-7000-8000-000000000001"
+    arguments = ["--role", "approver", "--programme", programme, "--subject", "manager", "--data-dir", "data"]
+    printed = membership("token", *arguments).stdout.strip()
+    keys = KeySet.import_key_set(json.loads((tmp_path / "data/keys/jwks.json").read_text()))
+    claims = jwt.decode(printed, keys, algorithms=["ES256"]).claims
+    assert (claims["role"], claims["programme"], claims["sub"]) == ("approver", programme, "manager")
+
+
+def test_keys_are_for_their_owner_only(membership: Command, tmp_path: Path) -> None:
+    membership("token", "--role", "admin", "--data-dir", "data")
+    assert (tmp_path / "data/keys").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "data/keys/issuer.json").stat().st_mode & 0o777 == 0o600

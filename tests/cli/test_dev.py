@@ -1,0 +1,154 @@
+"""`membership dev`: one command, everything running, nothing left behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import asyncpg
+import httpx
+import pytest
+
+from support.command import Environment
+from support.processes import is_alive, until_ended
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    process: "subprocess.Popen[str]"
+    port: int
+    folder: Path
+    greeting: str
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}")
+
+    def children(self) -> list[int]:
+        return [
+            int(child)
+            for child in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        ]
+
+    def interrupt(self) -> int:
+        """As a terminal does: the whole process group gets the signal."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@contextmanager
+def running(environment: Environment, folder: Path, port: int, *options: str) -> Iterator[Running]:
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("membership"), "dev", "--port", str(port), "--data-dir", folder, *options],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    with process.stdout, process.stderr:
+        try:
+            greeting = read_greeting(process.stdout)
+            assert "Ctrl-C stops everything" in greeting, process.stderr.read()
+            yield Running(process, port, folder, greeting)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def read_greeting(output: IO[str]) -> str:
+    lines = []
+    for line in output:
+        lines.append(line)
+        if line.startswith("Ctrl-C"):
+            break
+    return "".join(lines)
+
+
+def test_everything_answers_and_ends_with_an_interrupt(environment: Environment, folder: Path, free_port: int) -> None:
+    with running(environment, folder, free_port) as service:
+        assert service.get("/healthz").status_code == 200
+        assert service.get("/readyz").json() == {"status": "ready", "checks": {"postgres": "ok", "redis": "ok"}}
+        servers = service.children()
+        assert len(servers) == 2
+        assert service.interrupt() == 0
+        assert [child for child in servers if is_alive(child)] == []
+
+
+def test_each_printed_request_gets_an_answer(environment: Environment, folder: Path, free_port: int) -> None:
+    with running(environment, folder, free_port) as service:
+        tokens = dict(re.findall(r"^([A-Z]+)=(eyJ\S+)$", service.greeting, re.MULTILINE))
+        requests = re.findall(r"^curl -s (\S+) .*Bearer \$(\w+).* -d '(.*)'$", service.greeting, re.MULTILINE)
+        assert {variable for _, variable, _ in requests} == tokens.keys() >= {"TILL", "SERVICES", "APPROVER"}
+        for url, variable, body in requests:
+            headers = {"Authorization": f"Bearer {tokens[variable]}"}
+            answer = httpx.post(url, json=json.loads(body), headers=headers).json()
+            assert "errors" not in answer and answer["data"], answer
+
+
+def test_a_second_start_keeps_data_and_keys(environment: Environment, folder: Path, free_port: int) -> None:
+    with running(environment, folder, free_port) as service:
+        first = contents(folder / "keys")
+        assert service.interrupt() == 0
+    with running(environment, folder, free_port) as service:
+        assert contents(folder / "keys") == first
+        assert "Loading" not in service.greeting
+        assert service.interrupt() == 0
+
+
+def test_the_next_start_works_after_a_kill(environment: Environment, folder: Path, free_port: int) -> None:
+    with running(environment, folder, free_port) as service:
+        servers = service.children()
+        service.process.kill()
+        service.process.wait()
+    with running(environment, folder, free_port) as service:
+        assert service.get("/readyz").status_code == 200
+        for server in servers:
+            until_ended(server)
+
+
+async def test_a_reset_throws_the_data_away_and_keeps_the_keys(
+    environment: Environment, folder: Path, free_port: int
+) -> None:
+    with running(environment, folder, free_port) as service:
+        conn = await asyncpg.connect(address_of(folder))
+        await conn.execute("CREATE TABLE platform.mine (a int)")
+        await conn.close()
+        assert service.interrupt() == 0
+    before = contents(folder / "keys")
+    with running(environment, folder, free_port, "--reset"):
+        conn = await asyncpg.connect(address_of(folder))
+        assert await conn.fetchval("SELECT to_regclass('platform.mine')") is None
+        await conn.close()
+        assert contents(folder / "keys") == before
+
+
+def test_a_database_and_redis_of_ones_own_win(
+    environment: Environment, folder: Path, free_port: int, postgres_dsn: str, redis_url: str
+) -> None:
+    own = environment | {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_url}
+    with running(own, folder, free_port) as service:
+        assert service.get("/readyz").status_code == 200
+        assert service.children() == []
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {file.name: file.read_text() for file in folder.iterdir()}
+
+
+def address_of(folder: Path) -> str:
+    password = (folder / "postgres/password").read_text()
+    port = (folder / "postgres/data/postmaster.pid").read_text().splitlines()[3]
+    return f"postgresql://membership:{password}@127.0.0.1:{port}/membership"

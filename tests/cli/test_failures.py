@@ -1,0 +1,91 @@
+"""What a user can put right is told in one line on standard error, with exit code 2."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.command import Command
+
+KEYS = {
+    "MEMBERSHIP_IDENTITY_HASH_KEYS": '{"1": "' + "0" * 64 + '"}',
+    "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS": '{"1": "' + "0" * 64 + '"}',
+}
+NOWHERE = "postgresql://user:hush@127.0.0.1:{port}/membership"
+
+
+def told(result: "subprocess.CompletedProcess[str]") -> str:
+    """The one line."""
+    assert result.returncode == 2, result
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("membership: ")
+    return line.removeprefix("membership: ")
+
+
+def test_a_taken_port(membership: Command, taken_port: int) -> None:
+    assert told(membership("dev", "--port", str(taken_port))) == (
+        f"Port {taken_port} of 127.0.0.1 cannot be used: address already in use; "
+        "choose another with --port (make: PORT=) or MEMBERSHIP_PORT."
+    )
+
+
+def test_a_folder_that_cannot_be_made(membership: Command, free_port: int, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = told(membership("dev", "--port", str(free_port), "--data-dir", str(tmp_path / "file/data")))
+    assert line.startswith(f"The folder {tmp_path}/file/data cannot be written: not a directory; choose another")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(membership: Command, free_port: int, tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    line = told(membership("dev", "--port", str(free_port), "--data-dir", str(tmp_path / "closed")))
+    assert "cannot be written: permission denied" in line
+
+
+def test_a_folder_full_of_other_things(membership: Command, free_port: int, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    line = told(membership("dev", "--port", str(free_port), "--data-dir", str(tmp_path)))
+    assert line == f"The folder {tmp_path} holds other things; choose an empty or a new one."
+
+
+def test_a_database_that_is_away(membership: Command, free_port: int) -> None:
+    away = NOWHERE.format(port=free_port)
+    for command in (("dev", "--port", str(free_port)), ("migrate",), ("serve",), ("seed",)):
+        line = told(membership(*command, DATABASE_URL=away, REDIS_URL="redis://127.0.0.1", **KEYS))
+        assert line == (
+            f"The database at 127.0.0.1:{free_port}/membership cannot be used: connection refused. Check DATABASE_URL."
+        )
+
+
+def test_a_database_that_does_not_know_us(membership: Command, postgres_dsn: str) -> None:
+    address = postgres_dsn.partition("@")[2]
+    line = told(membership("migrate", DATABASE_URL=f"postgresql://stranger:hush@{address}"))
+    assert "password authentication failed" in line
+    assert "hush" not in line
+
+
+def test_a_redis_that_is_away(membership: Command, free_port: int) -> None:
+    line = told(membership("dev", "--port", str(free_port), REDIS_URL=f"redis://:hush@localhost:{free_port}/0"))
+    assert line == f"Redis at localhost:{free_port} does not answer PING. Check REDIS_URL."
+
+
+def test_settings_that_are_wrong_or_missing_are_named_without_their_values(membership: Command) -> None:
+    line = told(membership("serve", DATABASE_URL="hush", MEMBERSHIP_PORT="hush", **KEYS))
+    assert "DATABASE_URL: " in line and "REDIS_URL: is missing" in line and "MEMBERSHIP_PORT: " in line
+    assert "hush" not in line
+
+
+def test_a_key_that_is_no_json_is_named(membership: Command) -> None:
+    line = told(membership("serve", **(KEYS | {"MEMBERSHIP_IDENTITY_HASH_KEYS": "hush"})))
+    assert "identity_hash_keys" in line and "hush" not in line
+
+
+def test_an_unknown_sample(membership: Command, free_port: int) -> None:
+    line = told(membership("dev", "--port", str(free_port), "--sample", "huge"))
+    assert line.startswith("There is no sample 'huge'; choose one of: demo")
+
+
+def test_a_database_of_ones_own_is_not_reset(membership: Command, free_port: int, postgres_dsn: str) -> None:
+    line = told(membership("dev", "--port", str(free_port), "--reset", DATABASE_URL=postgres_dsn))
+    assert line.startswith("--reset is for the embedded database")
