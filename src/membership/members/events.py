@@ -41,3 +41,7 @@ def consent_recorded(key: MembershipKey, answer: ConsentAnswer) -> Event:
             "granted": answer.granted,
         },
     )
+
+
+def merged(*, loser: MemberId, winner: MemberId) -> Event:
+    return Event("members.merged", winner, {"winner_id": str(winner), "loser_id": str(loser)})
