@@ -116,7 +116,8 @@ class DirectoryCache:
 
     async def reload(self, now: datetime) -> Directory:
         """Read the configuration now, whatever its age."""
-        async with self._pool.acquire() as conn:
+        # One snapshot for all the tables, or a till could be read whose counter was not there yet.
+        async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             self._directory = Directory(await load_configuration(conn))
         self._loaded_at = now
         return self._directory
