@@ -15,6 +15,7 @@ from membership.graph.faults import FaultCode, fault, present
 from membership.graph.schema import build_schema
 from membership.graph.services import Services
 from membership.kernel.clock import Clock, SystemClock
+from membership.postgres.bell import OutboxBell
 from membership.postgres.database import Database, open_pool
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Profile, Settings
@@ -67,10 +68,12 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         max_size=settings.database_pool_size,
         statement_cache_size=settings.database_statement_cache_size,
     )
+    bell = OutboxBell(pool)
     redis = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)
     try:
-        yield create_app(settings, Database(pool), redis, clock or SystemClock())
+        yield create_app(settings, Database(pool, on_events=bell.ring), redis, clock or SystemClock())
     finally:
+        await bell.close()
         await redis.aclose()
         await pool.close()
 
