@@ -8,8 +8,8 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Run under make, the service ends with make, even when that is killed.
-WITH_MAKE := $(if $(shell command -v setpriv),setpriv --pdeathsig TERM)
+# When make itself is killed, the service under it ends too, and the next start finds port and data free.
+WITH_MAKE := $(if $(shell command -v setpriv),setpriv --pdeathsig KILL)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -20,8 +20,8 @@ export PIP_NO_INPUT := 1
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
 
-run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SAMPLE=demo]
-	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE)
+run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SAMPLE=demo ARGS=--reset]
+	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE) $(ARGS)
 
 test: $(READY) ## run all tests against real servers of their own [ARGS="-k commit"]
 	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)

@@ -17,13 +17,14 @@ from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
 from membership.cli.steps import Steps
 from membership.embedded.postgres import EmbeddedPostgres
 from membership.embedded.valkey import EmbeddedValkey
-from membership.postgres.migrations import migrate, migrations
+from membership.postgres.migrations import MigrationDrift, migrate, migrations
 from membership.settings import DatabaseSettings, RedisSettings, Settings
 from membership.web.development_issuer import ensure_keys
 from membership.worker import run_worker
 
 HOST = "127.0.0.1"
 _DATABASE = "membership"
+_GRACE_SECONDS = 2
 
 
 class Development:
@@ -97,7 +98,11 @@ class Development:
             with steps.step("Migrating") as report:
                 plan = migrations()
                 applied = iter(range(1, len(plan) + 1))
-                await migrate(dsn, plan=plan, on_applied=lambda _: report(next(applied), len(plan)))
+                try:
+                    await migrate(dsn, plan=plan, on_applied=lambda _: report(next(applied), len(plan)))
+                except MigrationDrift as drift:
+                    way_out = "; or start anew with --reset (make: ARGS=--reset)" if embedded else ""
+                    raise CommandFailed(f"{drift}{way_out}.") from None
             if await is_empty(conn):
                 with steps.step(f"Loading the sample {self._sample}") as report:
                     await load(settings, self._size, report)
@@ -112,7 +117,9 @@ class Development:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(run_worker(settings, stop=stop))
-                    group.create_task(serve_until(stop, settings, listener, on_ready=self._greet))
+                    group.create_task(
+                        serve_until(stop, settings, listener, grace_seconds=_GRACE_SECONDS, on_ready=self._greet)
+                    )
             except* Exception as failures:
                 structlog.get_logger(__name__).error("a part of the service ended", exc_info=failures)
                 raise CommandFailed(f"The service ended by a fault; see {self._folder.log_file}.") from None

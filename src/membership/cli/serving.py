@@ -51,9 +51,17 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 
 async def serve_until(
-    stop: asyncio.Event, settings: Settings, listener: socket.socket, *, on_ready: Callable[[], None] = lambda: None
+    stop: asyncio.Event,
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    grace_seconds: int = _GRACE_SECONDS,
+    on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Calls `on_ready` when requests are taken; returns when `stop` is set and the requests in hand are answered."""
+    """Calls `on_ready` when requests are taken; returns when `stop` is set and the requests in hand are answered.
+
+    What takes longer than the grace, such as an open subscription, is cut off.
+    """
     async with running(settings) as application:
         server = _Server(
             uvicorn.Config(
@@ -62,7 +70,7 @@ async def serve_until(
                 access_log=False,
                 server_header=False,
                 lifespan="off",
-                timeout_graceful_shutdown=_GRACE_SECONDS,
+                timeout_graceful_shutdown=grace_seconds,
             ),
             on_ready,
         )
