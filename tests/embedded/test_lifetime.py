@@ -162,7 +162,7 @@ def test_a_process_that_a_stale_file_names_is_left_alone(tmp_path: Path) -> None
         stranger.wait()
 
 
-def test_a_folder_in_use_by_another_process_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_folder_in_use_by_another_process_is_refused(tmp_path: Path) -> None:
     with parent_with_servers(tmp_path) as parent:
         with pytest.raises(FolderInUse, match=f"in use by process {parent.process.pid};"):
             EmbeddedPostgres(tmp_path / "postgres").start()

@@ -10,7 +10,10 @@ from pathlib import Path
 from membership.embedded.account import Account, search_capability, server_account
 from membership.embedded.errors import FolderInUse, FolderUnusable
 
-_WAIT_SECONDS = 15.0
+# A process that was killed a moment ago may still be seen; one that is well keeps its folder.
+_ALIVE_SECONDS = 1.0
+# Its server then writes its last checkpoint.
+_ENDING_SECONDS = 15.0
 _POLL_SECONDS = 0.02
 
 
@@ -78,10 +81,10 @@ class ServerFolder:
         # A server that this process started before holds the lock through its own descriptors: wait for it too.
         self.release()
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        deadline = time.monotonic() + _WAIT_SECONDS
+        started = time.monotonic()
         while not _locked(descriptor):
             holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-            if _is_alive(holder) or time.monotonic() > deadline:
+            if time.monotonic() - started > (_ALIVE_SECONDS if _is_alive(holder) else _ENDING_SECONDS):
                 os.close(descriptor)
                 raise FolderInUse(
                     f"The folder {self.path} is in use by process {holder or 'unknown'}; "
