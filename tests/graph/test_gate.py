@@ -1,12 +1,21 @@
 """What every operation passes: documents, limits, permissions, masking."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import asyncpg
 import pytest
 from graphql import get_introspection_query
 
 from membership.graph import permissions, stores
-from membership.graph.documents import Documents, Manifest, document_id
+from membership.graph.documents import (
+    Documents,
+    Manifest,
+    ManifestDrift,
+    document_id,
+    load_manifest,
+    read_manifest,
+)
 from membership.graph.permissions import access_to
 from membership.graph.schema import MembershipSchema
 from membership.kernel.actor import Role
@@ -59,6 +68,23 @@ class TestTrustedDocuments:
     async def test_open_answers_introspection(self, run: Run) -> None:
         result = await run(get_introspection_query(input_value_deprecation=True))
         assert result.errors is None
+
+
+class TestManifest:
+    def test_the_trusted_documents_of_the_service_are_those_that_were_hashed(self) -> None:
+        manifest = load_manifest()
+
+        assert manifest
+        assert all(identity == document_id(text) for identity, text in manifest.items())
+
+    def test_a_changed_document_stops_the_service_from_starting(self, tmp_path: Path) -> None:
+        (tmp_path / "manifest.json").write_text(f'{{"{document_id(HELLO)}": "Hello.graphql"}}', encoding="utf-8")
+        (tmp_path / "Hello.graphql").write_text(HELLO, encoding="utf-8")
+        assert read_manifest(tmp_path) == {document_id(HELLO): HELLO}
+
+        (tmp_path / "Hello.graphql").write_text(HELLO + " ", encoding="utf-8")
+        with pytest.raises(ManifestDrift, match=r"Hello\.graphql"):
+            read_manifest(tmp_path)
 
 
 class TestKeeping:
@@ -184,3 +210,25 @@ class TestMasking:
             "code": "INTERNAL_SERVER_ERROR",
             "correlationId": CORRELATION_ID,
         }
+
+    @pytest.mark.parametrize(
+        "passing",
+        [ConnectionRefusedError(), TimeoutError(), asyncpg.DeadlockDetectedError(), asyncpg.QueryCanceledError()],
+    )
+    async def test_a_passing_fault_of_the_database_says_so(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, passing: Exception
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise passing
+
+        monkeypatch.setattr(stores, "_by_code", fail)
+        assert codes(await run("{ stores { nodes { id } } }")) == ["UNAVAILABLE"]
+
+    async def test_production_suggests_no_names(self, run_with_manifest: Callable[[Manifest], Run]) -> None:
+        asking = "query Asking($by: StoreBy!) { store(by: $by) { id } }"
+        run = run_with_manifest({document_id(asking): asking})
+        result = await run(None, {"by": {"cod": "NORTH"}}, document_id=document_id(asking))
+
+        assert codes(result) == ["BAD_USER_INPUT"]
+        assert result.errors is not None
+        assert "Did you mean" not in result.errors[0].message

@@ -84,7 +84,7 @@ MakeApp = Callable[..., Starlette]
 
 
 @pytest.fixture
-def make_app(  # noqa: PLR0917 - fixtures
+def make_app(
     settings: Settings,
     database: Database,
     redis: "redis.asyncio.Redis",

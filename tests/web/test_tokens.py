@@ -1,5 +1,6 @@
 """Bearer tokens: who is let in, and as whom."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from graphql import GraphQLError
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
+from pydantic import ValidationError
 
 from membership.kernel.actor import Actor, Role
 from membership.settings import Settings
@@ -194,6 +196,26 @@ class TestRotation:
         clock.advance(timedelta(minutes=5))
         with pytest.raises(GraphQLError, match="does not list"):
             await tokens.verify(f"Bearer {old}", clock.now())
+
+    async def test_keys_come_from_an_address_too(
+        self, settings: Settings, issuer_folder: Path, clock: StoppedClock
+    ) -> None:
+        body = (issuer_folder / "jwks.json").read_bytes()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        # Without TLS on this machine only: the settings themselves take nothing but https.
+        configured = settings.model_copy(update={"token_jwks_url": f"http://127.0.0.1:{port}/jwks"})
+        kid = json.loads(body)["keys"][0]["kid"]
+        async with server:
+            assert await public_keys(configured).find(kid, clock.now()) is not None
+        with pytest.raises(ValidationError, match="token_jwks_url"):
+            Settings.model_validate({**settings.model_dump(by_alias=True), "token_jwks_url": "http://issuer.test"})
 
     async def test_made_up_key_ids_cause_no_flood_of_fetches(self, clock: StoppedClock) -> None:
         fetches = 0

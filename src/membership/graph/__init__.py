@@ -21,7 +21,7 @@ Queries and mutations. A class `<Slice>Query` / `<Slice>Mutation`, listed in sch
 Refusals. Nothing to do: every DomainError of `membership.<slice>.errors` is a GraphQL type with its facts
     (`*_minor` → MinorUnits, `points` and `*_points` → Points) and a value of RefusalCode.
 Permissions. A row for each new field of Query and Mutation in permissions.py, and one for any other field that not
-    everybody may see who reaches its object.
+    everybody may see who reaches its object. The same row, cell by cell, in tests/graph/test_permissions.py.
 Documents. What clients really send goes to graphql/operations/<client>/<Name>.graphql, one operation a file, named;
     `python -m membership.graph.generate` then writes the manifest and schema.graphql (`--check` in CI).
 Services. What resolvers need beside the database is a field of `Services` (services.py), built in app.py.

@@ -160,11 +160,15 @@ class ManifestDrift(Exception):
 
 @cache
 def load_manifest() -> Manifest:
-    """The trusted documents in graphql/operations, as its manifest lists them.
+    """The trusted documents of this service."""
+    return read_manifest(graphql_folder() / "operations")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The trusted documents in a folder, as its manifest lists them.
 
     Raises ManifestDrift when a file was changed after `make generate`.
     """
-    folder = graphql_folder() / "operations"
     listed: dict[str, str] = orjson.loads((folder / "manifest.json").read_bytes())
     documents = {identity: (folder / name).read_text(encoding="utf-8") for identity, name in listed.items()}
     for identity, text in documents.items():

@@ -3,13 +3,26 @@
 Every fault that leaves the service has `extensions.code` and `extensions.correlationId`, and never an internal text.
 """
 
+import socket
 from enum import StrEnum
 
+import asyncpg
 import structlog
 from graphql import GraphQLError
 from strawberry.exceptions import StrawberryInputCoercionError
 
 log = structlog.get_logger("membership.graph")
+
+# The database or the way to it is away, full or deadlocked: the same request may succeed in a moment.
+_PASSING = (
+    ConnectionError,
+    TimeoutError,
+    socket.gaierror,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+)
 
 
 class FaultCode(StrEnum):
@@ -38,6 +51,13 @@ class FaultCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL_SERVER_ERROR"
+
+
+_MASKS = {
+    FaultCode.UNAVAILABLE: "The service is busy or restarting. Please send the same request again in a moment.",
+    FaultCode.INTERNAL: "Something went wrong on our side. Please try again; if it stays, give the correlation id "
+    "to support.",
+}
 
 
 def fault(code: FaultCode, message: str) -> GraphQLError:
@@ -88,19 +108,18 @@ def is_unexpected(error: GraphQLError) -> bool:
 
 
 def log_unexpected(error: GraphQLError, correlation_id: str) -> None:
+    path = ".".join(str(step) for step in error.path or ())
+    log.error("unexpected error", correlation_id=correlation_id, path=path, exc_info=_cause(error))
+
+
+def _cause(error: GraphQLError) -> BaseException:
     cause: BaseException = error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
-    path = ".".join(str(step) for step in error.path or ())
-    log.error("unexpected_error", correlation_id=correlation_id, path=path, exc_info=cause)
+    return cause
 
 
 def _masked(error: GraphQLError, correlation_id: str) -> GraphQLError:
-    return GraphQLError(
-        "Something went wrong on our side. Please try again; if it stays, give the correlation id to support.",
-        error.nodes,
-        error.source,
-        error.positions,
-        error.path,
-        extensions={"code": FaultCode.INTERNAL.value, "correlationId": correlation_id},
-    )
+    code = FaultCode.UNAVAILABLE if isinstance(_cause(error), _PASSING) else FaultCode.INTERNAL
+    extensions = {"code": code.value, "correlationId": correlation_id}
+    return GraphQLError(_MASKS[code], error.nodes, error.source, error.positions, error.path, extensions=extensions)

@@ -3,11 +3,11 @@
 import strawberry
 from graphql import GraphQLError, GraphQLSchema, Undefined, is_input_object_type, is_interface_type, is_object_type
 from strawberry.schema.config import StrawberryConfig
-from strawberry.tools import merge_types
 from strawberry.types import ExecutionContext
 
 from membership.graph.documents import Documents, Manifest, load_manifest
 from membership.graph.gate import Gate
+from membership.graph.inputs import plan_inputs
 from membership.graph.nodes import NodeQuery
 from membership.graph.scalars import SCALARS
 from membership.graph.stores import StoresQuery
@@ -23,22 +23,32 @@ class MembershipSchema(strawberry.Schema):
     """The schema and the documents it has seen."""
 
     documents: Documents
+    hides_suggestions: bool
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry would log every error with its document. What is unexpected, faults.py logs."""
+
+    def _get_custom_context_kwargs(
+        self, operation_extensions: dict[str, object] | None = None, *, sync: bool = False
+    ) -> dict[str, object]:
+        """Strawberry's hook for arguments to the engine; "did you mean" would tell of names nobody asked for."""
+        given = super()._get_custom_context_kwargs(operation_extensions, sync=sync)
+        return {**given, "hide_suggestions": self.hides_suggestions}
 
 
 def build_schema(profile: Profile = Profile.PRODUCTION, manifest: Manifest | None = None) -> MembershipSchema:
     """`production` runs trusted documents only; `open` takes text and introspection too."""
     schema = MembershipSchema(
-        query=merge_types("Query", QUERIES),
-        mutation=merge_types("Mutation", MUTATIONS) if MUTATIONS else None,
+        query=_merged("Query", QUERIES, "What can be read."),
+        mutation=_merged("Mutation", MUTATIONS, "What can be done.") if MUTATIONS else None,
         types=TYPES,
         extensions=[Gate],
         config=StrawberryConfig(scalar_map=dict(SCALARS)),
     )
     _drop_null_defaults(schema._schema)
+    plan_inputs(schema)
     is_open = profile is Profile.OPEN
+    schema.hides_suggestions = not is_open
     schema.documents = Documents(
         schema._schema,
         load_manifest() if manifest is None else manifest,
@@ -46,6 +56,10 @@ def build_schema(profile: Profile = Profile.PRODUCTION, manifest: Manifest | Non
         introspection=is_open,
     )
     return schema
+
+
+def _merged(name: str, parts: tuple[type, ...], description: str) -> type:
+    return strawberry.type(type(name, parts, {}), description=description)
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:

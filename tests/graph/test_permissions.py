@@ -1,0 +1,86 @@
+"""Who may use which field, cell by cell.
+
+The table is written a second time on purpose: a change of who sees what is made in two places, by somebody who
+means it. A field without a row here fails, and so does a row without a field.
+"""
+
+import pytest
+from graphql import GraphQLObjectType, get_named_type, is_leaf_type
+
+from membership.graph.permissions import PERMISSIONS, access_to
+from membership.graph.schema import MembershipSchema
+from membership.kernel.actor import Role
+from support.operations import Run, actor, codes
+
+#                                  no token, then each role in the order of ROLES: y may, - may not
+ROLES = (
+    Role.MEMBER,
+    Role.TILL,
+    Role.ASSOCIATE,
+    Role.DESK,
+    Role.MEMBER_SERVICES,
+    Role.PLANNER,
+    Role.APPROVER,
+    Role.ADMIN,
+    Role.SERVICE,
+)
+TABLE = {
+    "Query.node":                    "- yyyyyyyyy",
+    "Query.nodes":                   "- yyyyyyyyy",
+    "Query.programme":               "y yyyyyyyyy",
+    "Query.store":                   "y yyyyyyyyy",
+    "Query.stores":                  "y yyyyyyyyy",
+    "Counter.commissionBasisPoints": "- -----yyy-",
+}  # fmt: skip
+
+CELLS = [
+    (coordinate, role, mark == "y")
+    for coordinate, row in TABLE.items()
+    for role, mark in zip((None, *ROLES), row.replace(" ", ""), strict=True)
+]
+
+
+def test_every_role_has_a_column() -> None:
+    assert set(ROLES) == set(Role)
+
+
+def test_every_row_of_the_permissions_is_in_the_table() -> None:
+    assert set(TABLE) == set(PERMISSIONS)
+
+
+@pytest.mark.parametrize(("coordinate", "role", "allowed"), CELLS)
+def test_the_cell(coordinate: str, role: Role | None, allowed: bool) -> None:
+    access = access_to([coordinate])
+    assert (access.is_public if role is None else role in access.roles) is allowed
+
+
+def asking_for(schema: MembershipSchema, field_name: str, root: GraphQLObjectType) -> str:
+    """A valid document for one root field, its required arguments left to variables that are not sent."""
+    field = root.fields[field_name]
+    variables = ", ".join(f"${name}: {argument.type}" for name, argument in field.args.items())
+    arguments = ", ".join(f"{name}: ${name}" for name in field.args)
+    selection = "" if is_leaf_type(get_named_type(field.type)) else "{ __typename }"
+    operation = "mutation" if root is schema._schema.mutation_type else "query"
+    return (
+        f"{operation} Asking{f'({variables})' if variables else ''} "
+        f"{{ {field_name}{f'({arguments})' if arguments else ''} {selection} }}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("coordinate", "role"),
+    [
+        (coordinate, role)
+        for coordinate, role, allowed in CELLS
+        if not allowed and coordinate.startswith(("Query.", "Mut"))
+    ],
+)
+async def test_a_cell_that_says_no_lets_no_operation_run(
+    run: Run, open_schema: MembershipSchema, coordinate: str, role: Role | None
+) -> None:
+    type_name, _, field_name = coordinate.partition(".")
+    root = open_schema._schema.type_map[type_name]
+    assert isinstance(root, GraphQLObjectType)
+    result = await run(asking_for(open_schema, field_name, root), caller=None if role is None else actor(role))
+
+    assert codes(result) == ["UNAUTHENTICATED" if role is None else "FORBIDDEN"]
