@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer
+from membership.cli.failures import in_one_line
 
 from support.command import Command
 
@@ -89,3 +91,11 @@ def test_an_unknown_sample(membership: Command, free_port: int) -> None:
 def test_a_database_of_ones_own_is_not_reset(membership: Command, free_port: int, postgres_dsn: str) -> None:
     line = told(membership("dev", "--port", str(free_port), "--reset", DATABASE_URL=postgres_dsn))
     assert line.startswith("--reset is for the embedded database")
+
+
+def test_a_system_that_is_not_supported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(typer.Exit) as ended:
+        in_one_line(lambda: None)()
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err == "membership: Windows is not supported; run it in WSL 2 or in a container.\n"

@@ -1,9 +1,12 @@
 """sql/schema.sql is what the migrations make, and what they make does not depend on how often they ran."""
 
 import asyncio
+from pathlib import Path
 
+import asyncpg
 import pytest
 
+from membership.embedded.postgres import EmbeddedPostgres
 from membership.embedded.schema import dump_schema
 from membership.postgres.catalogue import sql_folder
 from membership.postgres.connection import Conn
@@ -45,3 +48,20 @@ async def test_a_file_outside_a_transaction_builds_an_index_while_another_runner
     plan = [Migration("9999_index", Phase.PRE, text)]
     applied = await asyncio.gather(*(migrate(postgres_dsn, plan=plan) for _ in range(3)))
     assert sorted(map(len, applied)) == [0, 0, 1]
+
+
+async def test_the_owner_of_the_database_need_not_be_a_superuser(tmp_path: Path) -> None:
+    """As on a managed server: an owner who may create roles, in a cluster that has never seen the service."""
+    with EmbeddedPostgres(tmp_path / "postgres", durable=False) as server:
+        superuser = await asyncpg.connect(server.dsn())
+        await superuser.execute("CREATE ROLE owner LOGIN CREATEROLE PASSWORD 'owner'")
+        await superuser.execute("CREATE DATABASE owned OWNER owner")
+        await superuser.close()
+        dsn = f"postgresql://owner:owner@{server.dsn('owned').rpartition('@')[2]}"
+        assert await migrate(dsn) == migrations()
+        owner = await asyncpg.connect(dsn)
+        for role in ("membership_engine", "membership_reader"):
+            async with owner.transaction():
+                await owner.execute(f"SET LOCAL ROLE {role}")
+                assert await owner.fetchval("SELECT count(*) FROM stores.programmes") == 0
+        await owner.close()

@@ -27,6 +27,7 @@ def in_one_line(command: Callable[Parameters, Result]) -> Callable[Parameters, R
         from membership.postgres.migrations import MigrationDrift
 
         try:
+            _require_unix()
             return command(*args, **kwargs)
         except (CommandFailed, EmbeddedServerError, MigrationDrift) as failure:
             print(f"membership: {failure}", file=sys.stderr)
@@ -35,3 +36,8 @@ def in_one_line(command: Callable[Parameters, Result]) -> Callable[Parameters, R
             raise typer.Exit(INTERRUPTED) from None
 
     return run
+
+
+def _require_unix() -> None:
+    if sys.platform == "win32":
+        raise CommandFailed("Windows is not supported; run it in WSL 2 or in a container.")
