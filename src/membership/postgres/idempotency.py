@@ -5,20 +5,17 @@ the others wait on the unique constraint until that one commits (they then read 
 (one of them goes on). What is recorded are facts, never a rendered answer.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
-
-import orjson
 
 from membership.kernel.actor import Actor
 from membership.kernel.errors import DomainError
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.postgres.json import Json, from_json, to_json
+from membership.postgres.json import Json, digest, from_json, to_json
 from membership.postgres.transaction import KeyedOutcome, Transaction
 
 SQL = queries_of("platform")
@@ -47,8 +44,7 @@ class Keyed:
     request: object
 
     def request_hash(self) -> bytes:
-        body = orjson.dumps([self.operation, self.request], option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-        return hashlib.sha256(body).digest()
+        return digest([self.operation, self.request])
 
 
 class _Replay(Exception):

@@ -1,6 +1,8 @@
 """JSON columns. No codec is set on connections: pgqueuer encodes its own and would be encoded twice."""
 
+import hashlib
 from typing import TypeAlias
+from uuid import UUID
 
 import orjson
 
@@ -10,7 +12,20 @@ Json: TypeAlias = dict[str, JsonValue]
 
 def to_json(value: object) -> str:
     """Text for a `$n::jsonb` parameter. Takes dataclasses, UUIDs, dates and enums as orjson does."""
-    return orjson.dumps(value).decode()
+    return orjson.dumps(value, default=_plain).decode()
+
+
+def digest(value: object) -> bytes:
+    """SHA-256 of a JSON-able value, whatever the order of its keys: tells whether a request is the same again."""
+    body = orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return hashlib.sha256(body).digest()
+
+
+def _plain(value: object) -> str:
+    """asyncpg's UUID is a subclass, which orjson does not take for one."""
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON-able")
 
 
 def from_json(text: str) -> Json:

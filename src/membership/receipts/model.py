@@ -84,12 +84,37 @@ class NaturalKey:
     sequence: int
 
 
+class SaleException(StrEnum):
+    """A loyalty fault that did not stop a paid receipt from being posted (law P3).
+
+    The faults of spending carry the codes that a quote would have been refused with.
+    """
+
+    MEMBER_NOT_IDENTIFIED = "MEMBER_NOT_IDENTIFIED"
+    CARD_IS_BLOCKED = "CARD_IS_BLOCKED"
+    QUOTE_UNKNOWN = "QUOTE_UNKNOWN"
+    QUOTE_EXPIRED = "QUOTE_EXPIRED"
+    QUOTE_COMMITTED = "QUOTE_COMMITTED"
+    QUOTE_ABANDONED = "QUOTE_ABANDONED"
+    NUMBERS_CHANGED = "NUMBERS_CHANGED"
+    PAYMENT_CARD_MASKED = "PAYMENT_CARD_MASKED"
+    POINTS_VALUE_DIFFERS = "POINTS_VALUE_DIFFERS"
+    SPENDING_NEEDS_MEMBER = "SPENDING_NEEDS_MEMBER"
+    SPENDING_NOT_CONFIRMED = "SPENDING_NOT_CONFIRMED"
+    REDEMPTION_NOT_OFFERED = "REDEMPTION_NOT_OFFERED"
+    POINTS_NOT_IN_BLOCKS = "POINTS_NOT_IN_BLOCKS"
+    SHORT_BALANCE = "SHORT_BALANCE"
+    MEMBER_IN_DEBT = "MEMBER_IN_DEBT"
+    POINTS_EXCEED_TOTAL = "POINTS_EXCEED_TOTAL"
+
+
 @dataclass(frozen=True, slots=True)
 class ExceptionNoted:
-    """A loyalty fault that did not stop a paid receipt from being posted (law P3)."""
+    """`points`: how many were asked for and not taken. `because`: the refusal behind it, where there was one."""
 
-    code: str
+    code: SaleException
     points: int | None = None
+    because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from pydantic import TypeAdapter
 
 from membership.members.model import MemberId, MembershipKey
 from membership.postgres.catalogue import queries_of
@@ -31,6 +32,7 @@ from membership.receipts.model import (
 from membership.stores.model import CounterId, ProgrammeId, StoreId, TillId
 
 SQL = queries_of("receipts")
+_EXCEPTIONS = TypeAdapter(tuple[ExceptionNoted, ...])
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +294,7 @@ def sale_of(row: asyncpg.Record) -> Sale:
         inputs=row["inputs"],
         decision=row["decision"],
         answer=row["answer"],
-        exceptions=tuple(ExceptionNoted(**entry) for entry in orjson.loads(row["exceptions"])),
+        exceptions=_EXCEPTIONS.validate_json(row["exceptions"]),
         lines=tuple(_line(entry) for entry in orjson.loads(row["lines"] or "[]")),
     )
 

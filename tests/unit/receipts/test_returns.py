@@ -1,5 +1,6 @@
 """Returns: laws L5 and P7 over any basket and any way of cutting a return up."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -170,11 +171,12 @@ def test_every_pair_of_sale_states(state: SaleState, next_state: SaleState) -> N
     line = replace(a_line(1, 2, 200), returned_quantity=returned, returned_minor=100 * returned)
     sale = a_sale([line], state=state)
     reached: set[SaleState] = set()
-    for attempt in (
+    attempts: tuple[Callable[[], ReturnDecision], ...] = (
         lambda: decide_void(sale, {}),
         lambda: decide_return(sale, [ReturnRequest(1, 1)], {}),
         lambda: decide_return(sale, [ReturnRequest(1, 2 - returned)], {}),
-    ):
+    )
+    for attempt in attempts:
         try:
             reached.add(attempt().state)
         except (SaleIsVoided, VoidAfterReturn, ReturnExceedsSale, QuantityOutOfRange):

@@ -1,0 +1,61 @@
+-- What the till's conversation reads before it decides. Reads across slices; writes nothing.
+
+-- name: lock_quote_and_member :maybe
+-- A quote of one till with its membership, both locked: the member first where there is one, as everywhere.
+-- What was quoted never changes; the state read here is the one after any commit this lock had to wait for.
+SELECT q.quote_id, q.programme_id, q.store_id, q.till_id, q.member_id, q.state, q.basket, q.inputs, q.decision,
+    q.points_to_spend, q.quoted_at, q.expires_at
+FROM (
+    SELECT quote.quote_id, quote.member_id, quote.programme_id FROM receipts.quotes quote
+    WHERE quote.quote_id = $1::uuid AND quote.till_id = $2::uuid
+) known
+LEFT JOIN LATERAL (
+    SELECT membership.membership_id FROM members.memberships membership
+    WHERE membership.member_id = known.member_id AND membership.programme_id = known.programme_id
+    FOR UPDATE
+) locked ON true
+JOIN LATERAL (
+    SELECT quote.* FROM receipts.quotes quote
+    WHERE quote.quote_id = known.quote_id AND (locked.membership_id IS NOT NULL OR known.member_id IS NULL)
+    FOR UPDATE
+) q ON true;
+
+-- name: get_member_state :one
+-- What a decision needs to know of a member, read after the member's lock was granted (a statement that both
+-- locks and reads would see the other tables as they were before it waited). $3 is now, $4 a hold to leave out of
+-- what is held (the quote being committed), $5 the first business date that can still matter for tiers.
+-- Points: what is spendable follows from the balance, so that only lots that are pending or have expired without
+-- being posted yet are read, however long the history.
+SELECT membership.member_id, membership.programme_id, member.birthday_month, member.birthday_day,
+    account.balance, account.debt, account.lifetime_earned,
+    coalesce((
+        SELECT sum(lot.remaining) FROM points.lots lot
+        WHERE lot.member_id = membership.member_id AND lot.programme_id = membership.programme_id
+            AND lot.remaining > 0 AND lot.activates_at > $3::timestamptz
+    ), 0)::bigint AS pending,
+    coalesce((
+        SELECT sum(lot.remaining) FROM points.lots lot
+        WHERE lot.member_id = membership.member_id AND lot.programme_id = membership.programme_id
+            AND lot.remaining > 0 AND lot.expires_at <= $3::timestamptz
+    ), 0)::bigint AS expired,
+    coalesce((
+        SELECT sum(hold.points) FROM points.holds hold
+        WHERE hold.member_id = membership.member_id AND hold.programme_id = membership.programme_id
+            AND hold.ended_at IS NULL AND hold.expires_at > $3::timestamptz AND hold.hold_id IS DISTINCT FROM $4::uuid
+    ), 0)::bigint AS held,
+    days.dates, days.tier_minor, days.base_points, recorded.records
+FROM members.memberships membership
+JOIN members.members member ON member.member_id = membership.member_id
+JOIN points.accounts account
+    ON account.member_id = membership.member_id AND account.programme_id = membership.programme_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(day.business_date ORDER BY day.business_date) AS dates,
+        array_agg(day.tier_minor ORDER BY day.business_date) AS tier_minor,
+        array_agg(day.base_points ORDER BY day.business_date) AS base_points
+    FROM receipts.business_days day
+    WHERE day.member_id = membership.member_id AND day.programme_id = membership.programme_id
+        AND day.business_date >= $5::date
+) days ON true
+LEFT JOIN tiers.records recorded
+    ON recorded.member_id = membership.member_id AND recorded.programme_id = membership.programme_id
+WHERE membership.member_id = $1::uuid AND membership.programme_id = $2::uuid;

@@ -1,0 +1,189 @@
+"""Attach: an anonymous sale is credited to the member who forgot the card, by the rules of the sale's time, once.
+
+It lives beside commit and not in `accounts`, because it posts a decided sale through the same slices in the same
+order; only what it judges is stored already.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from membership.campaigns.engine import decide_sale
+from membership.campaigns.model import SaleDecision, SaleFacts
+from membership.cards.model import MemberLookup
+from membership.kernel.actor import STAFF, Actor
+from membership.members.errors import UnknownMember
+from membership.members.model import MemberId, MembershipKey
+from membership.members.store import lock_memberships
+from membership.points import service as points
+from membership.points.model import SalePosting
+from membership.points.rules import activates_at, expires_at
+from membership.postgres.connection import Conn
+from membership.postgres.idempotency import Keyed, once
+from membership.postgres.json import Json, to_json
+from membership.postgres.transaction import AuditEntry, Event, Transaction
+from membership.receipts import store as receipts
+from membership.receipts.errors import AlreadyAttached, AttachTooLate, SaleChangedMeanwhile, UnknownSale
+from membership.receipts.model import DaySpend, NaturalKey, Sale, SaleState
+from membership.receipts.store import LineAmounts
+from membership.stores.model import StoreId
+from membership.tills.committing import revision_of
+from membership.tills.context import StoreContext, Workings, open_store
+from membership.tills.customer import Customer, change_tier, read_customer, tier_then
+from membership.tills.model import MemberAfter
+
+_FACTS = TypeAdapter(SaleFacts)
+
+
+@dataclass(frozen=True, slots=True)
+class AttachSale:
+    """`net_minor` is the receipt's total: whoever holds the paper knows it. `member` None: the caller's own."""
+
+    idempotency_key: str
+    store_id: StoreId
+    till: str
+    business_date: date
+    sequence: int
+    net_minor: int
+    member: MemberLookup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachAnswer:
+    sale_id: UUID
+    business_date: date
+    points_earned: int
+    decision: SaleDecision
+    member: MemberAfter
+
+
+ANSWER = TypeAdapter(AttachAnswer)
+
+
+async def attach(workings: Workings, actor: Actor, command: AttachSale, now: datetime) -> AttachAnswer:
+    """Credit a receipt that was sold without a card. Refused twice, too late, and for a wrong number or total."""
+    context = await open_store(workings, actor, command.store_id, now)
+    return await once(
+        workings.database,
+        actor,
+        now,
+        Keyed("attachSale", command.idempotency_key, command),
+        work=lambda transaction: _attach(workings, transaction, context, command),
+        facts=lambda answer: answer,
+        restore=_restore,
+    )
+
+
+async def _attach(
+    workings: Workings, transaction: Transaction, context: StoreContext, command: AttachSale
+) -> AttachAnswer:
+    membership = await _membership(workings, transaction, context, command)
+    found = await receipts.find_sale(transaction.conn, _key(context, command))
+    if found is None or found.net_minor != command.net_minor:
+        raise UnknownSale
+    await lock_memberships(transaction.conn, [membership])
+    sale = await receipts.lock_sale(transaction.conn, found.sale_id)
+    if sale is None:
+        raise SaleChangedMeanwhile
+    _refuse_unattachable(context, sale)
+    customer = await read_customer(transaction.conn, context, membership, card_status=None, own_hold=None)
+    return await _credit(transaction, context, sale, customer)
+
+
+def _key(context: StoreContext, command: AttachSale) -> NaturalKey:
+    till = context.directory.find_till_by_code(context.store.store_id, command.till)
+    if till is None:
+        raise UnknownSale
+    return NaturalKey(context.store.store_id, till.till_id, command.business_date, command.sequence)
+
+
+async def _membership(
+    workings: Workings, transaction: Transaction, context: StoreContext, command: AttachSale
+) -> MembershipKey:
+    if command.member is not None:
+        identified = await workings.card_reader.resolve(
+            transaction.conn, command.member, programme_id=context.programme.programme_id, now=context.now
+        )
+        return identified.membership
+    if context.actor.member_id is None:
+        raise UnknownMember
+    return MembershipKey(MemberId(context.actor.member_id), context.programme.programme_id)
+
+
+def _refuse_unattachable(context: StoreContext, sale: Sale) -> None:
+    if sale.member_id is not None:
+        raise AlreadyAttached
+    if sale.state is not SaleState.COMMITTED:
+        raise UnknownSale
+    most_days = context.terms(_FACTS.validate_json(sale.inputs).terms_revision).attach_within_days
+    if context.now - sale.sold_at > timedelta(days=most_days):
+        raise AttachTooLate(most_days)
+
+
+async def _credit(transaction: Transaction, context: StoreContext, sale: Sale, customer: Customer) -> AttachAnswer:
+    facts = replace(
+        _FACTS.validate_json(sale.inputs),
+        member=customer.facts(sale.business_date, tier=tier_then(context, customer, sale.business_date)),
+    )
+    terms = context.terms(facts.terms_revision)
+    decision = decide_sale(facts, terms)
+    posted = await points.post_sale(
+        transaction,
+        customer.membership,
+        SalePosting(
+            sale_id=sale.sale_id,
+            business_date=sale.business_date,
+            occurred_at=sale.sold_at,
+            revision=revision_of(facts.terms_revision),
+            awards=decision.awards,
+            activates_at=activates_at(terms, context.store, sale.business_date),
+            expires_at=expires_at(terms, context.store, sale.business_date),
+            redeem_points=0,
+            hold_id=None,
+            account=customer.account,
+        ),
+    )
+    spend = DaySpend(sale.business_date, decision.tier_minor, decision.base_points)
+    tier = await change_tier(transaction, context, customer, spend, cause=sale.sale_id)
+    await receipts.attach_sale(
+        transaction.conn,
+        sale.sale_id,
+        customer.membership.member_id,
+        amounts=[LineAmounts(line.line_no, line.earn_minor, line.tier_minor, line.points) for line in decision.lines],
+        base_points=decision.base_points,
+        inputs=to_json(facts),
+        decision=to_json(decision),
+        now=context.now,
+    )
+    _tell(transaction, sale, customer, posted.earned)
+    return AttachAnswer(
+        sale_id=sale.sale_id,
+        business_date=sale.business_date,
+        points_earned=posted.earned,
+        decision=decision,
+        member=customer.after(posted.account, tier),
+    )
+
+
+def _tell(transaction: Transaction, sale: Sale, customer: Customer, earned: int) -> None:
+    member_id = customer.membership.member_id
+    transaction.emit(Event("sales.attached", member_id, {"sale_id": str(sale.sale_id), "points": earned}))
+    if transaction.actor.role in STAFF:
+        transaction.audit(
+            AuditEntry(
+                "sales.attach",
+                "Sale",
+                str(sale.sale_id),
+                member_id=member_id,
+                programme_id=sale.programme_id,
+                before={"member_id": None},
+                after={"member_id": str(member_id), "points": earned},
+            )
+        )
+
+
+async def _restore(conn: Conn, recorded: Json) -> AttachAnswer:
+    del conn  # the recorded facts are the whole answer
+    return ANSWER.validate_python(recorded)

@@ -1,0 +1,78 @@
+"""What every use case of this journey needs: where it happens, under which terms, and what it works with."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from membership.cards.service import CardReader
+from membership.kernel.actor import Actor
+from membership.kernel.ids import NewId
+from membership.postgres.database import Database
+from membership.stores.errors import UnknownTill
+from membership.stores.model import Programme, ProgrammeTerms, Store, StoreId, Till, TillId
+from membership.stores.rules import business_date
+from membership.stores.service import Directory, DirectoryCache
+from membership.tiers.model import LadderRevision
+from membership.tiers.rules.periods import history_starts_on
+from membership.tiers.service import LadderCache
+
+
+@dataclass(frozen=True, slots=True)
+class Workings:
+    """What the use cases are made with; one per process."""
+
+    database: Database
+    directories: DirectoryCache
+    ladders: LadderCache
+    card_reader: CardReader
+    new_id: NewId
+
+
+@dataclass(frozen=True, slots=True)
+class StoreContext:
+    """One request: who asks, when, in which store, under which terms."""
+
+    actor: Actor
+    now: datetime
+    directory: Directory
+    programme: Programme
+    store: Store
+    ladders: tuple[LadderRevision, ...]
+
+    @property
+    def today(self) -> date:
+        return business_date(self.store, self.now)
+
+    @property
+    def history_starts_on(self) -> date:
+        """No spend before it bears on a tier that can still change."""
+        return history_starts_on(self.ladders, self.today)
+
+    def terms(self, revision: int) -> ProgrammeTerms:
+        return next(entry.terms for entry in self.programme.terms if entry.revision == revision)
+
+
+@dataclass(frozen=True, slots=True)
+class TillContext(StoreContext):
+    """A request of a till."""
+
+    till: Till
+
+
+async def open_store(workings: Workings, actor: Actor, store_id: StoreId, now: datetime) -> StoreContext:
+    """Raises UnknownStore."""
+    directory = await workings.directories.directory(now)
+    store = directory.store(store_id)
+    programme = directory.programme(store.programme_id)
+    ladders = await workings.ladders.ladders(programme.programme_id, now)
+    return StoreContext(actor, now, directory, programme, store, ladders)
+
+
+async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillContext:
+    """Raises UnknownTill when the token names no till in service, or one of another store."""
+    if actor.till_id is None or actor.store_id is None:
+        raise UnknownTill("(none in the token)")
+    context = await open_store(workings, actor, StoreId(actor.store_id), now)
+    till = context.directory.till(TillId(actor.till_id))
+    if till.store_id != actor.store_id:
+        raise UnknownTill(str(actor.till_id))
+    return TillContext(actor, now, context.directory, context.programme, context.store, context.ladders, till)

@@ -1,0 +1,162 @@
+"""What a till asks and what it is told."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from membership.campaigns.model import SaleDecision, SaleFacts
+from membership.cards.model import MemberLookup
+from membership.receipts.model import ExceptionNoted, QuoteId, ReturnKind, ReturnRequest, SaleId
+
+
+@dataclass(frozen=True, slots=True)
+class LineReported:
+    """A line by the till's codes. `counter` None: the till's own."""
+
+    line_no: int
+    category: str
+    quantity: int
+    net_minor: int
+    counter: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TenderReported:
+    tender_type: str
+    amount_minor: int
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BasketReported:
+    """`tenders` may be empty in a quote, when it is not known yet how the customer will pay."""
+
+    currency: str
+    lines: tuple[LineReported, ...]
+    tenders: tuple[TenderReported, ...] = ()
+    points_to_spend: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteSale:
+    """Ask what a basket would earn, and set aside the points to be spent."""
+
+    idempotency_key: str
+    basket: BasketReported
+    member: MemberLookup | None = None
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommitSale:
+    """Report a sale that was paid. `member` is read only where there is no quote."""
+
+    idempotency_key: str
+    basket: BasketReported
+    sequence: int
+    sold_at: datetime
+    quote_id: QuoteId | None = None
+    member: MemberLookup | None = None
+    expect_unchanged: bool = False
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SaleByNumber:
+    """A receipt by what is printed on it. `till` None: the caller's own."""
+
+    business_date: date
+    sequence: int
+    till: str | None = None
+
+
+SaleReference = SaleId | SaleByNumber
+
+
+@dataclass(frozen=True, slots=True)
+class VoidSale:
+    idempotency_key: str
+    sale: SaleReference
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnLines:
+    """Take lines back. `sequence` is the return receipt's own number at this till."""
+
+    idempotency_key: str
+    sale: SaleReference
+    lines: tuple[ReturnRequest, ...]
+    sequence: int
+    returned_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeLines:
+    """Take lines back and sell others, both or neither."""
+
+    idempotency_key: str
+    sale: SaleReference
+    lines: tuple[ReturnRequest, ...]
+    sequence: int
+    returned_at: datetime
+    basket: BasketReported
+    sale_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemberAfter:
+    """The member's numbers once the request has taken effect."""
+
+    member_id: UUID
+    tier: str
+    tier_changed: bool
+    available: int
+    pending: int
+    balance: int
+    debt: int
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteAnswer:
+    """`quote_id` None: training. `due_minor` is what remains to be paid after points."""
+
+    quote_id: UUID | None
+    expires_at: datetime
+    facts: SaleFacts
+    decision: SaleDecision
+    due_minor: int
+    member: MemberAfter | None
+    card_status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SaleAnswer:
+    """`sale_id` None: training. Points are what the sale moved."""
+
+    sale_id: UUID | None
+    business_date: date
+    sequence: int
+    currency: str
+    net_minor: int
+    decision: SaleDecision
+    points_earned: int
+    points_redeemed: int
+    exceptions: tuple[ExceptionNoted, ...]
+    member: MemberAfter | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnAnswer:
+    """What a void, return or the returning half of an exchange moved."""
+
+    return_id: UUID
+    sale_id: UUID
+    kind: ReturnKind
+    state: str
+    amount_minor: int
+    points_clawed_back: int
+    points_given_back: int
+    points_shortfall: int
+    member: MemberAfter | None
+    exchanged_for: SaleAnswer | None = None

@@ -1,0 +1,61 @@
+"""What the till's conversation reads before it decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from membership.members.model import MembershipKey
+from membership.points.model import Account
+from membership.postgres.catalogue import queries_of
+from membership.postgres.connection import Conn
+from membership.receipts.model import DaySpend, Quote, QuoteId
+from membership.receipts.store import quote_of
+from membership.stores.model import TillId
+from membership.tiers.model import LadderRevision, TierRecords
+from membership.tiers.records import days_of, records_of
+
+SQL = queries_of("tills")
+
+
+@dataclass(frozen=True, slots=True)
+class MemberState:
+    """A member as the lock holder sees them. Points are whole points."""
+
+    membership: MembershipKey
+    birthday: tuple[int, int] | None
+    account: Account
+    days: tuple[DaySpend, ...]
+    tier_records: TierRecords
+
+
+async def lock_quote_and_member(conn: Conn, quote_id: QuoteId, till_id: TillId) -> Quote | None:
+    row = await SQL.lock_quote_and_member.maybe(conn, quote_id, till_id)
+    return None if row is None else quote_of(row)
+
+
+async def get_member_state(
+    conn: Conn,
+    membership: MembershipKey,
+    *,
+    now: datetime,
+    today: date,
+    own_hold: QuoteId | None,
+    days_from: date,
+    ladders: Sequence[LadderRevision],
+) -> MemberState:
+    """`own_hold` is left out of what is held: the quote being committed may spend what it set aside."""
+    row = await SQL.get_member_state.one(conn, membership.member_id, membership.programme_id, now, own_hold, days_from)
+    return MemberState(
+        membership=membership,
+        birthday=None if row["birthday_month"] is None else (row["birthday_month"], row["birthday_day"]),
+        account=Account(
+            balance=row["balance"],
+            debt=row["debt"],
+            lifetime_earned=row["lifetime_earned"],
+            pending=row["pending"],
+            expired=row["expired"],
+            held=row["held"],
+        ),
+        days=days_of(row["dates"], row["tier_minor"], row["base_points"]),
+        tier_records=records_of(row["records"], ladders, today),
+    )
