@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from graphql import get_introspection_query
 
-from membership.graph import permissions, stores
+from membership.graph import permissions, stores_queries
 from membership.graph.documents import (
     Documents,
     Manifest,
@@ -201,7 +201,7 @@ class TestMasking:
         def fail(*_: object) -> None:
             raise RuntimeError("secret: the password is hunter2")
 
-        monkeypatch.setattr(stores, "_by_code", fail)
+        monkeypatch.setattr(stores_queries, "by_code", fail)
         result = await run("{ stores { nodes { id } } }")
         assert codes(result) == ["INTERNAL_SERVER_ERROR"]
         assert result.errors is not None
@@ -221,7 +221,7 @@ class TestMasking:
         def fail(*_: object, **__: object) -> None:
             raise passing
 
-        monkeypatch.setattr(stores, "_by_code", fail)
+        monkeypatch.setattr(stores_queries, "by_code", fail)
         assert codes(await run("{ stores { nodes { id } } }")) == ["UNAVAILABLE"]
 
     async def test_production_suggests_no_names(self, run_with_manifest: Callable[[Manifest], Run]) -> None:

@@ -5,7 +5,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from membership.graph import stores
+from membership.graph import stores_queries
 from membership.kernel.actor import Role
 from web.conftest import Issue
 
@@ -42,7 +42,7 @@ async def test_an_unexpected_error_is_logged_with_its_exception_and_masked(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("hunter2")
 
-    monkeypatch.setattr(stores, "_by_code", fail)
+    monkeypatch.setattr(stores_queries, "by_code", fail)
     with capture_logs() as lines:
         response = await client.post("/graphql", json={"query": "query All { stores { nodes { id } } }"})
 

@@ -10,7 +10,7 @@ from membership.graph.gate import Gate
 from membership.graph.inputs import plan_inputs
 from membership.graph.nodes import NodeQuery
 from membership.graph.scalars import SCALARS
-from membership.graph.stores import StoresQuery
+from membership.graph.stores_queries import StoresQuery
 from membership.settings import Profile
 
 QUERIES: tuple[type, ...] = (NodeQuery, StoresQuery)

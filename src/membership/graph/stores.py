@@ -1,13 +1,12 @@
-"""Programmes, stores, floors, brands, counters and categories: read from memory, public."""
+"""What a programme and its stores look like. All of it is kept in memory: no field here costs a round trip."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from datetime import time
-from typing import Annotated, Protocol, TypeVar
-from uuid import UUID
+from typing import Protocol, TypeVar
 
 import strawberry
 
-from membership.graph.context import Info, RequestContext
+from membership.graph.context import Info
 from membership.graph.enums import describe_enum
 from membership.graph.fields import field
 from membership.graph.localisation import localised
@@ -20,8 +19,6 @@ from membership.graph.relay import (
     Node,
     connection,
     global_id,
-    key_of,
-    node_loader,
     rows_in_memory,
 )
 from membership.stores import model
@@ -50,7 +47,7 @@ Record = TypeVar("Record", bound=_Coded)
 Item = TypeVar("Item")
 
 
-def _by_code(
+def by_code(
     records: Iterable[Record], first: int | None, after: str | None, *, node: Callable[[Record], Item]
 ) -> Connection[Item]:
     """A page of a list that is kept in memory."""
@@ -78,14 +75,14 @@ class Programme(Node):
         mine = (
             store for store in self.directory.configuration.stores if store.programme_id == self.record.programme_id
         )
-        return _by_code(mine, first, after, node=lambda store: store_node(store, self.directory, info.context.locale))
+        return by_code(mine, first, after, node=lambda store: store_node(store, self.directory, info.context.locale))
 
     @field(description="The brands that sell in the programme's stores, by code.")
     def brands(self, info: Info, first: First = None, after: After = None) -> Connection["Brand"]:
         mine = (
             brand for brand in self.directory.configuration.brands if brand.programme_id == self.record.programme_id
         )
-        return _by_code(mine, first, after, node=lambda brand: brand_node(brand, info.context.locale))
+        return by_code(mine, first, after, node=lambda brand: brand_node(brand, info.context.locale))
 
     @field(description="The categories of goods, by code.")
     def categories(self, info: Info, first: First = None, after: After = None) -> Connection["Category"]:
@@ -94,7 +91,7 @@ class Programme(Node):
             for category in self.directory.configuration.categories
             if category.programme_id == self.record.programme_id
         )
-        return _by_code(
+        return by_code(
             mine, first, after, node=lambda category: category_node(category, self.record, info.context.locale)
         )
 
@@ -126,7 +123,7 @@ class Store(Node):
         mine = (
             counter for counter in self.directory.configuration.counters if counter.store_id == self.record.store_id
         )
-        return _by_code(mine, first, after, node=lambda counter: counter_node(counter, self.directory))
+        return by_code(mine, first, after, node=lambda counter: counter_node(counter, self.directory))
 
 
 @strawberry.type(description="A floor of a store.")
@@ -233,108 +230,3 @@ def counter_node(record: model.Counter, directory: Directory) -> Counter:
         record=record,
         directory=directory,
     )
-
-
-@node_loader("Programme")
-async def load_programmes(context: RequestContext, keys: Collection[UUID]) -> dict[UUID, Node]:
-    directory = await context.directory()
-    return {
-        record.programme_id: programme_node(record, directory, context.locale)
-        for record in directory.configuration.programmes
-        if record.programme_id in keys
-    }
-
-
-@node_loader("Store")
-async def load_stores(context: RequestContext, keys: Collection[UUID]) -> dict[UUID, Node]:
-    directory = await context.directory()
-    return {
-        record.store_id: store_node(record, directory, context.locale)
-        for record in directory.configuration.stores
-        if record.store_id in keys
-    }
-
-
-@node_loader("Floor")
-async def load_floors(context: RequestContext, keys: Collection[UUID]) -> dict[UUID, Node]:
-    directory = await context.directory()
-    return {
-        record.floor_id: floor_node(record, context.locale)
-        for record in directory.configuration.floors
-        if record.floor_id in keys
-    }
-
-
-@node_loader("Brand")
-async def load_brands(context: RequestContext, keys: Collection[UUID]) -> dict[UUID, Node]:
-    directory = await context.directory()
-    return {
-        record.brand_id: brand_node(record, context.locale)
-        for record in directory.configuration.brands
-        if record.brand_id in keys
-    }
-
-
-@node_loader("Category")
-async def load_categories(context: RequestContext, keys: Collection[UUID]) -> dict[UUID, Node]:
-    directory = await context.directory()
-    return {
-        record.category_id: category_node(record, directory.programme(record.programme_id), context.locale)
-        for record in directory.configuration.categories
-        if record.category_id in keys
-    }
-
-
-@node_loader("Counter")
-async def load_counters(context: RequestContext, keys: Collection[UUID]) -> dict[UUID, Node]:
-    directory = await context.directory()
-    return {
-        record.counter_id: counter_node(record, directory)
-        for record in directory.configuration.counters
-        if record.counter_id in keys
-    }
-
-
-@strawberry.input(one_of=True, description="One way to name a store.")
-class StoreBy:
-    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The store's global id.")
-    code: str | None = strawberry.field(default=strawberry.UNSET, description="The store's code.")
-
-
-@strawberry.input(one_of=True, description="One way to name a programme.")
-class ProgrammeBy:
-    id: strawberry.ID | None = strawberry.field(default=strawberry.UNSET, description="The programme's global id.")
-    code: str | None = strawberry.field(default=strawberry.UNSET, description="The programme's code.")
-
-
-@strawberry.type
-class StoresQuery:
-    @field(description="One store; null if there is none.")
-    async def store(
-        self, info: Info, by: Annotated[StoreBy, strawberry.argument(description="Its id or its code.")]
-    ) -> Store | None:
-        directory = await info.context.directory()
-        wanted = key_of(by.id, "Store") if by.id else None
-        records = directory.configuration.stores
-        record = next((store for store in records if wanted == store.store_id or by.code == store.code), None)
-        return store_node(record, directory, info.context.locale) if record else None
-
-    @field(description="Every store, by code.")
-    async def stores(self, info: Info, first: First = None, after: After = None) -> Connection[Store]:
-        directory = await info.context.directory()
-        return _by_code(
-            directory.configuration.stores,
-            first,
-            after,
-            node=lambda store: store_node(store, directory, info.context.locale),
-        )
-
-    @field(description="One programme; null if there is none.")
-    async def programme(
-        self, info: Info, by: Annotated[ProgrammeBy, strawberry.argument(description="Its id or its code.")]
-    ) -> Programme | None:
-        directory = await info.context.directory()
-        wanted = key_of(by.id, "Programme") if by.id else None
-        records = directory.configuration.programmes
-        record = next((entry for entry in records if wanted == entry.programme_id or by.code == entry.code), None)
-        return programme_node(record, directory, info.context.locale) if record else None
