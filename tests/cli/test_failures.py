@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from membership.cli.failures import in_one_line
 
+from membership.cli.failures import in_one_line
 from support.command import Command
 
 KEYS = {
