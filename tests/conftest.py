@@ -11,6 +11,7 @@ They are never the servers of `make run`. Ask for what you need by the name of a
     redis_url      a Valkey database of this worker's own, emptied for this test
     redis          a `redis.asyncio.Redis` on it
     settings       `Settings` that point at both, with keys for identities
+    keyring        a `Keyring` for identities
     clock          a `StoppedClock`: `clock.now()`, `clock.advance(timedelta(...))`
 
 `postgres_dsn`, `conn` and `database` of one test are the same database, and `redis_url` and `redis` the same keys.
@@ -27,6 +28,8 @@ import asyncpg
 import pytest
 import redis.asyncio
 
+from membership.kernel.randomness import random_bytes
+from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.database import Database, open_pool
 from membership.settings import Profile, Settings
@@ -143,6 +146,11 @@ def settings(postgres_dsn: str, redis_url: str) -> Settings:
             "identity_encryption_keys": {1: os.urandom(32).hex()},
         }
     )
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    return Keyring(hash_keys={1: b"h" * 32}, encryption_keys={1: b"e" * 32}, random_bytes=random_bytes)
 
 
 @pytest.fixture

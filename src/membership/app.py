@@ -13,13 +13,14 @@ from starlette.routing import Route
 from membership.graph.documents import Manifest
 from membership.graph.faults import FaultCode, fault, present
 from membership.graph.schema import build_schema
-from membership.graph.services import Services
+from membership.graph.services import make_services
 from membership.kernel.clock import Clock, SystemClock
+from membership.kernel.randomness import random_bytes
+from membership.members.keyring import Keyring
 from membership.postgres.bell import OutboxBell
 from membership.postgres.database import Database, open_pool
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Profile, Settings
-from membership.stores.service import DirectoryCache
 from membership.web.answers import encode_error
 from membership.web.endpoint import GraphQLEndpoint
 from membership.web.health import Readiness, alive
@@ -43,7 +44,7 @@ def create_app(
 
     `manifest` None: the trusted documents of the repository.
     """
-    services = Services(database=database, directory=DirectoryCache(database.pool), clock=clock)
+    services = make_services(database, clock, keyring_of(settings))
     graphql = GraphQLEndpoint(
         build_schema(settings.profile, manifest),
         services,
@@ -57,6 +58,13 @@ def create_app(
             Route("/readyz", Readiness(database, redis, host_clock or SystemClock()).answer, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _refuse},
+    )
+
+
+def keyring_of(settings: Settings) -> Keyring:
+    """The keys of identities, from settings. Raises KeyringError for none, or one that is not 32 bytes long."""
+    return Keyring.from_settings(
+        settings.identity_hash_keys, settings.identity_encryption_keys, random_bytes=random_bytes
     )
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from membership.graph.documents import Manifest
 from membership.graph.schema import MembershipSchema, build_schema
-from membership.graph.services import Services
+from membership.graph.services import Services, make_services
+from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.settings import Profile
-from membership.stores.service import DirectoryCache
 from support.clock import StoppedClock
 from support.operations import Run, SampleStores, runner
 
@@ -21,8 +21,8 @@ def open_schema() -> MembershipSchema:
 
 
 @pytest.fixture
-def services(database: Database, clock: StoppedClock) -> Services:
-    return Services(database=database, directory=DirectoryCache(database.pool), clock=clock)
+def services(database: Database, clock: StoppedClock, keyring: Keyring) -> Services:
+    return make_services(database, clock, keyring)
 
 
 @pytest.fixture

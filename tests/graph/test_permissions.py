@@ -30,6 +30,14 @@ TABLE = {
     "Query.programme":               "y yyyyyyyyy",
     "Query.store":                   "y yyyyyyyyy",
     "Query.stores":                  "y yyyyyyyyy",
+    "Mutation.quoteSale":            "- -y-------",
+    "Mutation.renewQuote":           "- -y-------",
+    "Mutation.abandonQuote":         "- -y-------",
+    "Mutation.commitSale":           "- -y-------",
+    "Mutation.voidSale":             "- -y-------",
+    "Mutation.returnLines":          "- -y-------",
+    "Mutation.exchangeLines":        "- -y-------",
+    "Mutation.attachSale":           "- yy--y----",
     "Counter.commissionBasisPoints": "- -----yyy-",
 }  # fmt: skip
 

@@ -2,17 +2,11 @@
 
 import pytest
 
-from membership.kernel.randomness import random_bytes
 from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from support.clock import StoppedClock
 from support.till_world import TillWorld, open_world
-
-
-@pytest.fixture
-def keyring() -> Keyring:
-    return Keyring(hash_keys={1: b"h" * 32}, encryption_keys={1: b"e" * 32}, random_bytes=random_bytes)
 
 
 @pytest.fixture

@@ -50,9 +50,18 @@ def mutation(*refusals: type[DomainError], description: str) -> Callable[[AsyncR
     def decorate(resolver: AsyncResolver) -> StrawberryField:
         union = _result_of(resolver, refusals)
         answer = _answering(resolver, refusals)
-        return cast(StrawberryField, strawberry.mutation(resolver=answer, graphql_type=union, description=description))
+        made = strawberry.mutation(resolver=answer, graphql_type=union, description=description)
+        return _described_input(cast(StrawberryField, made))
 
     return decorate
+
+
+def _described_input(made: StrawberryField) -> StrawberryField:
+    """Every mutation takes one `input`, of a type that describes itself."""
+    for argument in made.arguments:
+        if argument.python_name == "input" and argument.description is None:
+            argument.description = "What to do."
+    return made
 
 
 def _result_of(resolver: AsyncResolver, refusals: tuple[type[DomainError], ...]) -> StrawberryUnion:

@@ -24,6 +24,15 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Query.store": PUBLIC,
     "Query.stores": PUBLIC,
     "Query.programme": PUBLIC,
+    # The till's conversation
+    "Mutation.quoteSale": frozenset({Role.TILL}),
+    "Mutation.renewQuote": frozenset({Role.TILL}),
+    "Mutation.abandonQuote": frozenset({Role.TILL}),
+    "Mutation.commitSale": frozenset({Role.TILL}),
+    "Mutation.voidSale": frozenset({Role.TILL}),
+    "Mutation.returnLines": frozenset({Role.TILL}),
+    "Mutation.exchangeLines": frozenset({Role.TILL}),
+    "Mutation.attachSale": frozenset({Role.TILL, Role.MEMBER, Role.MEMBER_SERVICES}),
     "Counter.commissionBasisPoints": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
 }
 

@@ -11,10 +11,11 @@ from membership.graph.inputs import plan_inputs
 from membership.graph.nodes import NodeQuery
 from membership.graph.scalars import SCALARS
 from membership.graph.stores_queries import StoresQuery
+from membership.graph.tills import TillsMutation
 from membership.settings import Profile
 
 QUERIES: tuple[type, ...] = (NodeQuery, StoresQuery)
-MUTATIONS: tuple[type, ...] = ()
+MUTATIONS: tuple[type, ...] = (TillsMutation,)
 TYPES: tuple[type, ...] = ()
 """Types that no field names, such as those reached by `node` only."""
 

@@ -1,16 +1,38 @@
-"""What the resolvers of one process share. Built in app.py; a slice adds what its resolvers need."""
+"""What the resolvers of one process share. A slice adds what its resolvers need, here and in `make_services`."""
 
 from dataclasses import dataclass
 
+from membership.cards.service import CardReader
 from membership.kernel.clock import Clock
 from membership.kernel.ids import NewId, new_id
+from membership.members.keyring import Keyring
 from membership.postgres.database import Database
 from membership.stores.service import DirectoryCache
+from membership.tiers.service import LadderCache
+from membership.tills.context import Workings
+from membership.tills.service import Tills
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     database: Database
     directory: DirectoryCache
+    ladders: LadderCache
     clock: Clock
+    keyring: Keyring
+    tills: Tills
     new_id: NewId = new_id
+
+
+def make_services(database: Database, clock: Clock, keyring: Keyring) -> Services:
+    """The use cases on one database, with the caches that they share."""
+    directory, ladders = DirectoryCache(database.pool), LadderCache(database.pool)
+    workings = Workings(database, directory, ladders, CardReader(keyring), new_id)
+    return Services(
+        database=database,
+        directory=directory,
+        ladders=ladders,
+        clock=clock,
+        keyring=keyring,
+        tills=Tills(workings),
+    )
