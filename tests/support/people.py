@@ -16,6 +16,7 @@ from membership.members.model import ConsentAnswer, ConsentPurpose, IdentityKind
 from membership.postgres.database import Database
 from membership.stores.model import TillId
 from membership.stores.service import DirectoryCache
+from membership.tiers.service import LadderCache
 from sample_store import SampleStore
 from support.clock import START
 
@@ -30,6 +31,7 @@ def account_workings(database: Database, keyring: Keyring = KEYRING) -> AccountW
     return AccountWorkings(
         database=database,
         directory=DirectoryCache(database.pool),
+        ladders=LadderCache(database.pool),
         keyring=keyring,
         new_id=new_id,
         random_bytes=random_bytes,
