@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+from membership.cards.rules import CARD_PREFIXES, card_number
 from membership.kernel.ids import derived_id, new_id
 from membership.members.model import MemberId, MembershipKey
 from membership.postgres.connection import Conn
@@ -109,11 +110,8 @@ async def add_member(
 
 
 def card_number_of(key: MembershipKey) -> str:
-    """The valid 12-digit card number that `add_member` gives by default."""
-    payload = f"{derived_id('card', key.member_id, key.programme_id).int % 10**11:011d}"
-    doubled = (int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(payload)))
-    total = sum(digit - 9 if digit > 9 else digit for digit in doubled)
-    return payload + str(-total % 10)
+    """The card number that `add_member` gives by default."""
+    return card_number(derived_id("card", key.member_id, key.programme_id).int % CARD_PREFIXES)
 
 
 def _store(sample: SampleProgramme) -> SampleStore:

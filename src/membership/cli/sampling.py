@@ -1,17 +1,14 @@
 """The samples, as commands use them."""
 
-from enum import StrEnum
-
 from membership.cli.environment import connect
 from membership.cli.failures import CommandFailed
 from membership.cli.steps import Report
+from membership.kernel.clock import SystemClock
+from membership.kernel.randomness import random_bytes
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
+from membership.sample.sizes import Size
 from membership.settings import Settings
-
-
-class Size(StrEnum):
-    DEMO = "demo"
 
 
 def size_of(sample: str) -> Size:
@@ -28,10 +25,15 @@ async def is_empty(conn: Conn) -> bool:
 
 async def load(settings: Settings, size: Size, report: Report) -> None:
     """All of it or, when interrupted, nothing."""
-    from membership.sample.configuration import load_configuration_sample
+    from membership.members.keyring import Keyring
+    from membership.sample.loading import load_sample
 
-    conn = await connect(str(settings.database_url))
-    try:
-        await load_configuration_sample(conn)
-    finally:
-        await conn.close()
+    # One clear line if the database cannot be reached; the sample opens a connection of its own.
+    await (await connect(str(settings.database_url))).close()
+    keyring = Keyring.from_settings(
+        settings.identity_hash_keys, settings.identity_encryption_keys, random_bytes=random_bytes
+    )
+    now = SystemClock().now()
+    await load_sample(
+        str(settings.database_url), keyring=keyring, size=size, today=now.date(), now=now, progress=report
+    )

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from membership.postgres.connection import Conn
 from membership.postgres.json import to_json
 from membership.sample import identifiers as ids
-from membership.sample.copying import Copier, Record, Table
+from membership.sample.copying import Copier, Record, Table, table
 from membership.sample.files import SampleProgramme, sample_programmes
 from membership.stores.model import (
     Brand,
@@ -27,30 +27,22 @@ from membership.tiers.model import LadderRevision
 
 EFFECTIVE_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 
-_PROGRAMMES = Table("stores", "programmes", ("programme_id", "code", "names", "currency", "minor_unit_exponent"))
-_TERMS = Table("stores", "programme_terms", ("programme_id", "revision", "effective_from", "terms"))
-_LADDERS = Table("tiers", "ladders", ("programme_id", "revision", "effective_from", "ladder"))
-_STORES = Table("stores", "stores", ("store_id", "programme_id", "code", "names", "zone", "cutover", "opening_hours"))
-_FLOORS = Table("stores", "floors", ("floor_id", "store_id", "code", "names", "position"))
-_BRANDS = Table(
-    "stores",
-    "brands",
-    ("brand_id", "programme_id", "code", "names", "earns_points", "counts_for_tier", "activation_level"),
-)
-_CATEGORIES = Table(
+_PROGRAMMES = table("stores", "programmes", "programme_id code names currency minor_unit_exponent")
+_TERMS = table("stores", "programme_terms", "programme_id revision effective_from terms")
+_LADDERS = table("tiers", "ladders", "programme_id revision effective_from ladder")
+_STORES = table("stores", "stores", "store_id programme_id code names zone cutover opening_hours")
+_FLOORS = table("stores", "floors", "floor_id store_id code names position")
+_BRANDS = table("stores", "brands", "brand_id programme_id code names earns_points counts_for_tier activation_level")
+_CATEGORIES = table(
     "stores",
     "categories",
-    ("category_id", "programme_id", "code", "names", "spend_minor_per_point", "earns_points", "counts_for_tier"),
+    "category_id programme_id code names spend_minor_per_point earns_points counts_for_tier",
 )
-_TENDER_TYPES = Table(
-    "stores",
-    "tender_types",
-    ("programme_id", "code", "names", "earn_weight_basis_points", "tier_weight_basis_points"),
+_TENDER_TYPES = table(
+    "stores", "tender_types", "programme_id code names earn_weight_basis_points tier_weight_basis_points"
 )
-_COUNTERS = Table(
-    "stores", "counters", ("counter_id", "store_id", "floor_id", "brand_id", "code", "commission_basis_points")
-)
-_TILLS = Table("stores", "tills", ("till_id", "store_id", "counter_id", "code"))
+_COUNTERS = table("stores", "counters", "counter_id store_id floor_id brand_id code commission_basis_points")
+_TILLS = table("stores", "tills", "till_id store_id counter_id code")
 
 
 @cache

@@ -3,7 +3,7 @@
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Self, cast
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -11,6 +11,8 @@ from membership.stores.model import ActivationLevel, OpeningHours, ProgrammeTerm
 from membership.tiers.model import Ladder
 
 PROGRAMMES = ("chaoyang", "hangang", "brompton")
+PEOPLE = "people"
+CAST = "cast"
 LOCALES = frozenset({"zh-CN", "en", "ko", "ja"})
 OTHERS = "others"
 CLOSED = "closed"
@@ -125,6 +127,103 @@ class SampleProgramme(BaseModel):
     brands: tuple[BrandRow, ...]
     counters: tuple[CounterRow, ...]
     central_cashiers: tuple[CentralCashierRow, ...]
+
+
+class NamesRow(Row):
+    """Names of one language, to be put together."""
+
+    locale: str
+    order: Literal["FAMILY_FIRST", "GIVEN_FIRST"]
+    separator: str
+    family: tuple[str, ...] = Field(min_length=10)
+    given: tuple[str, ...] = Field(min_length=10)
+
+
+class ShoppersRow(Row):
+    """How often a programme's members use which language, in percent."""
+
+    programme: Code
+    locales: dict[str, int]
+
+
+class PhoneRangeRow(Row):
+    """Telephone numbers that no subscriber can have: `prefix` in E.164 and so many further digits."""
+
+    programme: Code
+    prefix: Annotated[str, StringConstraints(pattern=r"^\+[0-9]{4,12}$")]
+    digits: int = Field(ge=1, le=8)
+
+
+class HabitRow(Row):
+    """How a part of the members shops: visits a year, and how dear what they buy is (0 to 100)."""
+
+    code: Code
+    members_percent: int = Field(ge=1, le=100)
+    visits: tuple[int, int]
+    price_level: int = Field(ge=0, le=100)
+
+
+class CastSaleRow(BaseModel):
+    """One receipt of a named member. Exactly one of `days_ago`, `last_year` and `expires_tomorrow` dates it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    counter: Code
+    amount_minor: int = Field(ge=1)
+    days_ago: int | None = Field(default=None, ge=1, le=390)
+    last_year: Annotated[str, StringConstraints(pattern=r"^\d\d-\d\d$")] | None = None
+    expires_tomorrow: bool = False
+    spend_percent: int = Field(default=0, ge=0, le=100)
+    back_days_ago: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _dated_once(self) -> Self:
+        if [self.days_ago is not None, self.last_year is not None, self.expires_tomorrow].count(True) != 1:
+            raise ValueError(f"{self.counter}: one of days_ago, last_year, expires_tomorrow")
+        return self
+
+
+class CastRow(Row):
+    """A named member in a state worth showing; `note` says which."""
+
+    code: Code
+    programme: Code
+    name: str
+    locale: str
+    note: str
+    birthday: tuple[int, int] | None = None
+    birthday_in_days: int | None = None
+    physical_card: bool = False
+    blocked_card: bool = False
+    pending_adjustment_points: int | None = None
+    sales: tuple[CastSaleRow, ...]
+
+
+class SampleCast(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cast: tuple[CastRow, ...]
+
+
+@cache
+def sample_cast() -> tuple[CastRow, ...]:
+    return SampleCast.model_validate(read_toml(CAST)).cast
+
+
+class SamplePeople(BaseModel):
+    """The file about people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    names: tuple[NamesRow, ...]
+    shoppers: tuple[ShoppersRow, ...]
+    phone_ranges: tuple[PhoneRangeRow, ...]
+    habits: tuple[HabitRow, ...]
+
+
+@cache
+def sample_people() -> SamplePeople:
+    return SamplePeople.model_validate(read_toml(PEOPLE))
 
 
 @cache

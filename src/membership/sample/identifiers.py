@@ -3,6 +3,8 @@
 from uuid import UUID
 
 from membership.kernel.ids import derived_id
+from membership.members.model import MemberId
+from membership.points.model import AdjustmentId
 from membership.stores.model import BrandId, CategoryId, CounterId, FloorId, ProgrammeId, StoreId, TillId
 
 
@@ -32,6 +34,16 @@ def counter_id(store: str, counter: str) -> CounterId:
 
 def till_id(store: str, till: str) -> TillId:
     return TillId(_id("till", store, till))
+
+
+def member_id(code: str) -> MemberId:
+    """Of a named member."""
+    return MemberId(_id("member", code))
+
+
+def adjustment_id(member: str) -> AdjustmentId:
+    """Of the adjustment that waits for a named member."""
+    return AdjustmentId(_id("adjustment", member))
 
 
 def till_code_of(counter: str) -> str:

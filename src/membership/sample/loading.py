@@ -1,0 +1,103 @@
+"""The sample into PostgreSQL: everything or, when interrupted, nothing."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import asyncpg
+
+from membership.members.keyring import Keyring
+from membership.members.model import MemberId
+from membership.points.model import AdjustmentId
+from membership.postgres.connection import Conn
+from membership.sample import identifiers as ids
+from membership.sample.configuration import load_configuration_sample
+from membership.sample.copying import Batch, Copier
+from membership.sample.extras import ForgottenReceipt
+from membership.sample.generator import Generator, Recipe
+from membership.sample.sizes import Size
+from membership.sample.tables import IN_ORDER
+from membership.stores.model import ProgrammeId, StoreId, TillId
+
+Progress = Callable[[int, int], None]
+"""Called with how many people are done, of how many."""
+
+_PROGRAMME, _STORE = "CHAOYANG", "CHAOYANG-GALLERIA"
+_COUNTER, _CASHIER = "1F-LISABEAU", "CENTRAL-01"
+_MEMBER, _ADJUSTED = "LIN", "XU"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoIds:
+    """Who README and tokens act as. The same in every sample."""
+
+    programme_id: ProgrammeId
+    store_id: StoreId
+    till_id: TillId
+    cashier_id: TillId
+    member_id: MemberId
+    adjustment_id: AdjustmentId
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSummary:
+    """What was loaded, and a receipt of today to try attaching with."""
+
+    demo: DemoIds
+    members: int
+    forgotten_receipt: ForgottenReceipt | None
+
+
+def demo_ids() -> DemoIds:
+    return DemoIds(
+        programme_id=ids.programme_id(_PROGRAMME),
+        store_id=ids.store_id(_STORE),
+        till_id=ids.till_id(_STORE, ids.till_code_of(_COUNTER)),
+        cashier_id=ids.till_id(_STORE, _CASHIER),
+        member_id=ids.member_id(_MEMBER),
+        adjustment_id=ids.adjustment_id(_ADJUSTED),
+    )
+
+
+async def load_sample(
+    dsn: str,
+    *,
+    keyring: Keyring,
+    size: Size | int,
+    seed: int = 1,
+    today: date,
+    now: datetime,
+    progress: Progress = lambda _done, _total: None,
+) -> SampleSummary:
+    """Fill a migrated, empty database. `size` may be a number of people; `dsn` is a direct connection.
+
+    One transaction, whatever the size; memory holds two batches of people.
+    """
+    people = size.members if isinstance(size, Size) else size
+    generator = Generator(Recipe(people, seed, today, now), keyring)
+    conn = await asyncpg.connect(dsn)
+    try:
+        async with conn.transaction():
+            await load_configuration_sample(conn)
+            await _write(conn, generator.batches(), people, progress)
+        await conn.execute("ANALYZE")
+    finally:
+        await conn.close()
+    return SampleSummary(demo_ids(), people, generator.forgotten_receipt)
+
+
+async def _write(conn: Conn, batches: Iterator[tuple[int, Batch]], people: int, progress: Progress) -> None:
+    """The next batch is made, in a thread, while the last one is being written."""
+    copier, done = await Copier.on(conn), 0
+    making = asyncio.create_task(asyncio.to_thread(next, batches, None))
+    while (made := await making) is not None:
+        making = asyncio.create_task(asyncio.to_thread(next, batches, None))
+        count, batch = made
+        try:
+            await copier.write_batch(batch, IN_ORDER)
+        except BaseException:
+            await making
+            raise
+        done += count
+        progress(done, people)
