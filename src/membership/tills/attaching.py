@@ -16,7 +16,7 @@ from membership.cards.model import MemberLookup
 from membership.kernel.actor import STAFF, Actor
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
-from membership.members.store import lock_memberships
+from membership.members.service import lock_membership
 from membership.points import service as points
 from membership.points.model import SalePosting
 from membership.points.rules import activates_at, expires_at
@@ -83,7 +83,7 @@ async def _attach(
     found = await receipts.find_sale(transaction.conn, _key(context, command))
     if found is None or found.net_minor != command.net_minor:
         raise UnknownSale
-    await lock_memberships(transaction.conn, [membership])
+    membership = (await lock_membership(transaction.conn, membership)).key
     sale = await receipts.lock_sale(transaction.conn, found.sale_id)
     if sale is None:
         raise SaleChangedMeanwhile

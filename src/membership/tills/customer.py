@@ -9,7 +9,7 @@ from membership.campaigns.model import MemberFacts
 from membership.cards import service as cards
 from membership.cards.model import CardStatus, Identified, IdentifiedBy
 from membership.members.model import MembershipKey
-from membership.members.store import lock_memberships
+from membership.members.service import lock_membership
 from membership.points.model import Account
 from membership.postgres.connection import Conn
 from membership.postgres.transaction import Transaction
@@ -55,16 +55,17 @@ class Customer:
             available=account.available,
             pending=account.pending,
             balance=account.current_balance,
-            debt=account.debt,
+            debt=account.owed,
         )
 
 
 async def lock_customer(transaction: Transaction, context: StoreContext, identified: Identified) -> Customer:
-    """Lock the member that was identified, then read them (two statements: see get_member_state)."""
-    await lock_memberships(transaction.conn, [identified.membership])
-    return await read_customer(
-        transaction.conn, context, identified.membership, card_status=identified.card_status, own_hold=None
-    )
+    """Lock the member that was identified, then read them (two statements: see get_member_state).
+
+    Who was merged while we waited is answered as the member who took them over.
+    """
+    locked = await lock_membership(transaction.conn, identified.membership)
+    return await read_customer(transaction.conn, context, locked.key, card_status=identified.card_status, own_hold=None)
 
 
 async def read_customer(

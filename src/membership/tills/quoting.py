@@ -1,5 +1,6 @@
 """Quote: what a basket would earn, per line, with reasons; sets aside the points to be spent for 120 s."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
@@ -108,11 +109,12 @@ async def _quote(
     )
     customer = None if identified is None else await lock_customer(transaction, context, identified)
     answer = judge(context, basket, customer, quote_id)
-    if basket.points_to_spend and identified is not None:
+    if basket.points_to_spend and identified is not None and customer is not None:
+        identified = replace(identified, membership=customer.membership)
         await authorise_spending(transaction, context, identified, quote_id, basket.points_to_spend)
         await points.hold(
             transaction,
-            identified.membership,
+            customer.membership,
             HoldId(quote_id),
             points=basket.points_to_spend,
             expires_at=answer.expires_at,
@@ -174,7 +176,7 @@ def _value_of_points(terms: TermsRevision, basket: Basket, customer: Customer | 
         redemption=terms.terms.redemption,
         tier=None if customer is None else customer.tier,
         available=0 if customer is None else customer.account.available,
-        debt=0 if customer is None else customer.account.debt,
+        debt=0 if customer is None else customer.account.owed,
         card_blocked=customer is not None and customer.card_blocked,
         total_minor=basket.net_minor,
     )
