@@ -24,30 +24,14 @@ JOIN LATERAL (
 -- What a decision needs to know of a member, read after the member's lock was granted (a statement that both
 -- locks and reads would see the other tables as they were before it waited). $3 is now, $4 a hold to leave out of
 -- what is held (the quote being committed), $5 the first business date that can still matter for tiers.
--- Points: what is spendable follows from the balance, so that only lots that are pending or have expired without
--- being posted yet are read, however long the history.
 SELECT membership.member_id, membership.programme_id, member.birthday_month, member.birthday_day,
-    account.balance, account.debt, account.lifetime_earned,
-    coalesce((
-        SELECT sum(lot.remaining) FROM points.lots lot
-        WHERE lot.member_id = membership.member_id AND lot.programme_id = membership.programme_id
-            AND lot.remaining > 0 AND lot.activates_at > $3::timestamptz
-    ), 0)::bigint AS pending,
-    coalesce((
-        SELECT sum(lot.remaining) FROM points.lots lot
-        WHERE lot.member_id = membership.member_id AND lot.programme_id = membership.programme_id
-            AND lot.remaining > 0 AND lot.expires_at <= $3::timestamptz
-    ), 0)::bigint AS expired,
-    coalesce((
-        SELECT sum(hold.points) FROM points.holds hold
-        WHERE hold.member_id = membership.member_id AND hold.programme_id = membership.programme_id
-            AND hold.ended_at IS NULL AND hold.expires_at > $3::timestamptz AND hold.hold_id IS DISTINCT FROM $4::uuid
-    ), 0)::bigint AS held,
+    account.balance, account.debt, account.lifetime_earned, account.pending, account.expired, account.held,
     days.dates, days.tier_minor, days.base_points, recorded.records
 FROM members.memberships membership
 JOIN members.members member ON member.member_id = membership.member_id
-JOIN points.accounts account
-    ON account.member_id = membership.member_id AND account.programme_id = membership.programme_id
+CROSS JOIN LATERAL points.account_at(
+    membership.member_id, membership.programme_id, $3::timestamptz, $4::uuid
+) account
 LEFT JOIN LATERAL (
     SELECT array_agg(day.business_date ORDER BY day.business_date) AS dates,
         array_agg(day.tier_minor ORDER BY day.business_date) AS tier_minor,

@@ -17,6 +17,7 @@ from membership.receipts.errors import (
     VoidAfterReturn,
 )
 from membership.receipts.model import ReturnRequest, SaleId
+from membership.tills.errors import MemberInDebt
 from membership.tills.model import ExchangeLines, ReturnLines, SaleByNumber, VoidSale
 from support.till_world import ACTIVATION, TillWorld, basket, new_key, quote_id_of, sale_id_of
 
@@ -165,10 +166,14 @@ async def test_what_was_spent_meanwhile_becomes_a_debt_that_new_points_pay(till:
     await till.commit_quoted(spent, quote_id_of(quoted))
     answer = await till.take_back(sale_id_of(sale), (1, 1))
     assert answer.member is not None
-    assert (answer.member.debt, answer.member.available) == (2_000 - 80, 0)
-    after = await till.sell(5_000_00)
-    assert after.member is not None
-    assert (after.member.debt, after.member.pending) == (0, 5_000 - (2_000 - 80))
+    assert (answer.member.debt, answer.member.available) == (2_000, 0)
+    await till.sell(5_000_00)
+    with pytest.raises(MemberInDebt):
+        await till.quote(till.basket(100_00, points_to_spend=1_000), member=await till.show_code())
+    till.clock.advance(ACTIVATION)
+    quoted = await till.quote(till.basket(100_00))
+    assert quoted.member is not None
+    assert (quoted.member.debt, quoted.member.available) == (0, 5_000 + 80 - 2_000)
 
 
 async def test_an_exchange_is_a_return_and_a_sale_or_neither(till: TillWorld, conn: Conn) -> None:

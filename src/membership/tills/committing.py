@@ -218,7 +218,7 @@ def _decide_redemption(
         redemption=redemption,
         tier=tier,
         available=0 if customer is None else customer.account.available,
-        debt=0 if customer is None else customer.account.debt,
+        debt=0 if customer is None else customer.account.owed,
         card_blocked=customer is not None and customer.card_blocked,
         total_minor=basket.net_minor,
     )

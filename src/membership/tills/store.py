@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from membership.members.model import MembershipKey
 from membership.points.model import Account
+from membership.points.store import account_of
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
 from membership.receipts.model import DaySpend, Quote, QuoteId
@@ -48,14 +49,7 @@ async def get_member_state(
     return MemberState(
         membership=membership,
         birthday=None if row["birthday_month"] is None else (row["birthday_month"], row["birthday_day"]),
-        account=Account(
-            balance=row["balance"],
-            debt=row["debt"],
-            lifetime_earned=row["lifetime_earned"],
-            pending=row["pending"],
-            expired=row["expired"],
-            held=row["held"],
-        ),
+        account=account_of(row),
         days=days_of(row["dates"], row["tier_minor"], row["base_points"]),
         tier_records=records_of(row["records"], ladders, today),
     )
