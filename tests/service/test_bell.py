@@ -85,3 +85,22 @@ async def test_a_ring_wakes_a_worker_that_would_look_only_in_an_hour(postgres_ds
         stop.set()
     await bell.close()
     await pool.close()
+
+
+async def test_a_worker_whose_call_was_lost_polls(database: Database, clock: StoppedClock) -> None:
+    seen: asyncio.Queue[object] = asyncio.Queue()
+
+    async def handler(_: Transaction, delivery: Delivery) -> None:
+        seen.put_nowait(delivery.payload["number"])
+
+    handlers = Handlers()
+    handlers.on(COUNTED, handler)
+    relay = Relay(database, handlers, clock, limits=RelayLimits(poll_seconds=0.01))
+    stop, never_rung = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(relay.run(stop, never_rung))
+        for number in range(3):
+            await emit(database, clock.now(), [counted(new_id(), number)])
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                assert await seen.get() == number
+        stop.set()

@@ -12,7 +12,7 @@ from membership.postgres.dead_letters import (
     list_dead_letters,
     retry_dead_letter,
 )
-from membership.postgres.outbox import Delivery, Handlers, RetryPolicy
+from membership.postgres.outbox import Delivery, Handlers, Outcome, RetryPolicy, hand_on
 from membership.postgres.transaction import Transaction
 from membership.worker.relay import Relay
 from support.clock import StoppedClock
@@ -64,6 +64,7 @@ async def test_a_dead_letter_parks_the_later_events_of_its_key_until_it_is_retri
     handlers.on(COUNTED, sometimes)
     await emit(database, clock.now(), [counted(ANN, 1), counted(ANN, 2), counted(BOB, 3)])
     await exhaust(relay, clock)
+    assert await hand_on(database, handlers, ANN, clock.now(), POLICY) is Outcome.NOTHING
     assert await states_of(conn, ANN) == ["DEAD", "PENDING"]
     assert await effects_of(conn, ANN) == []
     assert await effects_of(conn, BOB) == [3]
