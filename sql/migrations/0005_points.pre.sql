@@ -3,7 +3,7 @@
 CREATE SCHEMA points;
 GRANT USAGE ON SCHEMA points TO membership_engine, membership_reader;
 
--- Sums of the ledger for one membership, kept in the transaction that posts (L1 proves them).
+-- Sums of the ledger for one membership, kept in the transaction that posts (L1 proves them). Opened at enrolment.
 CREATE TABLE points.accounts (
     member_id uuid NOT NULL,
     programme_id uuid NOT NULL,
@@ -59,13 +59,18 @@ CREATE TABLE points.lots (
     revision text NOT NULL,
     points bigint NOT NULL CONSTRAINT lots_points CHECK (points > 0),
     remaining bigint NOT NULL,
-    reversed bigint NOT NULL DEFAULT 0,           -- clawed back by returns, cumulative
+    reversed bigint NOT NULL DEFAULT 0,           -- undone by returns of its sale, cumulative, even if not recovered
+    expired bigint NOT NULL DEFAULT 0,            -- taken by EXPIRE entries
     activates_at timestamptz NOT NULL,
     expires_at timestamptz,                       -- NULL: never
     CONSTRAINT lots_remaining CHECK (remaining BETWEEN 0 AND points),        -- L3
-    CONSTRAINT lots_reversed CHECK (reversed BETWEEN 0 AND points)
+    CONSTRAINT lots_reversed CHECK (reversed BETWEEN 0 AND points),
+    CONSTRAINT lots_expired CHECK (expired BETWEEN 0 AND points - remaining)
 );
+-- Spending, and what has expired without being posted yet.
 CREATE INDEX lots_spendable ON points.lots (member_id, programme_id, expires_at, lot_id) WHERE remaining > 0;
+-- What is pending, without reading what is not.
+CREATE INDEX lots_pending ON points.lots (member_id, programme_id, activates_at) WHERE remaining > 0;
 CREATE INDEX lots_expiring ON points.lots (expires_at) WHERE remaining > 0;
 CREATE INDEX lots_sale ON points.lots (sale_id) WHERE sale_id IS NOT NULL;
 
@@ -86,12 +91,15 @@ CREATE TABLE points.holds (
     member_id uuid NOT NULL,
     programme_id uuid NOT NULL,
     points bigint NOT NULL CONSTRAINT holds_points CHECK (points > 0),
+    held_at timestamptz NOT NULL,                     -- what could be spent then can be while the hold lives
     expires_at timestamptz NOT NULL,
     ended_at timestamptz,
+    CONSTRAINT holds_time CHECK (expires_at > held_at),
     CONSTRAINT holds_membership FOREIGN KEY (member_id, programme_id)
         REFERENCES members.memberships (member_id, programme_id)
 );
-CREATE INDEX holds_live ON points.holds (member_id, programme_id) WHERE ended_at IS NULL;
+-- By time, so that holds which lapsed without being ended are not read again and again.
+CREATE INDEX holds_live ON points.holds (member_id, programme_id, expires_at) WHERE ended_at IS NULL;
 
 CREATE TABLE points.adjustments (
     adjustment_id uuid CONSTRAINT adjustments_pkey PRIMARY KEY,
@@ -102,15 +110,49 @@ CREATE TABLE points.adjustments (
     state text NOT NULL,
     requested_by text NOT NULL,
     requested_at timestamptz NOT NULL,
-    decided_by text,
+    decided_by text,                              -- the second person; NULL: none was needed, or none has decided
     decided_at timestamptz,
+    decision_reason text,
     CONSTRAINT adjustments_state CHECK (state IN ('PENDING_APPROVAL', 'APPLIED', 'REJECTED')),
     CONSTRAINT adjustments_second_person CHECK (decided_by IS DISTINCT FROM requested_by),
+    CONSTRAINT adjustments_decided CHECK (
+        (decided_by IS NULL) = (decided_at IS NULL)
+        AND CASE state WHEN 'PENDING_APPROVAL' THEN decided_by IS NULL WHEN 'REJECTED' THEN decided_by IS NOT NULL
+            ELSE true END
+    ),
     CONSTRAINT adjustments_membership FOREIGN KEY (member_id, programme_id)
         REFERENCES members.memberships (member_id, programme_id)
 );
-CREATE INDEX adjustments_pending ON points.adjustments (programme_id, requested_at) WHERE state = 'PENDING_APPROVAL';
+CREATE INDEX adjustments_pending ON points.adjustments (programme_id, adjustment_id) WHERE state = 'PENDING_APPROVAL';
 CREATE INDEX adjustments_member ON points.adjustments (member_id, programme_id, adjustment_id DESC);
+
+-- An account with what the clock says of its lots and holds: a view with parameters, which the planner inlines.
+-- `pending` and `expired` read only lots that are either, and never the many that are neither.
+CREATE FUNCTION points.account_at(of_member uuid, of_programme uuid, moment timestamptz, except_hold uuid DEFAULT NULL)
+    RETURNS TABLE (
+        balance bigint, debt bigint, lifetime_earned bigint, pending bigint, expired bigint, held bigint
+    ) LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+    SELECT account.balance, account.debt, account.lifetime_earned,
+        coalesce((
+            SELECT sum(lot.remaining) FROM points.lots lot
+            WHERE lot.member_id = account.member_id AND lot.programme_id = account.programme_id
+                AND lot.remaining > 0 AND lot.activates_at > moment
+                AND (lot.expires_at IS NULL OR lot.expires_at > moment)
+        ), 0)::bigint,
+        coalesce((
+            SELECT sum(lot.remaining) FROM points.lots lot
+            WHERE lot.member_id = account.member_id AND lot.programme_id = account.programme_id
+                AND lot.remaining > 0 AND lot.expires_at <= moment
+        ), 0)::bigint,
+        coalesce((
+            SELECT sum(hold.points) FROM points.holds hold
+            WHERE hold.member_id = account.member_id AND hold.programme_id = account.programme_id
+                AND hold.ended_at IS NULL AND hold.expires_at > moment AND hold.hold_id IS DISTINCT FROM except_hold
+        ), 0)::bigint
+    FROM points.accounts account
+    WHERE account.member_id = of_member AND account.programme_id = of_programme;
+END;
 
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA points TO membership_engine;
 GRANT UPDATE ON points.accounts, points.lots, points.holds, points.adjustments TO membership_engine;
@@ -145,5 +187,6 @@ ALTER TABLE points.adjustments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE points.adjustments FORCE ROW LEVEL SECURITY;
 CREATE POLICY engine ON points.adjustments TO membership_engine USING (true) WITH CHECK (true);
 CREATE POLICY reader ON points.adjustments FOR SELECT TO membership_reader
-    USING (platform.caller_role() IN ('member_services', 'admin')
-        AND platform.may_read_member(member_id, programme_id));
+    USING ((platform.caller_role() IN ('member_services', 'approver')
+            AND programme_id = platform.caller_programme())
+        OR platform.caller_role() = 'admin');

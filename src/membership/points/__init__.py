@@ -9,14 +9,16 @@ BREAKAGE and ADJUSTMENT:
     earn        ISSUE → MEMBER           EARN, BONUS         makes a lot
     spend       MEMBER → REDEMPTION      REDEEM              uses lots, earliest expiry first
     expire      MEMBER → BREAKAGE        EXPIRE              empties a lot, dated when it expired
+                BREAKAGE → MEMBER        EXPIRE              so much of it as a debt had a claim on
     adjust      ADJUSTMENT ↔ MEMBER      ADJUST              makes a lot, or uses lots
     return      MEMBER → ISSUE           REVERSE             claws back: own lot, other lots, then debt
                 REDEMPTION → MEMBER      REVERSE             gives back to the lots that were spent
     merge       MEMBER → ADJUSTMENT and ADJUSTMENT → MEMBER  TRANSFER, a pair; lots move as they are
 
-Invariants: L1–L8. balance = Σ entries = Σ remaining of lots − debt; debt and unexpired points never stand side by
-side, because every posting settles one with the other. All callers hold the lock of the membership; a posting
-that was decided on anything but the present account and lots is refused when it is written.
+Invariants: L1–L8. balance = Σ entries = Σ remaining of lots − debt. A debt is paid by the next points that are
+active; pending ones count against it from the moment they become active, whether or not that is posted, so that the
+order in which events arrive changes no balance. All callers hold the lock of the membership; a posting that was
+decided on anything but the present account and lots is refused when it is written.
 
 Events: points.adjusted, points.adjustment_requested, points.adjustment_rejected, points.expired.
 """

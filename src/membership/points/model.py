@@ -8,7 +8,7 @@ from typing import NewType
 from uuid import UUID
 
 from membership.members.model import MembershipKey
-from membership.stores.model import ReturnPolicy
+from membership.stores.model import ReturnPolicy, Store
 
 EntryId = NewType("EntryId", UUID)
 LotId = NewType("LotId", UUID)
@@ -87,9 +87,9 @@ class LineAward:
 class Account:
     """A membership's points at one moment.
 
-    `balance`, `debt` and `lifetime_earned` are stored; the rest is what the clock says of lots and holds:
-    `pending` is not active yet, `expired` is past its time but not posted as EXPIRE yet, `held` is set aside
-    for quotes.
+    Stored are `balance`, `lifetime_earned` and `debt`: what was clawed back beyond the lots and not taken from later
+    ones yet. The rest is what the clock says of lots and holds: `pending` is not active yet, `expired` is past its
+    time but not posted yet, `held` is set aside for quotes.
     """
 
     balance: int
@@ -101,15 +101,25 @@ class Account:
 
     @property
     def available(self) -> int:
-        """What may be spent now. Nothing while in debt (law L8)."""
-        if self.debt:
-            return 0
-        return max(0, self.balance - self.pending - self.expired - self.held)
+        """What may be spent now. Nothing while more is owed than is there (law L8)."""
+        return max(0, self._active - self.held)
+
+    @property
+    def owed(self) -> int:
+        """The debt that no active points cover: what later points have to pay first."""
+        return max(0, -self._active)
 
     @property
     def current_balance(self) -> int:
-        """The balance with what has expired taken off, whether or not that is posted yet."""
-        return self.balance - self.expired
+        """The balance with what has expired taken off, whether or not that is posted yet.
+
+        What paid a debt did not expire: points that were active while something was owed have paid it.
+        """
+        return self.balance - max(0, self.expired - self.debt)
+
+    @property
+    def _active(self) -> int:
+        return self.current_balance - self.pending
 
 
 NO_POINTS = Account(balance=0, debt=0, lifetime_earned=0, pending=0, expired=0, held=0)
@@ -279,6 +289,7 @@ class ReturnPosting:
 
     return_id: UUID
     sale_id: UUID
+    store: Store
     business_date: date
     occurred_at: datetime
     revision: str
