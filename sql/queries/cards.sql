@@ -26,12 +26,11 @@ FROM cards.cards
 WHERE card_id = ANY ($1::uuid[]);
 
 -- name: list_cards :many
--- A membership's cards, newest first, after a card id; $4 rows at most.
+-- Every card of some members, newest first. A member has few: one of each kind, and those they replaced.
 SELECT card_id, member_id, programme_id, number, kind, status, blocked_reason, replaced_by, issued_at, changed_at
 FROM cards.cards
-WHERE member_id = $1::uuid AND programme_id = $2::uuid AND ($3::uuid IS NULL OR card_id < $3::uuid)
-ORDER BY card_id DESC
-LIMIT $4::integer;
+WHERE member_id = ANY ($1::uuid[])
+ORDER BY card_id DESC;
 
 -- name: list_live_cards :many
 -- The cards of a membership that are neither replaced nor closed.

@@ -12,6 +12,16 @@ JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (member_id, programme_id)
 ORDER BY m.member_id, m.programme_id
 FOR NO KEY UPDATE OF m;
 
+-- name: lock_free_memberships :many
+-- Locks those of the memberships that nobody holds, for batch jobs that come again. Never waits, so never deadlocks.
+SELECT m.membership_id, m.member_id, m.programme_id, m.home_store_id, m.enrolled_at, m.merged_into
+FROM members.memberships AS m
+JOIN unnest($1::uuid[], $2::uuid[]) AS wanted (member_id, programme_id)
+    ON m.member_id = wanted.member_id AND m.programme_id = wanted.programme_id
+WHERE m.merged_into IS NULL
+ORDER BY m.member_id, m.programme_id
+FOR NO KEY UPDATE OF m SKIP LOCKED;
+
 -- name: lock_members :many
 -- Locks members by id, for what concerns the person and not one membership: merge, new identities, new memberships.
 -- Same order and reason as lock_memberships; taken before it, never after.
@@ -97,10 +107,10 @@ ON CONFLICT (kind, lookup_hash) WHERE removed_at IS NULL DO NOTHING
 RETURNING identity_id;
 
 -- name: list_identities :many
--- A member's present identities, earliest first. Their number is limited (members.rules.MOST_IDENTITIES).
+-- Members' present identities, earliest first. Their number is limited (members.rules.MOST_IDENTITIES).
 SELECT identity_id, member_id, kind, value_encrypted, encryption_key_version, verified_at, added_at
 FROM members.identities
-WHERE member_id = $1::uuid AND removed_at IS NULL
+WHERE member_id = ANY ($1::uuid[]) AND removed_at IS NULL
 ORDER BY identity_id;
 
 -- name: list_owners :many
@@ -155,20 +165,20 @@ WHERE invitation_id = $1::uuid AND accepted_by IS NULL
 RETURNING invitation_id;
 
 -- name: insert_consents :exec
--- Answers of one member in one programme. Consents are only ever added.
+-- Answers of members. Consents are only ever added.
 INSERT INTO members.consents (consent_id, member_id, programme_id, purpose, brand_id, granted, recorded_at, source)
-SELECT entry.consent_id, $1::uuid, $2::uuid, entry.purpose, entry.brand_id, entry.granted, entry.recorded_at,
-    entry.source
-FROM unnest($3::uuid[], $4::text[], $5::uuid[], $6::boolean[], $7::timestamptz[], $8::text[])
-    AS entry (consent_id, purpose, brand_id, granted, recorded_at, source);
+SELECT entry.consent_id, entry.member_id, entry.programme_id, entry.purpose, entry.brand_id, entry.granted,
+    entry.recorded_at, entry.source
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::boolean[], $7::timestamptz[], $8::text[])
+    AS entry (consent_id, member_id, programme_id, purpose, brand_id, granted, recorded_at, source);
 
 -- name: list_consents :many
--- A member's latest answer per purpose and brand, in each programme.
-SELECT DISTINCT ON (programme_id, purpose, brand_id)
-    consent_id, programme_id, purpose, brand_id, granted, recorded_at, source
+-- Members' latest answers per purpose and brand, in each programme.
+SELECT DISTINCT ON (member_id, programme_id, purpose, brand_id)
+    consent_id, member_id, programme_id, purpose, brand_id, granted, recorded_at, source
 FROM members.consents
-WHERE member_id = $1::uuid
-ORDER BY programme_id, purpose, brand_id, recorded_at DESC, consent_id DESC;
+WHERE member_id = ANY ($1::uuid[])
+ORDER BY member_id, programme_id, purpose, brand_id, recorded_at DESC, consent_id DESC;
 
 -- name: move_identities :exec
 -- Merge: the loser's identities become the winner's.

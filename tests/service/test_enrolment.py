@@ -195,7 +195,7 @@ async def test_the_same_person_is_recognised_by_any_of_their_identities(
     second = await enrol(workings, app_of(world.brompton), clock.now(), command)
     member_id = first.membership.key.member_id
     assert second.membership.key.member_id == member_id
-    known = await member_store.list_identities(conn, member_id, keyring=KEYRING)
+    known = await member_store.list_identities(conn, [member_id], keyring=KEYRING)
     assert {(entry.kind, entry.value) for entry in known} == {
         (IdentityKind.PHONE, phone),
         (IdentityKind.EMAIL, "li.wei@example.com"),

@@ -90,7 +90,7 @@ async def profile_of(conn: Conn, member_id: MemberId) -> Profile:
 
 
 async def identities_of(conn: Conn, member_id: MemberId) -> list[Identity]:
-    return await member_store.list_identities(conn, member_id, keyring=KEYRING)
+    return await member_store.list_identities(conn, [member_id], keyring=KEYRING)
 
 
 async def test_a_member_changes_what_they_name_and_keeps_the_rest(
@@ -237,7 +237,7 @@ async def test_consents_are_added_and_the_last_word_counts(
         )
     latest = {
         (entry.answer.purpose, entry.answer.brand_id): (entry.answer.granted, entry.source)
-        for entry in await member_store.list_consents(conn, key.member_id)
+        for entry in await member_store.list_consents(conn, [key.member_id])
     }
     assert latest == {
         (ConsentPurpose.MEMBERSHIP, None): (True, ConsentSource.APP),
@@ -295,7 +295,9 @@ async def test_who_reads_whom(
     actor = replace(services_of(world.chaoyang), role=role)
     async with database.reader(actor) as conn:
         seen = await member_store.list_members(conn, [member_id, other], keyring=KEYRING)
-        identities = [await member_store.list_identities(conn, known, keyring=KEYRING) for known in (member_id, other)]
+        identities = [
+            await member_store.list_identities(conn, [known], keyring=KEYRING) for known in (member_id, other)
+        ]
     assert (len(seen), sum(map(len, identities))) == READABLE[role]
 
 
@@ -305,10 +307,10 @@ async def test_a_member_reads_themself_and_nobody_else(
     other = (await join(workings, world.chaoyang, now=clock.now())).membership.key.member_id
     async with database.reader(member_of(world.chaoyang, member_id)) as conn:
         assert set(await member_store.list_members(conn, [member_id, other], keyring=KEYRING)) == {member_id}
-        assert await member_store.list_identities(conn, member_id, keyring=KEYRING)
-        assert not await member_store.list_identities(conn, other, keyring=KEYRING)
+        assert await member_store.list_identities(conn, [member_id], keyring=KEYRING)
+        assert not await member_store.list_identities(conn, [other], keyring=KEYRING)
         assert [entry.key.member_id for entry in await member_store.list_memberships(conn, [member_id, other])] == [
             member_id
         ]
-        assert await member_store.list_consents(conn, member_id)
-        assert not await member_store.list_consents(conn, other)
+        assert await member_store.list_consents(conn, [member_id])
+        assert not await member_store.list_consents(conn, [other])

@@ -10,8 +10,9 @@ from membership.accounts.enrolment import enrol
 from membership.accounts.errors import MemberAlreadyMerged, SameMember
 from membership.accounts.merge import merge
 from membership.accounts.model import Enrol, Enrolled, GivenIdentity, Merged, MergeMembers
+from membership.cards.changes import Cards
 from membership.cards.codes import MemberCodes
-from membership.cards.model import ByCardNumber, ByCode, ByPhone, MemberLookup
+from membership.cards.model import BlockReason, ByCardNumber, ByCode, ByPhone, MemberLookup
 from membership.cards.service import CardReader
 from membership.kernel.actor import Actor
 from membership.kernel.ids import new_id
@@ -172,7 +173,7 @@ async def test_the_winner_keeps_their_word_and_gains_what_only_the_loser_said(
     await say(two.loser_key, ConsentPurpose.PROFILING, granted=False)
     await merge(workings, two.desk, till.now, two.command())
     latest = {
-        entry.answer.purpose: entry.answer.granted for entry in await member_store.list_consents(conn, two.winner_id)
+        entry.answer.purpose: entry.answer.granted for entry in await member_store.list_consents(conn, [two.winner_id])
     }
     assert latest == {
         ConsentPurpose.MEMBERSHIP: True,
@@ -292,3 +293,18 @@ async def test_an_identity_that_the_loser_had_still_belongs_to_one_member(
     )
     joined = await enrol(workings, app_of(till.world.brompton), till.now, command)
     assert joined.membership.key.member_id == two.winner_id
+
+
+async def test_with_a_token_of_the_loser_the_app_shows_a_code_and_blocks_a_card(
+    till: TillWorld, workings: AccountWorkings, conn: Conn, two: Two
+) -> None:
+    await merge(workings, two.desk, till.now, two.command())
+    code = await code_of(till, workings, two.loser_key)
+    found = await CardReader(workings.keyring).resolve(conn, code, programme_id=till.store.programme_id, now=till.now)
+    assert found.membership == two.winner_key
+    cards = Cards(workings.database, new_id, workings.random_bytes)
+    for card in (two.winner.card, two.loser.card):
+        blocked = await cards.block(
+            member_of(till.store, two.loser_id), till.now, card.card_id, BlockReason.LOST, key=str(card.card_id)
+        )
+        assert blocked.membership == two.winner_key

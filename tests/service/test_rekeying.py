@@ -80,7 +80,7 @@ async def test_everybody_is_found_before_during_and_after_a_rotation(
                 found = await reader.resolve(conn, lookup, programme_id=key.programme_id, now=now)
                 assert found.membership == key
             assert people[key.member_id].profile.display_name == f"Member {place}"
-            (identity,) = await member_store.list_identities(conn, key.member_id, keyring=keyring)
+            (identity,) = await member_store.list_identities(conn, [key.member_id], keyring=keyring)
             assert identity.value == phone
 
     await check(BEFORE)

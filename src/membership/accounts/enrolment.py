@@ -97,7 +97,7 @@ async def _invitation(workings: AccountWorkings, tx: Transaction, application: _
         return None
     phones = [entry for entry in application.identities if entry.kind is IdentityKind.PHONE]
     if tx.actor.member_id is not None:
-        known = await store.list_identities(tx.conn, MemberId(tx.actor.member_id), keyring=workings.keyring)
+        known = await store.list_identities(tx.conn, [MemberId(tx.actor.member_id)], keyring=workings.keyring)
         phones += [IdentityValue(entry.kind, entry.value) for entry in known if entry.kind is IdentityKind.PHONE]
     return await take_up_invitation(tx, token, application.shop.programme_id, phones=phones, keyring=workings.keyring)
 
@@ -131,7 +131,7 @@ async def _known_person(
 ) -> MemberId:
     member = await lock_person(tx.conn, member_id, keyring=workings.keyring)
     if missing:
-        present = await store.list_identities(tx.conn, member.member_id, keyring=workings.keyring)
+        present = await store.list_identities(tx.conn, [member.member_id], keyring=workings.keyring)
         if len(present) + len(missing) > rules.MOST_IDENTITIES:
             raise TooManyIdentities(rules.MOST_IDENTITIES)
         await add_identities(tx, member.member_id, missing, keyring=workings.keyring, new_id=workings.new_id)

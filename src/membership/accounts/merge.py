@@ -17,7 +17,7 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import derived_id
 from membership.members import events, store
 from membership.members.errors import UnknownMember
-from membership.members.model import Consent, ConsentId, Member, MemberId, Membership, MembershipId, MembershipKey
+from membership.members.model import Member, MemberId, Membership, MembershipId, MembershipKey
 from membership.members.rules import filled_in
 from membership.points import service as points
 from membership.postgres.connection import Conn
@@ -100,16 +100,10 @@ async def _move_person(workings: AccountWorkings, tx: Transaction, *, winner: Me
     """Identities, cards and codes, consents, and what of the profile the winner had not said."""
     await store.move_identities(tx.conn, loser.member_id, winner.member_id)
     await cards.merge(tx, loser.member_id, winner.member_id)
-    carried = rules.carried_over(
-        await store.list_consents(tx.conn, winner.member_id), await store.list_consents(tx.conn, loser.member_id)
-    )
-    for programme_id in {entry.programme_id for entry in carried}:
-        again = [
-            Consent(ConsentId(workings.new_id()), programme_id, entry.answer, entry.recorded_at, entry.source)
-            for entry in carried
-            if entry.programme_id == programme_id
-        ]
-        await store.insert_consents(tx.conn, winner.member_id, programme_id, again)
+    said = await store.list_consents(tx.conn, [winner.member_id, loser.member_id])
+    carried = rules.carried_over(winner.member_id, said, new_id=workings.new_id)
+    if carried:
+        await store.insert_consents(tx.conn, carried)
     profile = filled_in(winner.profile, loser.profile)
     if profile != winner.profile:
         await store.update_profile(tx.conn, winner.member_id, profile, keyring=workings.keyring)

@@ -1,10 +1,21 @@
 """Whether two accounts can become one, and which consents go along."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from membership.accounts.errors import MemberAlreadyMerged
+from membership.kernel.ids import NewId
 from membership.members.errors import UnknownMember
-from membership.members.model import Consent, Member, MemberStatus
+from membership.members.model import (
+    Consent,
+    ConsentId,
+    ConsentPurpose,
+    Member,
+    MemberId,
+    MembershipKey,
+    MemberStatus,
+)
+from membership.stores.model import BrandId, ProgrammeId
 
 
 def is_done_already(winner: Member, loser: Member) -> bool:
@@ -23,12 +34,25 @@ def is_done_already(winner: Member, loser: Member) -> bool:
     return True
 
 
-def carried_over(winner: Iterable[Consent], loser: Iterable[Consent]) -> list[Consent]:
-    """The loser's answers that count for the winner: it is one person, and their last word counts."""
-    said = {(entry.programme_id, entry.answer.purpose, entry.answer.brand_id): entry.recorded_at for entry in winner}
+def carried_over(winner: MemberId, consents: Iterable[Consent], *, new_id: NewId) -> list[Consent]:
+    """The loser's answers, said again for the winner where they count: it is one person, and the last word counts.
+
+    `consents`: the latest answers of both, per programme, purpose and brand.
+    """
+    latest = list(consents)
+    mine = [entry for entry in latest if entry.membership.member_id == winner]
+    theirs = [entry for entry in latest if entry.membership.member_id != winner]
+    said = {_question(entry): entry.recorded_at for entry in mine}
     return [
-        entry
-        for entry in loser
-        if (before := said.get((entry.programme_id, entry.answer.purpose, entry.answer.brand_id))) is None
-        or before < entry.recorded_at
+        replace(
+            entry,
+            consent_id=ConsentId(new_id()),
+            membership=MembershipKey(winner, entry.membership.programme_id),
+        )
+        for entry in theirs
+        if (before := said.get(_question(entry))) is None or before < entry.recorded_at
     ]
+
+
+def _question(consent: Consent) -> tuple[ProgrammeId, ConsentPurpose, BrandId | None]:
+    return consent.membership.programme_id, consent.answer.purpose, consent.answer.brand_id

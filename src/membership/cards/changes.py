@@ -13,8 +13,9 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import NewId
 from membership.kernel.randomness import RandomBytes
 from membership.members.errors import UnknownMember
-from membership.members.model import MembershipKey
+from membership.members.model import MemberId, MembershipKey
 from membership.members.service import lock_membership
+from membership.members.store import find_current_member
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed, once
@@ -39,7 +40,7 @@ class Cards:
         """A further card. Raises UnknownMember, CardKindTaken when a live card of that kind should be replaced."""
 
         async def work(tx: Transaction) -> Card:
-            if not _reaches(tx.actor, membership):
+            if not await _reaches(tx, membership):
                 raise UnknownMember
             current = (await lock_membership(tx.conn, membership)).key
             for card in await store.list_live_cards(tx.conn, current):
@@ -119,7 +120,7 @@ async def _change(tx: Transaction, card_id: CardId, action: CardAction, reason: 
 async def _locked(tx: Transaction, card_id: CardId) -> Card:
     """A card whose membership is locked, read after that: a merge may have moved it meanwhile."""
     seen = await store.find_card(tx.conn, card_id)
-    if seen is None or not _reaches(tx.actor, seen.membership):
+    if seen is None or not await _reaches(tx, seen.membership):
         raise UnknownCard(None)
     await lock_membership(tx.conn, seen.membership)
     card = await store.find_card(tx.conn, card_id)
@@ -128,12 +129,19 @@ async def _locked(tx: Transaction, card_id: CardId) -> Card:
     return card
 
 
-def _reaches(actor: Actor, membership: MembershipKey) -> bool:
+async def _reaches(tx: Transaction, membership: MembershipKey) -> bool:
+    actor = tx.actor
     match actor.role:
         case Role.ADMIN:
             return True
         case Role.MEMBER:
-            return membership.member_id == actor.member_id
+            if actor.member_id is None:
+                return False
+            # A token of before a merge names the loser, and the cards have moved.
+            return membership.member_id in (
+                actor.member_id,
+                await find_current_member(tx.conn, MemberId(actor.member_id)),
+            )
         case _:
             return membership.programme_id == actor.programme_id
 

@@ -36,6 +36,9 @@ class MemberCodes:
         """The code of this minute, and when the next one comes. Raises UnknownMember."""
         async with self.database.engine(actor, now) as tx:
             seed = await store.find_code_seed(tx.conn, membership)
+            if seed is None:
+                # A token of before a merge: the codes have moved.
+                seed = await store.find_code_seed(tx.conn, (await lock_membership(tx.conn, membership)).key)
         if seed is None:
             raise UnknownMember
         step = rules.step_at(now)

@@ -141,7 +141,7 @@ class Consent:
     """An answer as recorded. Answers are only ever added, and the latest counts."""
 
     consent_id: ConsentId
-    programme_id: ProgrammeId
+    membership: MembershipKey
     answer: ConsentAnswer
     recorded_at: datetime
     source: ConsentSource

@@ -110,10 +110,8 @@ async def record_consents(
     """Append a member's answers. Raises ConsentNotTheirs for a till, InvalidConsent."""
     source = rules.consent_source(tx.actor.role)
     rules.check_consents(answers)
-    consents = [
-        Consent(ConsentId(new_id()), key.programme_id, answer, recorded_at=tx.now, source=source) for answer in answers
-    ]
-    await store.insert_consents(tx.conn, key.member_id, key.programme_id, consents)
+    consents = [Consent(ConsentId(new_id()), key, answer, recorded_at=tx.now, source=source) for answer in answers]
+    await store.insert_consents(tx.conn, consents)
     for answer in answers:
         tx.emit(events.consent_recorded(key, answer))
 
@@ -158,7 +156,7 @@ class Members:
                 return member
             if owner is not None:
                 raise IdentityTaken(kind.value)
-            present = await store.list_identities(tx.conn, member.member_id, keyring=self.keyring)
+            present = await store.list_identities(tx.conn, [member.member_id], keyring=self.keyring)
             if len(present) >= rules.MOST_IDENTITIES:
                 raise TooManyIdentities(rules.MOST_IDENTITIES)
             await add_identities(tx, member.member_id, [entry], keyring=self.keyring, new_id=self.new_id)
@@ -171,7 +169,7 @@ class Members:
         """Raises UnknownIdentity, LastIdentity, UnknownMember, MemberBeingMerged."""
         async with self.database.engine(actor, now) as tx:
             member = await lock_own(tx, member_id, keyring=self.keyring)
-            present = await store.list_identities(tx.conn, member.member_id, keyring=self.keyring)
+            present = await store.list_identities(tx.conn, [member.member_id], keyring=self.keyring)
             kind = next((entry.kind for entry in present if entry.identity_id == identity_id), None)
             if kind is None:
                 raise UnknownIdentity

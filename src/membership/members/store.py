@@ -53,6 +53,17 @@ async def lock_memberships(conn: Conn, keys: Collection[MembershipKey]) -> list[
     return [_membership(row) for row in rows]
 
 
+async def lock_free_memberships(conn: Conn, keys: Collection[MembershipKey]) -> list[Membership]:
+    """Lock those of these memberships that nobody holds and that were not merged away, and return them.
+
+    For batch jobs that come again: they never make a till wait for a whole batch that itself waits.
+    """
+    rows = await SQL.lock_free_memberships.many(
+        conn, [key.member_id for key in keys], [key.programme_id for key in keys]
+    )
+    return [_membership(row) for row in rows]
+
+
 async def lock_members(conn: Conn, member_ids: Collection[MemberId], *, keyring: Keyring) -> dict[MemberId, Member]:
     """Lock these people until the transaction ends: before any of their memberships, never after.
 
@@ -125,8 +136,9 @@ async def insert_identities(
     return {row["identity_id"] for row in rows}
 
 
-async def list_identities(conn: Conn, member_id: MemberId, *, keyring: Keyring) -> list[Identity]:
-    return [_identity(row, keyring) for row in await SQL.list_identities.many(conn, member_id)]
+async def list_identities(conn: Conn, member_ids: Collection[MemberId], *, keyring: Keyring) -> list[Identity]:
+    """Present ones, earliest first."""
+    return [_identity(row, keyring) for row in await SQL.list_identities.many(conn, list(member_ids))]
 
 
 async def owners_of(
@@ -183,12 +195,12 @@ async def accept_invitation(conn: Conn, invitation_id: InvitationId, member_id: 
     await SQL.accept_invitation.one(conn, invitation_id, member_id, at)
 
 
-async def insert_consents(conn: Conn, member_id: MemberId, programme_id: UUID, consents: Sequence[Consent]) -> None:
+async def insert_consents(conn: Conn, consents: Sequence[Consent]) -> None:
     await SQL.insert_consents.exec(
         conn,
-        member_id,
-        programme_id,
         [entry.consent_id for entry in consents],
+        [entry.membership.member_id for entry in consents],
+        [entry.membership.programme_id for entry in consents],
         [entry.answer.purpose.value for entry in consents],
         [entry.answer.brand_id for entry in consents],
         [entry.answer.granted for entry in consents],
@@ -197,9 +209,9 @@ async def insert_consents(conn: Conn, member_id: MemberId, programme_id: UUID, c
     )
 
 
-async def list_consents(conn: Conn, member_id: MemberId) -> list[Consent]:
-    """The latest answer to each purpose and brand, in every programme."""
-    return [_consent(row) for row in await SQL.list_consents.many(conn, member_id)]
+async def list_consents(conn: Conn, member_ids: Collection[MemberId]) -> list[Consent]:
+    """The latest answers to each purpose and brand, in every programme."""
+    return [_consent(row) for row in await SQL.list_consents.many(conn, list(member_ids))]
 
 
 async def move_identities(conn: Conn, loser: MemberId, winner: MemberId) -> None:
@@ -279,7 +291,7 @@ def _invitation(row: asyncpg.Record) -> Invitation:
 def _consent(row: asyncpg.Record) -> Consent:
     return Consent(
         consent_id=row["consent_id"],
-        programme_id=row["programme_id"],
+        membership=MembershipKey(row["member_id"], row["programme_id"]),
         answer=ConsentAnswer(ConsentPurpose(row["purpose"]), row["granted"], row["brand_id"]),
         recorded_at=row["recorded_at"],
         source=ConsentSource(row["source"]),
