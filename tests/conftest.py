@@ -12,6 +12,7 @@ They are never the servers of `make run`. Ask for what you need by the name of a
     redis          a `redis.asyncio.Redis` on it
     settings       `Settings` that point at both, with keys for identities
     keyring        a `Keyring` for identities
+    till           a `TillWorld`: the sample stores, a till, a member, and short ways to sell to them
     clock          a `StoppedClock`: `clock.now()`, `clock.advance(timedelta(...))`
 
 `postgres_dsn`, `conn` and `database` of one test are the same database, and `redis_url` and `redis` the same keys.
@@ -36,6 +37,7 @@ from membership.settings import Profile, Settings
 from support.clock import StoppedClock
 from support.recording import recording_connection
 from support.servers import VALKEY_DATABASES, Addresses, Servers
+from support.till_world import TillWorld, open_world
 
 _SERVERS = pytest.StashKey[Servers]()
 _ADDRESSES = pytest.StashKey[Addresses]()
@@ -156,3 +158,8 @@ def keyring() -> Keyring:
 @pytest.fixture
 def clock() -> StoppedClock:
     return StoppedClock()
+
+
+@pytest.fixture
+async def till(conn: Conn, database: Database, clock: StoppedClock, keyring: Keyring) -> TillWorld:
+    return await open_world(conn, database, clock, keyring)

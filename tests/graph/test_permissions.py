@@ -30,6 +30,7 @@ TABLE = {
     "Query.programme":               "y yyyyyyyyy",
     "Query.store":                   "y yyyyyyyyy",
     "Query.stores":                  "y yyyyyyyyy",
+    "Query.memberHome":              "- y--------",
     "Mutation.quoteSale":            "- -y-------",
     "Mutation.renewQuote":           "- -y-------",
     "Mutation.abandonQuote":         "- -y-------",

@@ -7,6 +7,7 @@ from uuid import UUID
 from strawberry.types import ExecutionResult
 
 from membership.graph.context import RequestContext
+from membership.graph.documents import graphql_folder
 from membership.graph.schema import MembershipSchema
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
@@ -29,6 +30,11 @@ class Run(Protocol):
         operation_name: str | None = None,
         document_id: object = None,
     ) -> Awaitable[ExecutionResult]: ...
+
+
+def trusted(name: str) -> str:
+    """A trusted document by client and name, such as `till/QuoteSale`."""
+    return (graphql_folder() / "operations" / f"{name}.graphql").read_text(encoding="utf-8")
 
 
 def runner(schema: MembershipSchema, services: Services) -> Run:

@@ -86,8 +86,12 @@ class TillWorld:
     sequence: int = 0
 
     @property
+    def card_number(self) -> str:
+        return card_number_of(self.member)
+
+    @property
     def card(self) -> MemberLookup:
-        return ByCardNumber(card_number_of(self.member))
+        return ByCardNumber(self.card_number)
 
     @property
     def now(self) -> datetime:

@@ -24,6 +24,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Query.store": PUBLIC,
     "Query.stores": PUBLIC,
     "Query.programme": PUBLIC,
+    # A member's own
+    "Query.memberHome": frozenset({Role.MEMBER}),
     # The till's conversation
     "Mutation.quoteSale": frozenset({Role.TILL}),
     "Mutation.renewQuote": frozenset({Role.TILL}),

@@ -105,7 +105,7 @@ class Keyset:
         return Page(size, (None,) * len(self.types) if after is None else self._read(after))
 
     def cursor(self, key: tuple[KeyPart, ...]) -> str:
-        return base64.urlsafe_b64encode(orjson.dumps([self.name, *key])).decode().rstrip("=")
+        return base64.urlsafe_b64encode(orjson.dumps([self.name, *key], default=str)).decode().rstrip("=")
 
     def _read(self, cursor: str) -> tuple[KeyPart, ...]:
         try:

@@ -7,6 +7,7 @@ from strawberry.types import ExecutionContext
 
 from membership.graph.documents import Documents, Manifest, load_manifest
 from membership.graph.gate import Gate
+from membership.graph.home import HomeQuery
 from membership.graph.inputs import plan_inputs
 from membership.graph.nodes import NodeQuery
 from membership.graph.scalars import SCALARS
@@ -14,7 +15,7 @@ from membership.graph.stores_queries import StoresQuery
 from membership.graph.tills import TillsMutation
 from membership.settings import Profile
 
-QUERIES: tuple[type, ...] = (NodeQuery, StoresQuery)
+QUERIES: tuple[type, ...] = (NodeQuery, StoresQuery, HomeQuery)
 MUTATIONS: tuple[type, ...] = (TillsMutation,)
 TYPES: tuple[type, ...] = ()
 """Types that no field names, such as those reached by `node` only."""
