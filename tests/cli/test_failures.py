@@ -85,7 +85,7 @@ def test_a_key_that_is_no_json_is_named(membership: Command) -> None:
 
 def test_an_unknown_sample(membership: Command, free_port: int) -> None:
     line = told(membership("dev", "--port", str(free_port), "--sample", "huge"))
-    assert line.startswith("There is no sample 'huge'; choose one of: demo")
+    assert line.startswith("There is no sample 'huge'; choose one of: demo, store, group, none.")
 
 
 def test_a_database_of_ones_own_is_not_reset(membership: Command, free_port: int, postgres_dsn: str) -> None:

@@ -8,10 +8,8 @@ from uuid import UUID
 
 from membership.kernel.actor import Role
 from membership.kernel.clock import SystemClock
-from membership.sample import identifiers as ids
+from membership.sample.loading import demo_ids
 from membership.web.development_issuer import issue_token
-
-_PROGRAMME, _STORE, _TILL = "CHAOYANG", "CHAOYANG-BJ", "CENTRAL-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ def print_callers(url: str, keys: Path) -> None:
             keys,
             caller.role,
             now=SystemClock().now(),
-            programme=ids.programme_id(_PROGRAMME),
+            programme=demo_ids().programme_id,
             store=caller.store,
             till=caller.till,
             member=caller.member,
@@ -48,8 +46,22 @@ def print_callers(url: str, keys: Path) -> None:
 
 
 def _callers() -> Iterator[Caller]:
+    demo = demo_ids()
+    stores = "{ stores { nodes { code name } } }"
     yield Caller(
-        "A till", "TILL", Role.TILL, "{ __typename }", store=ids.store_id(_STORE), till=ids.till_id(_STORE, _TILL)
+        "A member looks at tier and points",
+        "MEMBER",
+        Role.MEMBER,
+        "{ memberHome { displayName tier { current { name } } points { available pending } } }",
+        member=demo.member_id,
     )
-    yield Caller("Member services", "SERVICES", Role.MEMBER_SERVICES, "{ __typename }")
-    yield Caller("An approver", "APPROVER", Role.APPROVER, "{ __typename }")
+    yield Caller(
+        "A till reads its store",
+        "TILL",
+        Role.TILL,
+        stores,
+        store=demo.store_id,
+        till=demo.cashier_id,
+    )
+    yield Caller("Member services", "SERVICES", Role.MEMBER_SERVICES, stores)
+    yield Caller("An approver", "APPROVER", Role.APPROVER, stores)

@@ -15,7 +15,9 @@ app = typer.Typer()
 def dev(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where the API listens, on 127.0.0.1.")] = 8000,
     data_dir: Annotated[Path, typer.Option(help="Where data and development keys are kept.")] = Path(".data"),
-    sample: Annotated[str, typer.Option(help="What an empty database is filled with.")] = "demo",
+    sample: Annotated[
+        str, typer.Option(help="What an empty database is filled with: demo, store, group or none.")
+    ] = "demo",
     reset: Annotated[bool, typer.Option("--reset", help="Throw the data away first; the keys stay.")] = False,
 ) -> None:
     """Run everything on this machine: PostgreSQL, Valkey, the API and the worker, with sample data.

@@ -103,7 +103,7 @@ class Development:
                 except MigrationDrift as drift:
                     way_out = "; or start anew with --reset (make: ARGS=--reset)" if embedded else ""
                     raise CommandFailed(f"{drift}{way_out}.") from None
-            if await is_empty(conn):
+            if self._size is not None and await is_empty(conn):
                 with steps.step(f"Loading the sample {self._sample}") as report:
                     await load(settings, self._size, report)
         finally:
@@ -128,8 +128,9 @@ class Development:
         url = f"http://{HOST}:{self._port}/graphql"
         print(f"\nGraphiQL   {url}")
         print(f"Logs       {self._folder.log_file}")
-        print("\nTokens of the development issuer, good for 30 days; paste a pair of lines into another terminal:\n")
-        print_callers(url, self._folder.keys)
+        if self._size is not None:
+            print("\nTokens of the development issuer, good for 30 days; paste two lines into another terminal:\n")
+            print_callers(url, self._folder.keys)
         print("Ctrl-C stops everything.", flush=True)
 
 

@@ -27,6 +27,8 @@ def seed(
     from membership.settings import Settings
 
     size = size_of(sample)
+    if size is None:
+        return
     settings = read_settings(Settings)
 
     async def run() -> None:
