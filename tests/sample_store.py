@@ -18,7 +18,7 @@ from membership.members.model import MemberId, MembershipKey
 from membership.postgres.connection import Conn
 from membership.sample import identifiers as ids
 from membership.sample.configuration import load_configuration_sample, sample_ladders
-from membership.sample.files import SampleProgramme, sample_programmes
+from membership.sample.files import SampleProgramme, sample_cast, sample_programmes
 from membership.stores.model import BrandId, CategoryId, CounterId, ProgrammeId, ProgrammeTerms, StoreId, TillId
 from membership.tiers.model import LadderRevision
 
@@ -51,6 +51,11 @@ class World:
     chaoyang: SampleStore
     hangang: SampleStore
     brompton: SampleStore
+
+    @property
+    def cast(self) -> dict[str, MemberId]:
+        """The sample's named members, who are there after `load_sample`."""
+        return {row.code: ids.member_id(row.code) for row in sample_cast()}
 
 
 def sample_world() -> World:

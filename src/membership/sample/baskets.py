@@ -91,7 +91,7 @@ def _shelf(sample: SampleProgramme, row: CounterRow, language: str) -> Shelf:
 
 def _line(rng: Random, habit: HabitRow, shelf: Shelf, line_no: int) -> BasketLine:
     low, high = sorted((rng.randrange(10_000), rng.randrange(10_000)))
-    # Twice the lower: most pieces sold are the cheaper ones.
+    # The least of three, as a rule: most pieces sold are the cheaper ones.
     part = high if rng.randrange(100) < habit.price_level else min(low, rng.randrange(10_000))
     price = _round(shelf.cheapest_minor + (shelf.dearest_minor - shelf.cheapest_minor) * part // 10_000)
     quantity = rng.randrange(2, 4) if part < 2_000 and rng.randrange(100) < _SEVERAL_PERCENT else 1

@@ -34,6 +34,7 @@ class ForgottenReceipt:
     till: str
     business_date: date
     sequence: int
+    net_minor: int
 
 
 def add_anonymous_sales(batch: Batch, place: Place, rng: Random, today: date) -> None:
@@ -53,7 +54,9 @@ def add_forgotten_receipt(batch: Batch, place: Place, rng: Random, now: datetime
     receipt = receipt_at(_FORGOTTEN_AT, _FORGOTTEN_MINOR, place.sample)
     posted = _anonymous(place, PlannedSale(sold_at, business_date(place.store, sold_at), receipt, 0, None), rng)
     add_sales(batch, [posted])
-    return ForgottenReceipt(ids.till_code_of(_FORGOTTEN_AT), posted.sale.business_date, posted.sale.sequence)
+    return ForgottenReceipt(
+        ids.till_code_of(_FORGOTTEN_AT), posted.sale.business_date, posted.sale.sequence, posted.sale.net_minor
+    )
 
 
 def add_pending_adjustments(batch: Batch, cast: Iterable[CastRow], now: datetime) -> None:
@@ -81,7 +84,9 @@ def add_awards(batch: Batch, contests: Contests, today: date) -> None:
         if today < ends_on:
             awarded_at = business_day_starts(contest.place.store, starts_on)
             revision = contest.place.ladders[-1].revision
-            batch.add(RANK_AWARDS, (programme_id, contest.tier, contest.starts_on, starts_on, revision, awarded_at))
+            batch.add(
+                RANK_AWARDS, (programme_id, contest.tier.code, contest.starts_on, starts_on, revision, awarded_at)
+            )
 
 
 def _anonymous(place: Place, sale: PlannedSale, rng: Random) -> PostedSale:

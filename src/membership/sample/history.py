@@ -28,6 +28,7 @@ from membership.sample.place import Place, PostedSale, facts_of, record_sale
 from membership.sample.plan import PlannedReturn, PlannedSale
 from membership.sample.standings import Rank, Standings
 from membership.stores.model import Store
+from membership.tills.committing import revision_of
 from membership.tills.model import MemberAfter, ReturnAnswer
 from membership.tills.rules import (
     base_points_by_line,
@@ -60,7 +61,7 @@ class History:
         self._ids = ids
         self.membership = membership
         self.books = Books(membership, place.store, ids)
-        self.standings = Standings(place.ladders, place.store, ids, rank=rank)
+        self.standings = Standings(membership.member_id, place.ladders, store=place.store, ids=ids, rank=rank)
         self.sales: dict[SaleId, PostedSale] = {}
         self.returns: list[PostedReturn] = []
         self._decisions: dict[SaleId, SaleDecision] = {}
@@ -87,7 +88,7 @@ class History:
                 sale_id=sale_id,
                 business_date=day,
                 occurred_at=now,
-                revision=self._revision,
+                revision=revision_of(self._place.terms.revision),
                 awards=decision.awards,
                 activates_at=activates_at(place.terms.terms, place.store, day),
                 expires_at=expires_at(place.terms.terms, place.store, day),
@@ -150,7 +151,7 @@ class History:
             return_id=return_id,
             sale_id=sale.sale_id,
             returned_on=back.business_date,
-            revision=self._revision,
+            revision=revision_of(self._place.terms.revision),
             lines=tuple(
                 ReturnedLine(entry.line.line_no, entry.line.net_minor, entry.returned_minor) for entry in decision.lines
             ),
@@ -220,10 +221,6 @@ class History:
             balance=account.current_balance,
             debt=account.debt,
         )
-
-    @property
-    def _revision(self) -> str:
-        return f"terms:{self._place.terms.revision}"
 
 
 def _returned(sale: Sale, decision: ReturnDecision) -> Sale:

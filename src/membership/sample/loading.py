@@ -72,14 +72,15 @@ async def load_sample(
 ) -> SampleSummary:
     """Fill a migrated, empty database. `size` may be a number of people; `dsn` is a direct connection.
 
-    One transaction, whatever the size; memory holds two batches of people.
+    One transaction, whatever the size; memory holds two batches of people. Raises ValueError when there is data.
     """
     people = size.members if isinstance(size, Size) else size
     generator = Generator(Recipe(people, seed, today, now), keyring)
     conn = await asyncpg.connect(dsn)
     try:
         async with conn.transaction():
-            await load_configuration_sample(conn)
+            if not await load_configuration_sample(conn):
+                raise ValueError("a sample needs an empty database")
             await _write(conn, generator.batches(), people, progress)
         await conn.execute("ANALYZE")
     finally:

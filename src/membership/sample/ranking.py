@@ -9,7 +9,7 @@ from membership.sample.history import History
 from membership.sample.place import Place
 from membership.sample.standings import Rank
 from membership.stores.model import ProgrammeId
-from membership.tiers.model import RankCap
+from membership.tiers.model import RankCap, Tier
 from membership.tiers.rules.periods import last_rank_period, rank_benefit
 from membership.tiers.rules.ranking import Contender, best_of
 
@@ -21,7 +21,7 @@ class Contest:
     """One ranked tier's latest period, from `starts_on` until before `ends_on`."""
 
     place: Place
-    tier: str
+    tier: Tier
     cap: RankCap
     starts_on: date
     ends_on: date
@@ -45,9 +45,7 @@ class Contests:
 
     def __init__(self, places: list[Place], today: date) -> None:
         self.by_programme: dict[ProgrammeId, Contest] = {
-            place.programme.programme_id: Contest(
-                place, tier.code, tier.rank_cap, *last_rank_period(tier.rank_cap, today)
-            )
+            place.programme.programme_id: Contest(place, tier, tier.rank_cap, *last_rank_period(tier.rank_cap, today))
             for place in places
             for tier in place.ladders[-1].ladder.tiers
             if tier.rank_cap is not None
@@ -73,4 +71,5 @@ class Contests:
             period_starts_on=contest.starts_on,
             period_ends_on=contest.ends_on,
         )
-        return {member_id: Rank(contest.tier, basis, *contest.benefit) for member_id, basis in best.items()}
+        starts_on, _ = contest.benefit
+        return {member_id: Rank(contest.tier, contest.cap, basis, starts_on) for member_id, basis in best.items()}

@@ -8,7 +8,7 @@ from membership.sample.books import Books
 from membership.sample.copying import Batch, Record
 from membership.sample.history import History, PostedReturn
 from membership.sample.place import PostedSale
-from membership.sample.standings import GrantRow, Standings
+from membership.sample.standings import RecordedGrant, RecordedReview, Standings
 from membership.sample.tables import (
     ACCOUNTS,
     BUSINESS_DAYS,
@@ -127,26 +127,26 @@ def add_standings(batch: Batch, key: MembershipKey, standings: Standings) -> Non
         return
     batch.add(STANDINGS, _standing_record(key, standings))
     for given in standings.grants:
-        batch.add(GRANTS, _grant_record(key, given, standings.levels))
-    overturned = standings.overturned
-    for review in standings.reviews:
-        decision = review.decision
-        batch.add(
-            REVIEWS,
-            (
-                review.review_id,
-                key.member_id,
-                key.programme_id,
-                decision.step.value,
-                decision.due_on,
-                review.effective_on,
-                decision.from_tier,
-                decision.to_tier,
-                review.ladder_revision,
-                review.reviewed_at,
-                review.review_id in overturned,
-            ),
-        )
+        batch.add(GRANTS, _grant_record(key, given, standings.ladder.levels))
+    for recorded in standings.reviews:
+        batch.add(REVIEWS, _review_record(key, recorded, overturned=standings.is_overturned(recorded.review)))
+
+
+def _review_record(key: MembershipKey, recorded: RecordedReview, *, overturned: bool) -> Record:
+    review, decision = recorded.review, recorded.review.decision
+    return (
+        review.review_id,
+        key.member_id,
+        key.programme_id,
+        decision.step.value,
+        decision.due_on,
+        review.effective_on,
+        decision.from_tier,
+        decision.to_tier,
+        review.ladder_revision,
+        recorded.reviewed_at,
+        overturned,
+    )
 
 
 def _standing_record(key: MembershipKey, standings: Standings) -> Record:
@@ -161,12 +161,12 @@ def _standing_record(key: MembershipKey, standings: Standings) -> Record:
         to_json(standings.standing.upcoming),
         warning.tier if warning else None,
         warning.due_on if warning else None,
-        standings.next_review,
-        standings.ladder_revision,
+        standings.review_on,
+        standings.ladder.revision,
     )
 
 
-def _grant_record(key: MembershipKey, given: GrantRow, levels: Mapping[str, int]) -> Record:
+def _grant_record(key: MembershipKey, given: RecordedGrant, levels: Mapping[str, int]) -> Record:
     grant, rank = given.grant, given.grant.rank
     basis: tuple[object, ...] = (None,) * 5
     if rank is not None:

@@ -1,37 +1,42 @@
 """One membership's tier while its history is being made: what `tiers.store` records, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from membership.members.model import MemberId
 from membership.receipts.model import DaySpend
 from membership.sample.moments import MomentIds
 from membership.stores.model import Store
 from membership.stores.rules import business_day_starts
+from membership.tiers import outcomes
 from membership.tiers.model import (
-    RANK,
     Grant,
-    GrantId,
     LadderRevision,
     OpenWarning,
     RankBasis,
+    RankCap,
     Rescission,
-    ReviewId,
-    Source,
     Standing,
     StepDown,
+    Tier,
     TierRecords,
 )
-from membership.tiers.rules.change import StandingChange, decide_change
+from membership.tiers.outcomes import Batch
+from membership.tiers.rules.change import decide_change
 from membership.tiers.rules.qualification import ladder_at
-from membership.tiers.rules.review import ReviewDecision, ReviewStep, decide_review, next_review_on
-from membership.tiers.rules.standing import Facts, base_standing, settled, standing_on
+from membership.tiers.rules.review import ReviewStep
+from membership.tiers.rules.standing import Facts, base_standing, tier_on
+from membership.tiers.service import write_of
+from membership.tiers.store import MemberFacts, MemberWrite, NewReview
 
+_DAY = timedelta(days=1)
 _JOB_DELAY = timedelta(hours=1)
+"""How long after a business day has begun its jobs run."""
 
 
 @dataclass(slots=True)
-class GrantRow:
+class RecordedGrant:
     """A grant with when it was given and, if so, taken back."""
 
     grant: Grant
@@ -41,54 +46,61 @@ class GrantRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewRow:
-    review_id: ReviewId
-    decision: ReviewDecision
-    effective_on: date
-    ladder_revision: int
+class RecordedReview:
+    review: NewReview
     reviewed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """A place among the best of a period, and when its benefits begin and end."""
+    """A place among the best of a period, and the day its benefits begin."""
 
-    tier: str
+    tier: Tier
+    cap: RankCap
     basis: RankBasis
     starts_on: date
-    ends_on: date
 
 
 class Standings:
-    """Net spend by business date, grants, reviews, and the standing that follows from them."""
+    """Net spend by business date, the records of tiers, and the jobs that change them."""
 
     def __init__(
-        self, ladders: Sequence[LadderRevision], store: Store, ids: MomentIds, *, rank: Rank | None = None
+        self,
+        member_id: MemberId,
+        ladders: Sequence[LadderRevision],
+        *,
+        store: Store,
+        ids: MomentIds,
+        rank: Rank | None = None,
     ) -> None:
+        self._member_id = member_id
         self._ladders = tuple(ladders)
-        self._coming_rank = rank
-        self._last_change_on = date.min
         self._store = store
         self._ids = ids
-        self._warning: OpenWarning | None = None
-        self._step_downs: list[StepDown] = []
+        self._coming_rank = rank
         self._spend: dict[date, DaySpend] = {}
+        self._step_downs: tuple[StepDown, ...] = ()
         self.standing: Standing = base_standing(ladders[-1])
-        self.grants: list[GrantRow] = []
-        self.reviews: list[ReviewRow] = []
+        self.warning: OpenWarning | None = None
+        self.review_on: date | None = None
+        self.never_changed = True
+        self.grants: list[RecordedGrant] = []
+        self.reviews: list[RecordedReview] = []
 
     @property
-    def days(self) -> list[DaySpend]:
+    def ladder(self) -> LadderRevision:
+        return self._ladders[-1]
+
+    @property
+    def days(self) -> tuple[DaySpend, ...]:
         """Earliest first, as they were first spent on."""
-        return list(self._spend.values())
+        return tuple(self._spend.values())
 
-    @property
-    def warning(self) -> OpenWarning | None:
-        return self._warning
+    def is_overturned(self, review: NewReview) -> bool:
+        return any(step.review_id == review.review_id and step.overturned for step in self._step_downs)
 
     def tier_on(self, day: date) -> str:
-        self.standing = settled(self.standing, day)
-        return self.standing.hold.tier
+        return tier_on(self.standing, day)
 
     def spend(self, amount: DaySpend, *, today: date, now: datetime) -> str:
         """Add what was spent on a day, or take off what came back. The tier of `today` after it."""
@@ -96,117 +108,69 @@ class Standings:
         self._spend[amount.business_date] = DaySpend(
             amount.business_date, before.tier_minor + amount.tier_minor, before.base_points + amount.base_points
         )
-        self._apply(decide_change(self._facts(), self._records(), today), today, now)
+        records = self._records()
+        facts = Facts(self._ladders, self.days, records.grants, records.step_downs)
+        change = decide_change(facts, records, today)
+        if not change.is_nothing:
+            entry, new_id = ladder_at(self._ladders, today), self._ids.at(now)
+            self._apply(write_of(self._member_id, change, self.warning, entry, new_id=new_id), now)
         return self.tier_on(today)
-
-    @property
-    def levels(self) -> Mapping[str, int]:
-        return self._ladders[-1].levels
-
-    @property
-    def ladder_revision(self) -> int:
-        return self._ladders[-1].revision
-
-    @property
-    def overturned(self) -> set[ReviewId]:
-        return {step.review_id for step in self._step_downs if step.overturned}
-
-    @property
-    def never_changed(self) -> bool:
-        """Such a member has no row: everybody begins in the lowest tier."""
-        return not self.grants and not self.reviews
-
-    @property
-    def next_review(self) -> date | None:
-        return next_review_on(self._ladders[-1].ladder, self.standing, self._warning)
 
     def live_until(self, day: date) -> None:
         """What jobs have done by the end of `day`: reviews, and ranks as their benefits begin."""
         rank = self._coming_rank
         if rank is not None and rank.starts_on <= day:
             self._coming_rank = None
-            self._review_until(rank.starts_on - timedelta(days=1))
-            self._give_rank(rank)
+            self._review_until(rank.starts_on - _DAY)
+            now, batch = self._job(rank.starts_on)
+            self._apply(outcomes.give_rank(batch, self._member(), rank.tier, rank.cap, rank.basis).write, now)
         self._review_until(day)
-        self.standing = settled(self.standing, day)
-
-    def _give_rank(self, rank: Rank) -> None:
-        now = self._job_time(rank.starts_on)
-        grant = Grant(
-            grant_id=GrantId(self._ids.at(now)()),
-            tier=rank.tier,
-            source=Source.RANKED,
-            criterion=RANK,
-            qualified_on=rank.basis.period_ends_on - timedelta(days=1),
-            starts_on=rank.starts_on,
-            ends_on=rank.ends_on,
-            ladder_revision=self._ladders[-1].revision,
-            rank=rank.basis,
-        )
-        self.grants.append(GrantRow(grant, now))
-        self._apply(decide_change(self._facts(), self._records(), rank.starts_on), rank.starts_on, now)
 
     def _review_until(self, day: date) -> None:
-        while (due := self.next_review) is not None and due <= day:
-            # A return may leave a tier whose term is over already: the job finds it on its next day.
-            on = max(due, self._last_change_on)
-            ladder = ladder_at(self._ladders, on)
-            standing = standing_on(self._facts(), on)
-            decision = decide_review(ladder, standing, warning=self._warning, today=on, ranks_awarded_from=None)
-            if decision is None:
-                return
-            self._record(decision, ladder, on)
+        while self.review_on is not None and self.review_on <= day:
+            now, batch = self._job(self.review_on)
+            self._apply(outcomes.review(batch, self._member(), ranks_awarded_from={}).write, now)
 
-    def _record(self, decision: ReviewDecision, ladder: LadderRevision, on: date) -> None:
-        self._last_change_on = on
-        now = self._job_time(on)
-        review_id = ReviewId(self._ids.at(now)())
-        self.reviews.append(ReviewRow(review_id, decision, on, ladder.revision, now))
-        if decision.step is ReviewStep.WARNED:
-            self._warning = OpenWarning(decision.from_tier, decision.due_on)
-            return
-        self._warning = None
-        if decision.step is ReviewStep.STEPPED_DOWN:
-            self._step_downs.append(
-                StepDown(review_id, decision.due_on, on, decision.from_tier, decision.to_tier, ladder.revision)
-            )
-            self._apply(decide_change(self._facts(), self._records(), on), on, now)
+    def _job(self, day: date) -> tuple[datetime, Batch]:
+        now = business_day_starts(self._store, day) + _JOB_DELAY
+        return now, Batch(self._ladders, day, self._ids.at(now))
 
-    def _apply(self, change: StandingChange, on: date, now: datetime) -> None:
-        self.standing = change.after
-        self._last_change_on = on
-        new_id = self._ids.at(now)
-        for justification in change.new_grants:
-            grant = Grant(
-                grant_id=GrantId(new_id()),
-                tier=justification.tier,
-                source=Source.QUALIFIED,
-                criterion=justification.criterion,
-                qualified_on=justification.qualified_on,
-                starts_on=justification.starts_on,
-                ends_on=justification.ends_on,
-                ladder_revision=justification.ladder_revision,
-            )
-            self.grants.append(GrantRow(grant, now))
-        withdrawn = {grant.grant_id: because for grant, because in change.withdrawn}
+    def _apply(self, write: MemberWrite, now: datetime) -> None:
+        """What `tiers.store.write_changes` does to the rows."""
+        self.never_changed = False
+        self.standing, self.warning, self.review_on = write.standing, write.warning, write.review_on
+        self.grants += [RecordedGrant(grant, now) for grant in write.grants]
+        rescinded = {grant.grant_id: because for grant, because in write.rescinded}
         for row in self.grants:
-            if row.grant.grant_id in withdrawn:
-                row.rescinded_at, row.rescinded_because = now, withdrawn[row.grant.grant_id]
-        self._step_downs = [
-            replace(step, overturned=step.review_id in change.overturned)
-            if step.review_id in (*change.overturned, *change.restored)
-            else step
-            for step in self._step_downs
-        ]
+            if row.grant.grant_id in rescinded:
+                row.rescinded_at, row.rescinded_because = now, rescinded[row.grant.grant_id]
+        self.reviews += [RecordedReview(review, now) for review in write.reviews]
+        self._step_downs = (
+            *(replace(step, overturned=_overturned_by(write, step)) for step in self._step_downs),
+            *(_step_down(review) for review in write.reviews if review.decision.step is ReviewStep.STEPPED_DOWN),
+        )
 
-    def _job_time(self, day: date) -> datetime:
-        return business_day_starts(self._store, day) + _JOB_DELAY
-
-    def _facts(self) -> Facts:
-        return Facts(self._ladders, self.days, self._live_grants(), tuple(self._step_downs))
+    def _member(self) -> MemberFacts:
+        return MemberFacts(self._member_id, self._records(), self.days)
 
     def _records(self) -> TierRecords:
-        return TierRecords(self.standing, None, self._live_grants(), tuple(self._step_downs))
+        live = tuple(row.grant for row in self.grants if row.rescinded_at is None)
+        return TierRecords(self.standing, self.warning, live, self._step_downs)
 
-    def _live_grants(self) -> tuple[Grant, ...]:
-        return tuple(row.grant for row in self.grants if row.rescinded_at is None)
+
+def _overturned_by(write: MemberWrite, step: StepDown) -> bool:
+    if step.review_id in write.overturned:
+        return True
+    return step.overturned and step.review_id not in write.restored
+
+
+def _step_down(review: NewReview) -> StepDown:
+    decision = review.decision
+    return StepDown(
+        review_id=review.review_id,
+        due_on=decision.due_on,
+        effective_on=review.effective_on,
+        from_tier=decision.from_tier,
+        to_tier=decision.to_tier,
+        ladder_revision=review.ladder_revision,
+    )
