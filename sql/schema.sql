@@ -647,6 +647,35 @@ CREATE TABLE receipts.sales (
 
 ALTER TABLE ONLY receipts.sales FORCE ROW LEVEL SECURITY;
 
+CREATE VIEW receipts.sales_with_lines WITH (security_invoker='true') AS
+ SELECT sale_id,
+    programme_id,
+    store_id,
+    till_id,
+    counter_id,
+    business_date,
+    sequence,
+    body_hash,
+    member_id,
+    quote_id,
+    state,
+    currency,
+    net_minor,
+    returned_minor,
+    points_redeemed,
+    points_returned,
+    sold_at,
+    committed_at,
+    attached_at,
+    inputs,
+    decision,
+    exceptions,
+    answer,
+    ( SELECT jsonb_agg((to_jsonb(l.*) - 'sale_id'::text) ORDER BY l.line_no) AS jsonb_agg
+           FROM receipts.lines l
+          WHERE (l.sale_id = s.sale_id)) AS lines
+   FROM receipts.sales s;
+
 CREATE TABLE receipts.tenders (
     sale_id uuid NOT NULL,
     tender_no integer NOT NULL,
@@ -1088,7 +1117,7 @@ CREATE INDEX lots_sale ON points.lots USING btree (sale_id) WHERE (sale_id IS NO
 
 CREATE INDEX lots_spendable ON points.lots USING btree (member_id, programme_id, expires_at, lot_id) WHERE (remaining > 0);
 
-CREATE INDEX quotes_open ON receipts.quotes USING btree (expires_at) WHERE (state = 'QUOTED'::text);
+CREATE INDEX quotes_unsold ON receipts.quotes USING btree (expires_at) WHERE (state <> 'COMMITTED'::text);
 
 CREATE INDEX returns_sale ON receipts.returns USING btree (sale_id);
 
@@ -1508,6 +1537,9 @@ GRANT SELECT ON TABLE receipts.returns TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE receipts.sales TO membership_engine;
 GRANT SELECT ON TABLE receipts.sales TO membership_reader;
+
+GRANT SELECT,INSERT ON TABLE receipts.sales_with_lines TO membership_engine;
+GRANT SELECT ON TABLE receipts.sales_with_lines TO membership_reader;
 
 GRANT SELECT,INSERT ON TABLE receipts.tenders TO membership_engine;
 GRANT SELECT ON TABLE receipts.tenders TO membership_reader;

@@ -26,7 +26,7 @@ CREATE TABLE receipts.quotes (
     CONSTRAINT quotes_ended CHECK ((state = 'QUOTED') = (ended_at IS NULL)),
     CONSTRAINT quotes_training CHECK (NOT training)    -- a training quote is answered, never stored (P6)
 );
-CREATE INDEX quotes_open ON receipts.quotes (expires_at) WHERE state = 'QUOTED';
+CREATE INDEX quotes_unsold ON receipts.quotes (expires_at) WHERE state <> 'COMMITTED';
 
 CREATE TABLE receipts.sales (
     sale_id uuid CONSTRAINT sales_pkey PRIMARY KEY,
@@ -129,6 +129,15 @@ CREATE TABLE receipts.business_days (
     CONSTRAINT business_days_membership FOREIGN KEY (member_id, programme_id)
         REFERENCES members.memberships (member_id, programme_id)
 );
+
+-- A sale with its lines as one document. Held to the policies of both tables, as whoever reads it.
+CREATE VIEW receipts.sales_with_lines WITH (security_invoker = true) AS
+SELECT s.sale_id, s.programme_id, s.store_id, s.till_id, s.counter_id, s.business_date, s.sequence, s.body_hash,
+    s.member_id, s.quote_id, s.state, s.currency, s.net_minor, s.returned_minor, s.points_redeemed,
+    s.points_returned, s.sold_at, s.committed_at, s.attached_at, s.inputs, s.decision, s.exceptions, s.answer,
+    (SELECT jsonb_agg(to_jsonb(l) - 'sale_id' ORDER BY l.line_no) FROM receipts.lines l WHERE l.sale_id = s.sale_id)
+        AS lines
+FROM receipts.sales s;
 
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA receipts TO membership_engine;
 GRANT UPDATE ON receipts.quotes, receipts.sales, receipts.lines, receipts.business_days TO membership_engine;

@@ -1,6 +1,6 @@
 -- What a member sees first in the app. Read as the member, who sees only what is theirs.
 
--- name: get_home :maybe
+-- name: find_home :maybe
 -- Profile, card, points, tier and spend of one membership, in one row. $3 is now, $4 the first business date that can
 -- still matter for tiers. The card is the one to show: an active one before any other, the latest before older ones.
 SELECT member.member_id, member.display_name_encrypted, member.display_name_key_version, member.birthday_month,
@@ -29,4 +29,4 @@ LEFT JOIN LATERAL (
 ) days ON true
 LEFT JOIN tiers.records recorded
     ON recorded.member_id = membership.member_id AND recorded.programme_id = membership.programme_id
-WHERE membership.member_id = $1::uuid AND membership.programme_id = $2::uuid;
+WHERE membership.member_id = $1::uuid AND membership.programme_id = $2::uuid AND membership.merged_into IS NULL;

@@ -70,32 +70,23 @@ SELECT sale_id FROM sale;
 
 -- name: find_sale_by_id :maybe
 -- A sale with its lines, as one row.
-SELECT s.sale_id, s.programme_id, s.store_id, s.till_id, s.counter_id, s.business_date, s.sequence, s.body_hash,
-    s.member_id, s.quote_id, s.state, s.currency, s.net_minor, s.returned_minor, s.points_redeemed,
-    s.points_returned, s.sold_at, s.committed_at, s.attached_at, s.inputs, s.decision, s.exceptions, s.answer,
-    (SELECT jsonb_agg(to_jsonb(l) - 'sale_id' ORDER BY l.line_no) FROM receipts.lines l WHERE l.sale_id = s.sale_id)
-        AS lines
-FROM receipts.sales s WHERE s.sale_id = $1::uuid;
+SELECT sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
+    state, currency, net_minor, returned_minor, points_redeemed, points_returned, sold_at, committed_at, attached_at,
+    inputs, decision, exceptions, answer, lines
+FROM receipts.sales_with_lines WHERE sale_id = $1::uuid;
 
 -- name: find_sale_by_natural_key :maybe
 -- The same, by the receipt's number.
-SELECT s.sale_id, s.programme_id, s.store_id, s.till_id, s.counter_id, s.business_date, s.sequence, s.body_hash,
-    s.member_id, s.quote_id, s.state, s.currency, s.net_minor, s.returned_minor, s.points_redeemed,
-    s.points_returned, s.sold_at, s.committed_at, s.attached_at, s.inputs, s.decision, s.exceptions, s.answer,
-    (SELECT jsonb_agg(to_jsonb(l) - 'sale_id' ORDER BY l.line_no) FROM receipts.lines l WHERE l.sale_id = s.sale_id)
-        AS lines
-FROM receipts.sales s
-WHERE s.store_id = $1::uuid AND s.till_id = $2::uuid AND s.business_date = $3::date AND s.sequence = $4::bigint;
+SELECT sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
+    state, currency, net_minor, returned_minor, points_redeemed, points_returned, sold_at, committed_at, attached_at,
+    inputs, decision, exceptions, answer, lines
+FROM receipts.sales_with_lines
+WHERE store_id = $1::uuid AND till_id = $2::uuid AND business_date = $3::date AND sequence = $4::bigint;
 
 -- name: lock_sale :maybe
--- The same, locked. Taken after the member's lock, so that a return and a commit of one member never cross.
-SELECT s.sale_id, s.programme_id, s.store_id, s.till_id, s.counter_id, s.business_date, s.sequence, s.body_hash,
-    s.member_id, s.quote_id, s.state, s.currency, s.net_minor, s.returned_minor, s.points_redeemed,
-    s.points_returned, s.sold_at, s.committed_at, s.attached_at, s.inputs, s.decision, s.exceptions, s.answer,
-    (SELECT jsonb_agg(to_jsonb(l) - 'sale_id' ORDER BY l.line_no) FROM receipts.lines l WHERE l.sale_id = s.sale_id)
-        AS lines
-FROM receipts.sales s WHERE s.sale_id = $1::uuid
-FOR UPDATE OF s;
+-- Locks a sale, after its member. It is read by the next statement: one that both locks and reads would see the lines
+-- as they were before it waited, and two returns of an anonymous sale at once would both start from there.
+SELECT sale_id FROM receipts.sales WHERE sale_id = $1::uuid FOR UPDATE;
 
 -- name: insert_return :maybe
 -- Posts a void or return: its row, its lines, the sale's and lines' cumulative state, the sale's business day.
@@ -195,6 +186,32 @@ ON CONFLICT ON CONSTRAINT business_days_pkey DO UPDATE
     SET tier_minor = business_days.tier_minor + excluded.tier_minor,
         base_points = business_days.base_points + excluded.base_points;
 
--- name: delete_quotes_ended_before :exec
--- Housekeeping: quotes that never became a sale.
-DELETE FROM receipts.quotes WHERE expires_at < $1::timestamptz AND state <> 'COMMITTED';
+-- name: delete_unsold_quotes :one
+-- Housekeeping in batches: quotes that never became a sale. A row that somebody holds is left for later.
+WITH old AS (
+    SELECT quote_id FROM receipts.quotes
+    WHERE expires_at < $1::timestamptz AND state <> 'COMMITTED'
+    ORDER BY expires_at LIMIT $2::integer
+    FOR UPDATE SKIP LOCKED
+), deleted AS (
+    DELETE FROM receipts.quotes q USING old WHERE q.quote_id = old.quote_id RETURNING 1
+)
+SELECT count(*)::integer AS deleted FROM deleted;
+
+-- name: list_sales :many
+-- A member's receipts, the latest recorded first, from before sale $3 on (NULL: from the latest).
+SELECT sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
+    state, currency, net_minor, returned_minor, points_redeemed, points_returned, sold_at, committed_at, attached_at,
+    inputs, decision, exceptions, answer, lines
+FROM receipts.sales_with_lines
+WHERE member_id = $1::uuid AND programme_id = $2::uuid
+    AND sale_id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY sale_id DESC
+LIMIT $4::integer;
+
+-- name: list_sales_by_id :many
+-- Sales by their ids, with their lines.
+SELECT sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
+    state, currency, net_minor, returned_minor, points_redeemed, points_returned, sold_at, committed_at, attached_at,
+    inputs, decision, exceptions, answer, lines
+FROM receipts.sales_with_lines WHERE sale_id = ANY ($1::uuid[]);

@@ -15,8 +15,10 @@ def declared() -> dict[str, dict[str, list[str]]]:
 
 async def columns(conn: Conn) -> set[str]:
     rows = await conn.fetch(
+        # Views hold nothing of their own.
         "SELECT format('%s.%s.%s', table_schema, table_name, column_name) AS name FROM information_schema.columns "
-        "WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+        "JOIN information_schema.tables USING (table_schema, table_name) "
+        "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') AND table_type = 'BASE TABLE'"
     )
     return {row["name"] for row in rows}
 

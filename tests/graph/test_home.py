@@ -75,7 +75,7 @@ async def test_home_takes_two_round_trips_and_reads_few_rows_whatever_the_histor
     inside = [text for text in statements if not text.startswith(("BEGIN", "COMMIT"))]
     assert len(inside) == 2, inside
     arguments = (till.member.member_id, till.member.programme_id, till.now, (till.now - timedelta(days=900)).date())
-    assert await _rows_read(conn, queries_of("home").get_home.text, *arguments) <= 20
+    assert await _rows_read(conn, queries_of("home").find_home.text, *arguments) <= 20
     history = queries_of("points").list_entries.text
     assert await _rows_read(conn, history, *arguments[:2], None, 21) <= 21
 

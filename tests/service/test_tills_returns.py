@@ -225,4 +225,4 @@ async def test_a_return_costs_the_same_round_trips_whatever_its_lines(
     statements.clear()
     await till.take_back(sale_id_of(sale), *((number + 1, 1) for number in range(lines)))
     inside = [text for text in statements if not text.startswith(("BEGIN", "COMMIT"))]
-    assert len(inside) == 10, inside
+    assert len(inside) == 11, inside

@@ -121,7 +121,10 @@ class TillWorld:
         return await self.commit(self.commit_of(self.basket(*amounts_minor), member=member))
 
     async def sell_anonymously(self, *amounts_minor: int) -> SaleAnswer:
-        return await self.commit(replace(self.commit_of(self.basket(*amounts_minor)), member=None))
+        return await self.commit_anonymously(self.commit_of(self.basket(*amounts_minor)))
+
+    async def commit_anonymously(self, command: CommitSale) -> SaleAnswer:
+        return await self.commit(replace(command, member=None))
 
     async def take_back(self, sale: SaleReference, *lines: tuple[int, int]) -> ReturnAnswer:
         """Return (line number, quantity) pairs."""

@@ -61,7 +61,7 @@ async def find_home(
     """One round trip, whatever the length of the member's history. None: nothing that the reader may see."""
     # The day in the home store is known only with its row; a day early reads at most one date more.
     days_from = history_starts_on(ladders, now.date() - timedelta(days=1))
-    row = await SQL.get_home.maybe(conn, membership.member_id, membership.programme_id, now, days_from)
+    row = await SQL.find_home.maybe(conn, membership.member_id, membership.programme_id, now, days_from)
     return None if row is None else _home(row, directory, ladders, keyring, now)
 
 

@@ -1,6 +1,6 @@
 """Rows of schema `receipts` to model."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -121,6 +121,12 @@ async def abandon_quote(conn: Conn, quote_id: QuoteId, now: datetime) -> None:
     await SQL.abandon_quote.exec(conn, quote_id, now)
 
 
+async def delete_unsold_quotes(conn: Conn, *, expired_before: datetime, limit: int) -> int:
+    """How many were deleted. Quotes that became a sale stay."""
+    row = await SQL.delete_unsold_quotes.one(conn, expired_before, limit)
+    return int(row["deleted"])
+
+
 async def insert_sale(conn: Conn, sale: NewSale, now: datetime) -> bool:
     """False when the natural key is taken; nothing was written then."""
     basket, amounts = sale.basket, {entry.line_no: entry for entry in sale.amounts}
@@ -174,8 +180,20 @@ async def find_sale(conn: Conn, by: SaleId | NaturalKey) -> Sale | None:
 
 
 async def lock_sale(conn: Conn, sale_id: SaleId) -> Sale | None:
-    row = await SQL.lock_sale.maybe(conn, sale_id)
-    return None if row is None else sale_of(row)
+    """Lock a sale, then read it: two round trips, for the reason said at the query."""
+    if await SQL.lock_sale.maybe(conn, sale_id) is None:
+        return None
+    return await find_sale(conn, sale_id)
+
+
+async def list_sales(conn: Conn, membership: MembershipKey, *, before: SaleId | None, limit: int) -> list[Sale]:
+    """A member's receipts, the latest recorded first."""
+    rows = await SQL.list_sales.many(conn, membership.member_id, membership.programme_id, before, limit)
+    return [sale_of(row) for row in rows]
+
+
+async def list_sales_by_id(conn: Conn, sale_ids: Collection[UUID]) -> list[Sale]:
+    return [sale_of(row) for row in await SQL.list_sales_by_id.many(conn, list(sale_ids))]
 
 
 async def insert_return(conn: Conn, entry: NewReturn, now: datetime) -> bool:
