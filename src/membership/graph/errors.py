@@ -22,7 +22,7 @@ import membership
 from membership.graph.scalars import MinorUnits, Points
 from membership.kernel.errors import DomainError
 
-_ABOVE_THE_SLICES = frozenset({"graph", "web", "cli", "console"})
+_ABOVE_THE_SLICES = frozenset({"bench", "cli", "console", "embedded", "graph", "sample", "web", "worker"})
 
 
 def _import_refusals() -> None:

@@ -92,6 +92,10 @@ class Directory:
         """A till of a store, in service or not: its receipts outlive it."""
         return self._tills_by_code.get((store_id, code))
 
+    def till_code(self, till_id: TillId) -> str:
+        """The code of a till, in service or not."""
+        return self._tills[till_id].code
+
     def tender_types(self, programme_id: ProgrammeId) -> dict[str, TenderType]:
         return self._tender_types[programme_id]
 
