@@ -78,6 +78,7 @@ class Standings:
         self._store = store
         self._ids = ids
         self._coming_rank = rank
+        self._next_job_on = date.min
         self._spend: dict[date, DaySpend] = {}
         self._step_downs: tuple[StepDown, ...] = ()
         self.standing: Standing = base_standing(ladders[-1])
@@ -125,10 +126,12 @@ class Standings:
             now, batch = self._job(rank.starts_on)
             self._apply(outcomes.give_rank(batch, self._member(), rank.tier, rank.cap, rank.basis).write, now)
         self._review_until(day)
+        self._next_job_on = max(self._next_job_on, day + _DAY)
 
     def _review_until(self, day: date) -> None:
-        while self.review_on is not None and self.review_on <= day:
-            now, batch = self._job(self.review_on)
+        # What a return makes due in the past is found when the job runs next.
+        while self.review_on is not None and (on := max(self.review_on, self._next_job_on)) <= day:
+            now, batch = self._job(on)
             self._apply(outcomes.review(batch, self._member(), ranks_awarded_from={}).write, now)
 
     def _job(self, day: date) -> tuple[datetime, Batch]:
@@ -144,10 +147,13 @@ class Standings:
         for row in self.grants:
             if row.grant.grant_id in rescinded:
                 row.rescinded_at, row.rescinded_because = now, rescinded[row.grant.grant_id]
-        self.reviews += [RecordedReview(review, now) for review in write.reviews]
+        # A warning that a return overtook may come again for the same day; it is recorded once.
+        known = {_review_key(recorded.review) for recorded in self.reviews}
+        fresh = [review for review in write.reviews if _review_key(review) not in known]
+        self.reviews += [RecordedReview(review, now) for review in fresh]
         self._step_downs = (
             *(replace(step, overturned=_overturned_by(write, step)) for step in self._step_downs),
-            *(_step_down(review) for review in write.reviews if review.decision.step is ReviewStep.STEPPED_DOWN),
+            *(_step_down(review) for review in fresh if review.decision.step is ReviewStep.STEPPED_DOWN),
         )
 
     def _member(self) -> MemberFacts:
@@ -156,6 +162,11 @@ class Standings:
     def _records(self) -> TierRecords:
         live = tuple(row.grant for row in self.grants if row.rescinded_at is None)
         return TierRecords(self.standing, self.warning, live, self._step_downs)
+
+
+def _review_key(review: NewReview) -> tuple[date, ReviewStep, str]:
+    """reviews_once_key of one member."""
+    return review.decision.due_on, review.decision.step, review.decision.from_tier
 
 
 def _overturned_by(write: MemberWrite, step: StepDown) -> bool:
