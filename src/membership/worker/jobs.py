@@ -1,34 +1,112 @@
-"""Which periodic jobs there are."""
+"""Which periodic jobs there are. Each may be repeated and run beside itself: the services and statements it calls
+decide under their own locks what is left to do."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from membership.kernel.ids import first_id_at
+from membership.points.service import post_expiries
 from membership.postgres.catalogue import queries_of
-from membership.postgres.transaction import Transaction
+from membership.postgres.database import Database
+from membership.postgres.outbox import RELAY
+from membership.receipts.store import delete_unsold_quotes
+from membership.stores.model import Programme
+from membership.stores.rules import business_date
+from membership.stores.service import Directory, DirectoryCache
+from membership.tiers.jobs import award_ranks, review_due
+from membership.tiers.service import LadderCache
 from membership.worker.schedules import PeriodicJob
 
 SQL = queries_of("platform")
 BATCH = 500
 _KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
 _KEEP_HANDLED_EVENTS = timedelta(days=30)
+_KEEP_UNSOLD_QUOTES = timedelta(days=7)
 
 
-def periodic_jobs() -> Sequence[PeriodicJob]:
-    """At minutes that spread the load. Days differ between stores, so daily work is looked for every hour."""
+def periodic_jobs(directory: DirectoryCache, ladders: LadderCache) -> Sequence[PeriodicJob]:
+    """At minutes that spread the load; every hour, since days begin at other times in other stores."""
+    programmes = ProgrammeJobs(directory, ladders)
     return (
+        PeriodicJob("points.expiries", "*/10 * * * *", programmes.expire_points),
+        PeriodicJob("tiers.reviews", "5 * * * *", programmes.review_tiers),
+        PeriodicJob("tiers.ranks", "15 * * * *", programmes.award_ranks),
+        PeriodicJob("receipts.quotes", "30 * * * *", forget_unsold_quotes),
         PeriodicJob("platform.idempotency_keys", "40 * * * *", forget_idempotency_keys),
         PeriodicJob("platform.outbox", "50 * * * *", forget_handled_events),
     )
 
 
-async def forget_idempotency_keys(transaction: Transaction) -> int:
-    before = transaction.now - _KEEP_IDEMPOTENCY_KEYS
-    row = await SQL.delete_idempotency_keys_before.one(transaction.conn, before, BATCH)
+@dataclass(frozen=True, slots=True)
+class ProgrammeJobs:
+    """Jobs that need to know programmes, their stores and their ladders."""
+
+    directory: DirectoryCache
+    ladders: LadderCache
+
+    async def expire_points(self, database: Database, now: datetime) -> int:
+        directory = await self.directory.directory(now)
+        async with database.engine(RELAY, now) as transaction:
+            return await post_expiries(transaction, directory, limit=BATCH)
+
+    async def review_tiers(self, database: Database, now: datetime) -> int:
+        async def review(programme: Programme, today: date) -> int:
+            ladders = await self.ladders.ladders(programme.programme_id, now)
+            run = await review_due(
+                database, RELAY, now, programme_id=programme.programme_id, ladders=ladders, today=today
+            )
+            return run.looked_at
+
+        return await self._in_each(now, review)
+
+    async def award_ranks(self, database: Database, now: datetime) -> int:
+        async def award(programme: Programme, today: date) -> int:
+            ladders = await self.ladders.ladders(programme.programme_id, now)
+            awarded = await award_ranks(
+                database, RELAY, now, programme_id=programme.programme_id, ladders=ladders, today=today
+            )
+            return len(awarded)
+
+        return await self._in_each(now, award)
+
+    async def _in_each(self, now: datetime, work: Callable[[Programme, date], Awaitable[int]]) -> int:
+        """In every programme that has stores; one that fails does not keep the others from their turn."""
+        directory = await self.directory.directory(now)
+        done, failures = 0, []
+        for programme in directory.configuration.programmes:
+            today = today_of(directory, programme, now)
+            if today is None:
+                continue
+            try:
+                done += await work(programme, today)
+            except Exception as failure:
+                failures.append(failure)
+        if failures:
+            raise ExceptionGroup("a periodic job failed in some programmes", failures)
+        return done
+
+
+def today_of(directory: Directory, programme: Programme, now: datetime) -> date | None:
+    """The business date that all stores of a programme have reached: nobody loses a tier while a store is still open on
+    its last day. None without stores."""
+    stores = [store for store in directory.configuration.stores if store.programme_id == programme.programme_id]
+    return min((business_date(store, now) for store in stores), default=None)
+
+
+async def forget_unsold_quotes(database: Database, now: datetime) -> int:
+    async with database.engine(RELAY, now) as transaction:
+        return await delete_unsold_quotes(transaction.conn, expired_before=now - _KEEP_UNSOLD_QUOTES, limit=BATCH)
+
+
+async def forget_idempotency_keys(database: Database, now: datetime) -> int:
+    async with database.engine(RELAY, now) as transaction:
+        row = await SQL.delete_idempotency_keys_before.one(transaction.conn, now - _KEEP_IDEMPOTENCY_KEYS, BATCH)
     return int(row["deleted"])
 
 
-async def forget_handled_events(transaction: Transaction) -> int:
-    before = first_id_at(transaction.now - _KEEP_HANDLED_EVENTS)
-    row = await SQL.delete_handled_events_before.one(transaction.conn, before, BATCH)
+async def forget_handled_events(database: Database, now: datetime) -> int:
+    async with database.engine(RELAY, now) as transaction:
+        before = first_id_at(now - _KEEP_HANDLED_EVENTS)
+        row = await SQL.delete_handled_events_before.one(transaction.conn, before, BATCH)
     return int(row["deleted"])

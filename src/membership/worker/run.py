@@ -10,6 +10,8 @@ from membership.postgres.database import Database, open_pool
 from membership.postgres.migrations import Phase, pending
 from membership.postgres.outbox import Handlers
 from membership.settings import Settings
+from membership.stores.service import DirectoryCache
+from membership.tiers.service import LadderCache
 from membership.worker.jobs import periodic_jobs
 from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
@@ -18,6 +20,7 @@ from membership.worker.supervise import keep_running
 _GRACE_SECONDS = 25  # below the 30 s after which Kubernetes kills
 
 _CLOSE_SECONDS = 5
+_JOB_CONNECTIONS = 4
 
 
 class SchemaBehind(Exception):
@@ -38,7 +41,6 @@ async def run_worker(
     """
     clock = clock or SystemClock()
     handlers = handlers or event_handlers()
-    jobs = periodic_jobs() if jobs is None else jobs
     dsn = str(settings.database_url)
     wake = asyncio.Event()
 
@@ -50,8 +52,9 @@ async def run_worker(
         await listen(dsn, stop, wake)
 
     async def schedules() -> None:
-        async with _database(dsn, len(jobs) + 1) as database:
-            await run_schedules(dsn, database, jobs, clock, stop)
+        async with _database(dsn, _JOB_CONNECTIONS) as database:
+            known = periodic_jobs(DirectoryCache(database.pool), LadderCache(database.pool))
+            await run_schedules(dsn, database, known if jobs is None else jobs, clock, stop)
 
     async with asyncio.TaskGroup() as group:
         loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in (relay, bell, schedules)]

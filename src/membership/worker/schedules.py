@@ -7,6 +7,7 @@ successor: every job must be safe to run twice and at once.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import asyncpg
@@ -16,30 +17,35 @@ from pgqueuer.models import Schedule
 
 from membership.kernel.clock import Clock
 from membership.postgres.database import Database
-from membership.postgres.outbox import RELAY
-from membership.postgres.transaction import Transaction
 
 _log = structlog.get_logger(__name__)
 
 
+MOST_STEPS = 1_000
+
+Step = Callable[[Database, datetime], Awaitable[int]]
+
+
 @dataclass(frozen=True, slots=True)
 class PeriodicJob:
-    """`step` does a bounded piece in its transaction and returns how much; zero ends the tick. `cron` is in UTC."""
+    """`step` does a bounded piece in transactions of its own and returns how much; zero ends the tick. `cron` is in
+    UTC."""
 
     name: str
     cron: str
-    step: Callable[[Transaction], Awaitable[int]]
+    step: Step
 
 
 async def run_job(database: Database, job: PeriodicJob, clock: Clock, stop: asyncio.Event) -> int:
     """Step by step until nothing is left or `stop` is set. Returns how much was done."""
     total = 0
-    while not stop.is_set():
-        async with database.engine(RELAY, clock.now()) as transaction:
-            done = await job.step(transaction)
+    for _ in range(MOST_STEPS):
+        done = 0 if stop.is_set() else await job.step(database, clock.now())
         total += done
         if done == 0:
             break
+    else:
+        _log.warning("periodic job has much left and goes on at its next tick", job=job.name, done=total)
     return total
 
 
