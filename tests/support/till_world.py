@@ -6,9 +6,10 @@ answer = await till.sell(1_000_00)                        # CNY 1,000 of womensw
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from membership.cards.codes import MemberCodes
 from membership.cards.model import ByCardNumber, ByCode, MemberLookup
@@ -157,6 +158,19 @@ class TillWorld:
     def member_actor(self) -> Actor:
         member_id = self.member.member_id
         return Actor(Role.MEMBER, f"member:{member_id}", member_id=member_id, programme_id=self.member.programme_id)
+
+    @property
+    def today(self) -> date:
+        """The store's business date: the cut-over of Chaoyang Galleria is at 04:00."""
+        return (self.now.astimezone(ZoneInfo("Asia/Shanghai")) - timedelta(hours=4)).date()
+
+    async def another_member(self, conn: Conn) -> "TillWorld":
+        """The same till with a new member, whose clock is the same."""
+        other = replace(self, member=await add_member(conn, self.store))
+        async with self.codes.database.engine(other.member_actor, self.now) as transaction:
+            await issue_code_seed(transaction, other.member, keyring=self.codes.keyring, random_bytes=random_bytes)
+        self.sequence += 1_000
+        return other
 
     def at_central_cashier(self) -> "TillWorld":
         return replace(self, actor=till_actor(self.store, self.store.central_cashier))
