@@ -73,7 +73,7 @@ def basket(
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class TillWorld:
     """One till and one member. `actor` is the till's token."""
 
