@@ -29,10 +29,10 @@ from membership.receipts.errors import AlreadyAttached, AttachTooLate, SaleChang
 from membership.receipts.model import DaySpend, NaturalKey, Sale, SaleState
 from membership.receipts.store import LineAmounts
 from membership.stores.model import StoreId
-from membership.tills.committing import revision_of
 from membership.tills.context import StoreContext, Workings, open_store
 from membership.tills.customer import Customer, change_tier, read_customer, tier_then
 from membership.tills.model import MemberAfter
+from membership.tills.posting import revision_of
 
 _FACTS = TypeAdapter(SaleFacts)
 

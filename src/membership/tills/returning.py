@@ -32,9 +32,9 @@ from membership.receipts.rules import check_sequence, check_sold_at, decide_retu
 from membership.receipts.store import NewReturn
 from membership.stores.rules import business_date, business_day_ends
 from membership.tills import committing
-from membership.tills.committing import NumberTaken, revision_of
 from membership.tills.context import TillContext, Workings, open_till
 from membership.tills.customer import Customer, change_tier, read_customer
+from membership.tills.deciding import decide, read_receipt
 from membership.tills.model import (
     CommitSale,
     ExchangeLines,
@@ -45,6 +45,7 @@ from membership.tills.model import (
     SaleReference,
     VoidSale,
 )
+from membership.tills.posting import NumberTaken, post, revision_of
 from membership.tills.rules import base_points_by_line, body_hash
 
 _ANSWER = TypeAdapter(ReturnAnswer)
@@ -112,7 +113,7 @@ async def exchange(workings: Workings, actor: Actor, command: ExchangeLines, now
         sequence=command.sale_sequence,
         sold_at=command.returned_at,
     )
-    receipt = committing.read_receipt(context, sold)
+    receipt = read_receipt(context, sold)
 
     async def work(transaction: Transaction) -> ReturnAnswer:
         sale, customer = await _lock(transaction, context, command.sale)
@@ -124,8 +125,8 @@ async def exchange(workings: Workings, actor: Actor, command: ExchangeLines, now
         buyer = None
         if customer is not None:
             buyer = await read_customer(transaction.conn, context, customer.membership, card_status=None, own_hold=None)
-        plan = committing.decide(context, receipt, buyer, None, may_spend=False, exceptions=[])
-        answer = await committing.post(transaction, context, plan, sale_id)
+        plan = decide(context, receipt, buyer, None, may_spend=False, exceptions=[])
+        answer = await post(transaction, context, plan, sale_id)
         return replace(returned, exchanged_for=answer, member=answer.member)
 
     return await _once_by_number(
