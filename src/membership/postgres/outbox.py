@@ -4,8 +4,9 @@ Picked by state and never by `sequence > last`: a long transaction commits late 
 then simply the first unfinished ones of their key.
 
 Order per key holds because only the *head* of a key (its first event that is neither done nor discarded) is ever
-handed on, and because who emits an event for a key holds that key's lock (the membership's row) until commit, so that
-sequences of one key are drawn in the order of their commits.
+handed on, and because who emits an event of a membership holds its lock until commit, so that its sequences are drawn
+in the order of its commits. Events that share a key and no lock (one member in two programmes) are independent facts:
+they go in the order in which they became visible, and none is lost.
 
 A handler works in the same transaction that marks the event done: its effects in this database happen exactly once.
 What it does outside happens at least once; `Delivery.event_id` is the key to send along.
