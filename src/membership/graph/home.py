@@ -7,8 +7,9 @@ import strawberry
 
 from membership.accounts.home import Home, HomeCard, find_home
 from membership.cards.model import CardKind, CardStatus
-from membership.graph.context import Info
-from membership.graph.enums import describe_enum
+from membership.graph import cards_types  # noqa: F401 - describes the enums of cards
+from membership.graph.callers import follow_merge
+from membership.graph.context import Info, RequestContext
 from membership.graph.faults import bad_user_input
 from membership.graph.fields import field
 from membership.graph.localisation import localised
@@ -21,22 +22,6 @@ from membership.points.model import EntryId, RecordedEntry
 from membership.points.store import list_entries
 from membership.stores.model import ProgrammeId
 from membership.stores.rules import business_date
-
-describe_enum(
-    CardKind,
-    "How a card is carried.",
-    {CardKind.PHYSICAL: "A plastic card.", CardKind.VIRTUAL: "A card in the app."},
-)
-describe_enum(
-    CardStatus,
-    "What a card may do.",
-    {
-        CardStatus.ACTIVE: "It earns, and its member may spend.",
-        CardStatus.BLOCKED: "It earns; nothing can be spent.",
-        CardStatus.REPLACED: "Another card took its place.",
-        CardStatus.CLOSED: "It is out of use.",
-    },
-)
 
 
 @strawberry.type(description="The card to show at a till.")
@@ -65,33 +50,40 @@ class HomeQuery:
         "Null for a programme that the caller has not joined. `first` and `after` page the moves."
     )
     async def member_home(self, info: Info, first: First = None, after: After = None) -> MemberHome | None:
-        context, services = info.context, info.context.services
-        membership = _own_membership(info)
-        directory = await context.directory()
-        ladders = await services.ladders.ladders(membership.programme_id, context.now)
         page = ENTRIES.page(first, after)
-        async with context.reader() as conn:
-            home = await find_home(
-                conn,
-                membership,
-                directory=directory,
-                ladders=ladders,
-                keyring=services.keyring,
-                now=context.now,
-            )
-            entries = await list_entries(conn, membership, before=_before(page), limit=page.size + 1)
-        if home is None:
-            return None
-        programme = directory.programme(membership.programme_id)
-        outlook = tier_outlook(
-            home.projection, programme, ladders, business_date(home.home_store, context.now), context.locale
+        home = await _read_home(info.context, page)
+        if home is None and await follow_merge(info.context):
+            home = await _read_home(info.context, page)
+        return home
+
+
+async def _read_home(context: RequestContext, page: Page) -> MemberHome | None:
+    services = context.services
+    membership = _own_membership(context)
+    directory = await context.directory()
+    ladders = await services.ladders.ladders(membership.programme_id, context.now)
+    async with context.reader() as conn:
+        home = await find_home(
+            conn,
+            membership,
+            directory=directory,
+            ladders=ladders,
+            keyring=services.keyring,
+            now=context.now,
         )
-        moves = connection(entries, page, ENTRIES, node=points_entry, key=_entry_key)
-        return _member_home(home, outlook, moves, context.locale)
+        entries = await list_entries(conn, membership, before=_before(page), limit=page.size + 1)
+    if home is None:
+        return None
+    programme = directory.programme(membership.programme_id)
+    outlook = tier_outlook(
+        home.projection, programme, ladders, business_date(home.home_store, context.now), context.locale
+    )
+    moves = connection(entries, page, ENTRIES, node=points_entry, key=_entry_key)
+    return _member_home(home, outlook, moves, context.locale)
 
 
-def _own_membership(info: Info) -> MembershipKey:
-    actor = info.context.actor
+def _own_membership(context: RequestContext) -> MembershipKey:
+    actor = context.actor
     if actor.member_id is None or actor.programme_id is None:
         raise bad_user_input("The token names no member of a programme.")
     return MembershipKey(MemberId(actor.member_id), ProgrammeId(actor.programme_id))

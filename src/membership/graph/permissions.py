@@ -16,6 +16,11 @@ EVERYBODY: frozenset[Role] = frozenset(Role)
 PUBLIC: None = None
 """Needs no token."""
 
+_MEMBER_OR_SERVICES = frozenset({Role.MEMBER, Role.MEMBER_SERVICES})
+_CARD_KEEPERS = frozenset({Role.MEMBER_SERVICES, Role.ADMIN})
+_KNOW_THE_PERSON = frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE})
+"""Everybody else who may see a member at all sees initials, and the last digits of a card."""
+
 PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     # Any object
     "Query.node": EVERYBODY,
@@ -26,6 +31,36 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Query.programme": PUBLIC,
     # A member's own
     "Query.memberHome": frozenset({Role.MEMBER}),
+    "Query.mySales": frozenset({Role.MEMBER}),
+    # Receipts; whose, row-level security says
+    "Query.sale": EVERYBODY - {Role.PLANNER, Role.APPROVER},
+    "Query.me": frozenset({Role.MEMBER}),
+    "Query.memberCode": frozenset({Role.MEMBER}),
+    "Mutation.confirmSpending": frozenset({Role.MEMBER}),
+    # People: the member, and who looks after members
+    "Query.member": frozenset({Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE}),
+    "Mutation.enrol": frozenset({Role.MEMBER, Role.SERVICE}),
+    "Mutation.updateProfile": _MEMBER_OR_SERVICES,
+    "Mutation.addIdentity": frozenset({Role.MEMBER_SERVICES, Role.SERVICE}),
+    "Mutation.removeIdentity": _MEMBER_OR_SERVICES,
+    "Mutation.recordConsent": _MEMBER_OR_SERVICES,
+    "Mutation.mergeMembers": _CARD_KEEPERS,
+    "Member.displayName": _KNOW_THE_PERSON,
+    "Member.birthday": _KNOW_THE_PERSON,
+    "Member.preferredLocale": _KNOW_THE_PERSON,
+    "Member.consents": _KNOW_THE_PERSON,
+    "Member.identities": _KNOW_THE_PERSON - {Role.SERVICE},
+    "Identity.value": _KNOW_THE_PERSON - {Role.SERVICE},
+    # Cards
+    "Mutation.issueCard": _CARD_KEEPERS,
+    "Mutation.replaceCard": _CARD_KEEPERS,
+    "Mutation.blockCard": _CARD_KEEPERS | {Role.MEMBER},
+    "Mutation.unblockCard": _CARD_KEEPERS,
+    "Mutation.closeCard": _CARD_KEEPERS,
+    "Card.number": _KNOW_THE_PERSON - {Role.SERVICE},
+    # At the till
+    "Query.identifyMember": frozenset({Role.TILL, Role.DESK}),
+    "Mutation.inviteMember": frozenset({Role.TILL, Role.MEMBER_SERVICES}),
     # The till's conversation
     "Mutation.quoteSale": frozenset({Role.TILL}),
     "Mutation.renewQuote": frozenset({Role.TILL}),

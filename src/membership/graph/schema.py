@@ -5,18 +5,22 @@ from graphql import GraphQLError, GraphQLSchema, Undefined, is_input_object_type
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from membership.graph.accounts import AccountsMutation, AccountsQuery
+from membership.graph.cards import CardsMutation, CardsQuery
 from membership.graph.documents import Documents, Manifest, load_manifest
 from membership.graph.gate import Gate
 from membership.graph.home import HomeQuery
 from membership.graph.inputs import plan_inputs
+from membership.graph.members import MembersMutation, MembersQuery
 from membership.graph.nodes import NodeQuery
+from membership.graph.receipts import ReceiptsQuery
 from membership.graph.scalars import SCALARS
 from membership.graph.stores_queries import StoresQuery
 from membership.graph.tills import TillsMutation
 from membership.settings import Profile
 
-QUERIES: tuple[type, ...] = (NodeQuery, StoresQuery, HomeQuery)
-MUTATIONS: tuple[type, ...] = (TillsMutation,)
+QUERIES: tuple[type, ...] = (NodeQuery, StoresQuery, HomeQuery, ReceiptsQuery, MembersQuery, CardsQuery, AccountsQuery)
+MUTATIONS: tuple[type, ...] = (TillsMutation, MembersMutation, CardsMutation, AccountsMutation)
 TYPES: tuple[type, ...] = ()
 """Types that no field names, such as those reached by `node` only."""
 

@@ -2,10 +2,17 @@
 
 from dataclasses import dataclass
 
+from membership.accounts.context import AccountWorkings
+from membership.accounts.service import Accounts
+from membership.cards.changes import Cards
+from membership.cards.codes import MemberCodes
 from membership.cards.service import CardReader
 from membership.kernel.clock import Clock
 from membership.kernel.ids import NewId, new_id
+from membership.kernel.randomness import random_bytes
+from membership.members.invitations import Invitations
 from membership.members.keyring import Keyring
+from membership.members.service import Members
 from membership.postgres.database import Database
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
@@ -21,6 +28,11 @@ class Services:
     clock: Clock
     keyring: Keyring
     tills: Tills
+    members: Members
+    invitations: Invitations
+    cards: Cards
+    codes: MemberCodes
+    accounts: Accounts
     new_id: NewId = new_id
 
 
@@ -28,6 +40,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring) -> Service
     """The use cases on one database, with the caches that they share."""
     directory, ladders = DirectoryCache(database.pool), LadderCache(database.pool)
     workings = Workings(database, directory, ladders, CardReader(keyring), new_id)
+    account_workings = AccountWorkings(database, directory, ladders, keyring, new_id, random_bytes)
     return Services(
         database=database,
         directory=directory,
@@ -35,4 +48,9 @@ def make_services(database: Database, clock: Clock, keyring: Keyring) -> Service
         clock=clock,
         keyring=keyring,
         tills=Tills(workings),
+        members=Members(database, directory, keyring, new_id),
+        invitations=Invitations(database, directory, keyring, new_id),
+        cards=Cards(database, new_id, random_bytes),
+        codes=MemberCodes(database, directory, keyring, new_id),
+        accounts=Accounts(account_workings),
     )

@@ -82,8 +82,12 @@ async def lock_own(tx: Transaction, member_id: MemberId, *, keyring: Keyring) ->
     match tx.actor.role:
         case Role.ADMIN:
             return member
+        case Role.MEMBER if tx.actor.member_id is not None:
+            mine = MemberId(tx.actor.member_id)
+            # A token of before a merge names the loser, who is the winner now.
+            allowed = mine == member_id or await store.find_current_member(tx.conn, mine) == member.member_id
         case Role.MEMBER:
-            allowed = tx.actor.member_id == member_id
+            allowed = False
         case _:
             joined = await store.list_memberships(tx.conn, [member.member_id])
             allowed = any(entry.key.programme_id == tx.actor.programme_id for entry in joined)
@@ -196,13 +200,10 @@ class Members:
             tx.audit_staff(_person_entry("members.record_consent", tx, member.member_id, said))
         return membership
 
-    async def current(self, actor: Actor, now: datetime, member_id: MemberId) -> MemberId:
-        """Who a member is today, for a token that was given before a merge. Raises UnknownMember."""
+    async def find_current(self, actor: Actor, now: datetime, member_id: MemberId) -> MemberId | None:
+        """Who a member is today, for a token that was given before a merge."""
         async with self.database.engine(actor, now) as tx:
-            current = await store.find_current_member(tx.conn, member_id)
-        if current is None:
-            raise UnknownMember
-        return current
+            return await store.find_current_member(tx.conn, member_id)
 
     async def _check_brand(self, now: datetime, programme_id: ProgrammeId, answer: ConsentAnswer) -> None:
         if answer.brand_id is None:

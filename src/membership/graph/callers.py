@@ -1,0 +1,45 @@
+"""Whom a request is about: the caller, or the member that staff name."""
+
+from dataclasses import replace
+
+import strawberry
+
+from membership.graph.context import RequestContext
+from membership.graph.faults import bad_user_input
+from membership.graph.relay import key_of
+from membership.members.errors import UnknownMember
+from membership.members.model import MemberId, MembershipKey
+from membership.stores.model import ProgrammeId
+
+
+async def follow_merge(context: RequestContext) -> bool:
+    """Make the caller who they are today, for a token that was given before a merge. False: nothing to follow.
+
+    Ask when the caller's own rows are not there: every other request is spared the look.
+    """
+    actor = context.actor
+    if actor.member_id is None:
+        return False
+    services = context.services
+    current = await services.members.find_current(actor, context.now, MemberId(actor.member_id))
+    if current is None or current == actor.member_id:
+        return False
+    context.caller = replace(actor, member_id=current)
+    return True
+
+
+def member_meant(context: RequestContext, member_id: strawberry.ID | None) -> MemberId:
+    """The member named by a global id, or the caller. Raises BAD_USER_INPUT when staff name nobody."""
+    if member_id:
+        return MemberId(key_of(member_id, "Member"))
+    if context.actor.member_id is None:
+        raise bad_user_input("`memberId` is needed: the token is not a member's own.")
+    return MemberId(context.actor.member_id)
+
+
+def membership_meant(context: RequestContext, member_id: strawberry.ID | None) -> MembershipKey:
+    """That member in the programme of the caller's token. Raises UnknownMember for a token without a programme."""
+    programme_id = context.actor.programme_id
+    if programme_id is None:
+        raise UnknownMember
+    return MembershipKey(member_meant(context, member_id), ProgrammeId(programme_id))
