@@ -99,5 +99,4 @@ def _anonymous(place: Place, sale: PlannedSale, rng: Random) -> PostedSale:
         facts=facts,
         decision=decide_sale(facts, place.terms.terms),
         member=None,
-        membership=None,
     )

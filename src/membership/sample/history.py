@@ -28,8 +28,8 @@ from membership.sample.place import Place, PostedSale, facts_of, record_sale
 from membership.sample.plan import PlannedReturn, PlannedSale
 from membership.sample.standings import Rank, Standings
 from membership.stores.model import Store
-from membership.tills.committing import revision_of
 from membership.tills.model import MemberAfter, ReturnAnswer
+from membership.tills.posting import revision_of
 from membership.tills.rules import (
     base_points_by_line,
     body_hash,
@@ -108,7 +108,6 @@ class History:
             facts=facts,
             decision=decision,
             member=self._after(posted.account, tier, tier_after),
-            membership=self.membership,
         )
         self._decisions[sale_id] = decision
         return sale_id

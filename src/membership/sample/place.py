@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from membership.campaigns.model import MemberFacts, SaleDecision, SaleFacts
-from membership.members.model import MembershipKey
+from membership.members.model import MemberId
 from membership.postgres.json import to_json
 from membership.receipts.model import Basket, Sale, SaleId, SaleLine, SaleState
 from membership.sample import identifiers as ids
@@ -102,32 +102,20 @@ def record_sale(
     facts: SaleFacts,
     decision: SaleDecision,
     member: MemberAfter | None,
-    membership: MembershipKey | None,
 ) -> PostedSale:
     """The sale as `tills` would have stored it."""
-    sequence = place.numbers.next(sold.receipt.till_id, sold.business_date)
-    answer = SaleAnswer(
-        sale_id=sale_id,
-        business_date=sold.business_date,
-        sequence=sequence,
-        currency=basket.currency,
-        net_minor=basket.net_minor,
-        decision=decision,
-        points_earned=decision.points,
-        points_redeemed=basket.points_to_spend,
-        exceptions=(),
-        member=member,
-    )
+    counters = {line.counter_id for line in basket.lines}
+    answer = _answer(place, sold, basket, sale_id=sale_id, decision=decision, member=member)
     sale = Sale(
         sale_id=sale_id,
         programme_id=place.programme.programme_id,
         store_id=place.store.store_id,
         till_id=sold.receipt.till_id,
-        counter_id=sold.receipt.counter_id,
+        counter_id=counters.pop() if len(counters) == 1 else None,
         business_date=sold.business_date,
-        sequence=sequence,
+        sequence=answer.sequence,
         body_hash=body_hash("SALE", basket, sold.sold_at),
-        member_id=membership.member_id if membership else None,
+        member_id=MemberId(member.member_id) if member else None,
         quote_id=None,
         state=SaleState.COMMITTED,
         currency=basket.currency,
@@ -145,6 +133,29 @@ def record_sale(
         lines=_lines(basket, decision),
     )
     return PostedSale(sale, basket)
+
+
+def _answer(
+    place: Place,
+    sold: PlannedSale,
+    basket: Basket,
+    *,
+    sale_id: SaleId,
+    decision: SaleDecision,
+    member: MemberAfter | None,
+) -> SaleAnswer:
+    return SaleAnswer(
+        sale_id=sale_id,
+        business_date=sold.business_date,
+        sequence=place.numbers.next(sold.receipt.till_id, sold.business_date),
+        currency=basket.currency,
+        net_minor=basket.net_minor,
+        decision=decision,
+        points_earned=decision.points,
+        points_redeemed=basket.points_to_spend,
+        exceptions=(),
+        member=member,
+    )
 
 
 def _lines(basket: Basket, decision: SaleDecision) -> tuple[SaleLine, ...]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from membership.members.model import MembershipKey
+from membership.points.model import RecordedEntry
 from membership.postgres.json import to_json
-from membership.sample.books import Books
+from membership.sample.books import Books, KeptLot
 from membership.sample.copying import Batch, Record
 from membership.sample.history import History, PostedReturn
 from membership.sample.place import PostedSale
@@ -68,50 +69,51 @@ def add_sales(batch: Batch, sales: Iterable[PostedSale]) -> None:
 
 
 def add_books(batch: Batch, key: MembershipKey, books: Books) -> None:
-    member = (key.member_id, key.programme_id)
     account = books.account_as_stored()
-    batch.add(ACCOUNTS, (*member, account.balance, account.debt, account.lifetime_earned))
-    for recorded in books.entries:
-        entry = recorded.entry
-        batch.add(
-            ENTRIES,
-            (
-                entry.entry_id,
-                *member,
-                entry.kind.value,
-                entry.debit.value,
-                entry.credit.value,
-                entry.points,
-                entry.cause_event,
-                entry.cause_item,
-                entry.cause_revision,
-                entry.sale_id,
-                entry.occurred_at,
-                recorded.recorded_at,
-                entry.business_date,
-            ),
-        )
-    for kept in books.kept_lots():
-        lot = kept.lot
-        batch.add(
-            LOTS,
-            (
-                lot.lot_id,
-                *member,
-                kept.entry_id,
-                lot.sale_id,
-                lot.line_no,
-                lot.rule,
-                lot.revision,
-                lot.points,
-                lot.remaining,
-                lot.reversed,
-                lot.expired,
-                lot.activates_at,
-                lot.expires_at,
-            ),
-        )
+    batch.add(ACCOUNTS, (key.member_id, key.programme_id, account.balance, account.debt, account.lifetime_earned))
+    batch.add(ENTRIES, *(_entry_record(recorded) for recorded in books.entries))
+    batch.add(LOTS, *(_lot_record(kept) for kept in books.kept_lots()))
     batch.add(LOT_USES, *((use.lot_id, use.entry_id, use.points) for use in books.uses))
+
+
+def _entry_record(recorded: RecordedEntry) -> Record:
+    entry = recorded.entry
+    return (
+        entry.entry_id,
+        entry.membership.member_id,
+        entry.membership.programme_id,
+        entry.kind.value,
+        entry.debit.value,
+        entry.credit.value,
+        entry.points,
+        entry.cause_event,
+        entry.cause_item,
+        entry.cause_revision,
+        entry.sale_id,
+        entry.occurred_at,
+        recorded.recorded_at,
+        entry.business_date,
+    )
+
+
+def _lot_record(kept: KeptLot) -> Record:
+    lot = kept.lot
+    return (
+        lot.lot_id,
+        lot.membership.member_id,
+        lot.membership.programme_id,
+        kept.entry_id,
+        lot.sale_id,
+        lot.line_no,
+        lot.rule,
+        lot.revision,
+        lot.points,
+        lot.remaining,
+        lot.reversed,
+        lot.expired,
+        lot.activates_at,
+        lot.expires_at,
+    )
 
 
 def add_standings(batch: Batch, key: MembershipKey, standings: Standings) -> None:
