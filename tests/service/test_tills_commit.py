@@ -49,14 +49,20 @@ async def test_a_sale_earns_points_and_counts_for_the_tier(till: TillWorld) -> N
     assert (answer.member.tier, answer.member.tier_changed) == ("SILVER", True)
 
 
-async def test_quote_then_commit_gives_the_same_numbers(till: TillWorld) -> None:
-    """C7: within the quote's time the commit is judged by what the quote pinned."""
+async def test_quote_then_commit_gives_the_same_numbers(till: TillWorld, conn: Conn) -> None:
+    """C7: quoted on the last day of the birthday's double points, committed a minute later, on the day after."""
+    last_day = till.today - timedelta(days=3)
+    await conn.execute(
+        "UPDATE members.members SET birthday_month = $1, birthday_day = $2", last_day.month, last_day.day
+    )
+    till.clock.set(till.now.replace(hour=19, minute=59, second=30))  # 03:59:30 in Shanghai, cut-over at 04:00
     quoted = await till.quote(till.basket(30_000_00))
-    await till.sell(20_000_00)  # the member rises to Silver between quote and commit
+    assert quoted.decision.points == 60_000
+    till.clock.advance(timedelta(minutes=1))
     command = replace(till.commit_of(till.basket(30_000_00)), quote_id=quote_id_of(quoted), expect_unchanged=True)
     answer = await till.commit(command)
-    assert answer.decision == quoted.decision
-    assert answer.exceptions == ()
+    assert (answer.decision, answer.exceptions) == (quoted.decision, ())
+    assert (await till.quote(till.basket(30_000_00))).decision.points == 30_000
 
 
 async def test_a_repeat_with_the_same_key_gets_the_same_answer(till: TillWorld, conn: Conn) -> None:

@@ -75,7 +75,7 @@ def sales(draw: st.DrawFn) -> SaleFacts:
         a_line(
             line_no,
             draw(st.integers(0, 5_000_000)),
-            rate=draw(st.sampled_from([100, 2_000])),
+            rate=draw(st.sampled_from([1, 3, 100, 2_000])),  # 1: every minor unit shows
             earns=draw(st.booleans()),
             counts=draw(st.booleans()),
         )
