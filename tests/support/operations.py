@@ -1,6 +1,6 @@
 """Running operations on the schema without HTTP, with the caller as an argument."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -23,7 +23,7 @@ class Run(Protocol):
     def __call__(
         self,
         document: str | None,
-        variables: dict[str, object] | None = None,
+        variables: Mapping[str, object] | None = None,
         *,
         caller: Actor | None = None,
         locale: str = "en",
@@ -40,7 +40,7 @@ def trusted(name: str) -> str:
 def runner(schema: MembershipSchema, services: Services) -> Run:
     async def run(
         document: str | None,
-        variables: dict[str, object] | None = None,
+        variables: Mapping[str, object] | None = None,
         *,
         caller: Actor | None = None,
         locale: str = "en",
@@ -52,7 +52,7 @@ def runner(schema: MembershipSchema, services: Services) -> Run:
         )
         return await schema.execute(
             document,
-            variable_values=variables,
+            variable_values=None if variables is None else dict(variables),
             context_value=context,
             operation_name=operation_name,
             operation_extensions=None if document_id is None else {"documentId": document_id},
