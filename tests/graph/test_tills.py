@@ -125,6 +125,24 @@ async def test_a_card_number_alone_cannot_spend(till: TillWorld, run: Run) -> No
     assert answer(await run(QUOTE, variables, caller=till.actor))["code"] == "SPENDING_NOT_CONFIRMED"
 
 
+async def test_a_code_that_was_spent_is_refused_and_earns_again(till: TillWorld, run: Run) -> None:
+    await till.sell(5_000_00)
+    till.clock.advance(ACTIVATION)
+    code = (await till.codes.show(till.member_actor, till.now, till.member)).code
+    spending = basket(pointsToSpend=1_000, tenders=[])
+    answers = [
+        answer(
+            await run(
+                QUOTE,
+                {"input": {"idempotencyKey": new_key(), "basket": asked, "member": {"code": code}}},
+                caller=till.actor,
+            )
+        )
+        for asked in (spending, spending, basket())
+    ]
+    assert [entry.get("code") for entry in answers] == [None, "SPENT_CODE", None]
+
+
 async def test_a_malformed_id_is_the_clients_fault(till: TillWorld, run: Run) -> None:
     assert codes(await run(COMMIT, sale(till, quoteId="?"), caller=till.actor)) == ["BAD_USER_INPUT"]
 

@@ -2,7 +2,8 @@
 
 import strawberry
 
-from membership.cards import errors as cards
+from membership.cards.errors import SpentCode
+from membership.graph.cards import IDENTIFY_REFUSALS
 from membership.graph.context import Info
 from membership.graph.fields import mutation
 from membership.graph.tills_inputs import (
@@ -26,7 +27,6 @@ from membership.graph.tills_types import (
     return_payload,
     sale_payload,
 )
-from membership.members import errors as members
 from membership.points.errors import NotEnoughPoints
 from membership.postgres.idempotency import IdempotencyConflict
 from membership.receipts import errors as receipts
@@ -73,17 +73,6 @@ LINES_REFUSALS = (
     receipts.SoldAtOutOfRange,
     receipts.NaturalKeyConflict,
 )
-IDENTIFY_REFUSALS = (
-    cards.MalformedCode,
-    cards.StaleCode,
-    cards.SpentCode,
-    cards.MalformedCardNumber,
-    cards.WrongCheckDigit,
-    cards.UnknownCard,
-    cards.ClosedCard,
-    members.MalformedIdentity,
-    members.UnknownMember,
-)
 
 
 @strawberry.type
@@ -91,6 +80,7 @@ class TillsMutation:
     @mutation(
         *BASKET_REFUSALS,
         *IDENTIFY_REFUSALS,
+        SpentCode,
         receipts.PaymentCardNumber,
         errors.SpendingNeedsMember,
         errors.SpendingNotConfirmed,
