@@ -1,6 +1,5 @@
 """`membership bench`."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -23,4 +22,6 @@ def bench(
 
     Example: membership bench --seconds 5
     """
-    import_module("membership.bench").run_bench(results=results, seconds=seconds)
+    from membership.bench import run_bench
+
+    run_bench(results, seconds)

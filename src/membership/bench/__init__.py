@@ -1,0 +1,16 @@
+"""`make bench`: how fast the till's hot paths are, beside the same SQL alone and beside a bare GraphQL server.
+
+Everything runs on this machine and on servers of its own, in processes of their own: PostgreSQL and Valkey, durable as
+in production; the API as `membership serve` starts it, with tokens and trusted documents; a bare strawberry app
+(hello.py); the load (driver.py), over kept connections to 127.0.0.1; pgbench (pgbench.py).
+
+Machines are noisy. So each figure is the median of several rounds; what is compared runs back to back within a round,
+and ratios are taken there. Of every competitor the best of several numbers of connections is shown.
+
+Owns no tables; a room beside `cli`, which nothing else imports.
+"""
+
+from membership.bench.contest import Plan
+from membership.bench.run import run_bench
+
+__all__ = ["Plan", "run_bench"]

@@ -1,0 +1,41 @@
+"""What the load generator is asked to do, and what it found: one line of JSON each way."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Caller: TypeAlias = dict[str, str]
+"""What fills the template of one caller's requests: `token`, and whatever else the template names."""
+
+NUMBER = "<number>"
+"""In a template: counted up from request to request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests to one server, for a time. `template` is the body; `<name>` in it is filled from the caller."""
+
+    port: int
+    path: str
+    connections: int
+    seconds: float
+    template: str
+    callers: list[Caller]
+    first_number: int
+    expects: str
+    """Every answer must hold this text, or the run fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`failure` is the first answer that was not as expected."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    failure: str | None = None
+
+    @property
+    def rate(self) -> float:
+        return self.requests / self.seconds
