@@ -18,6 +18,7 @@ PUBLIC: None = None
 
 _MEMBER_OR_SERVICES = frozenset({Role.MEMBER, Role.MEMBER_SERVICES})
 _CARD_KEEPERS = frozenset({Role.MEMBER_SERVICES, Role.ADMIN})
+_SECOND_PERSON = frozenset({Role.MEMBER_SERVICES, Role.APPROVER})
 _KNOW_THE_PERSON = frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE})
 """Everybody else who may see a member at all sees initials, and the last digits of a card."""
 
@@ -61,6 +62,11 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     # At the till
     "Query.identifyMember": frozenset({Role.TILL, Role.DESK}),
     "Mutation.inviteMember": frozenset({Role.TILL, Role.MEMBER_SERVICES}),
+    # Points by hand, large ones by two people
+    "Query.pendingAdjustments": _SECOND_PERSON,
+    "Mutation.adjustPoints": frozenset({Role.MEMBER_SERVICES}),
+    "Mutation.approveAdjustment": _SECOND_PERSON,
+    "Mutation.rejectAdjustment": _SECOND_PERSON,
     # The till's conversation
     "Mutation.quoteSale": frozenset({Role.TILL}),
     "Mutation.renewQuote": frozenset({Role.TILL}),

@@ -13,14 +13,24 @@ from membership.graph.home import HomeQuery
 from membership.graph.inputs import plan_inputs
 from membership.graph.members import MembersMutation, MembersQuery
 from membership.graph.nodes import NodeQuery
+from membership.graph.points import PointsMutation, PointsQuery
 from membership.graph.receipts import ReceiptsQuery
 from membership.graph.scalars import SCALARS
 from membership.graph.stores_queries import StoresQuery
 from membership.graph.tills import TillsMutation
 from membership.settings import Profile
 
-QUERIES: tuple[type, ...] = (NodeQuery, StoresQuery, HomeQuery, ReceiptsQuery, MembersQuery, CardsQuery, AccountsQuery)
-MUTATIONS: tuple[type, ...] = (TillsMutation, MembersMutation, CardsMutation, AccountsMutation)
+QUERIES: tuple[type, ...] = (
+    NodeQuery,
+    StoresQuery,
+    HomeQuery,
+    PointsQuery,
+    ReceiptsQuery,
+    MembersQuery,
+    CardsQuery,
+    AccountsQuery,
+)
+MUTATIONS: tuple[type, ...] = (PointsMutation, TillsMutation, MembersMutation, CardsMutation, AccountsMutation)
 TYPES: tuple[type, ...] = ()
 """Types that no field names, such as those reached by `node` only."""
 

@@ -13,6 +13,7 @@ from membership.kernel.randomness import random_bytes
 from membership.members.invitations import Invitations
 from membership.members.keyring import Keyring
 from membership.members.service import Members
+from membership.points.adjustments import Adjustments
 from membership.postgres.database import Database
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
@@ -33,6 +34,7 @@ class Services:
     cards: Cards
     codes: MemberCodes
     accounts: Accounts
+    adjustments: Adjustments
     new_id: NewId = new_id
 
 
@@ -53,4 +55,5 @@ def make_services(database: Database, clock: Clock, keyring: Keyring) -> Service
         cards=Cards(database, new_id, random_bytes),
         codes=MemberCodes(database, directory, keyring, new_id),
         accounts=Accounts(account_workings),
+        adjustments=Adjustments(database, directory, new_id),
     )
