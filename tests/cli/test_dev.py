@@ -97,8 +97,9 @@ def test_each_printed_request_gets_an_answer(environment: Environment, folder: P
         assert {variable for _, variable, _ in requests} == tokens.keys() == {"MEMBER", "TILL", "SERVICES", "APPROVER"}
         for url, variable, body in requests:
             headers = {"Authorization": f"Bearer {tokens[variable]}"}
-            answer = httpx.post(url, json=json.loads(body), headers=headers).json()
-            assert "errors" not in answer and answer["data"], answer
+            answer = httpx.post(url, json=json.loads(body), headers=headers)
+            assert "errors" not in answer.json() and answer.json()["data"], answer.text
+            assert set(re.findall(r'"__typename":"(\w+)"', answer.text)) <= {"Member", "RecognisedMember"}
 
 
 def test_a_second_start_keeps_data_and_keys(environment: Environment, folder: Path, free_port: int) -> None:

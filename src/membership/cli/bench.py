@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from membership.cli.failures import in_one_line
+from membership.cli.failures import CommandFailed, in_one_line
 
 app = typer.Typer()
 
@@ -23,5 +23,9 @@ def bench(
     Example: membership bench --seconds 5
     """
     from membership.bench import run_bench
+    from membership.bench.servers import BenchFailed
 
-    run_bench(results, seconds)
+    try:
+        run_bench(results, seconds)
+    except BenchFailed as failure:
+        raise CommandFailed(str(failure)) from None

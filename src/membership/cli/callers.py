@@ -47,21 +47,27 @@ def print_callers(url: str, keys: Path) -> None:
 
 def _callers() -> Iterator[Caller]:
     demo = demo_ids()
-    stores = "{ stores { nodes { code name } } }"
     yield Caller(
-        "A member looks at tier and points",
+        "A member looks at card, tier and points",
         "MEMBER",
         Role.MEMBER,
-        "{ memberHome { displayName tier { current { name } } points { available pending } } }",
+        "{ memberHome { displayName card { number } tier { current { name } } points { available pending } } }",
         member=demo.member_id,
     )
     yield Caller(
-        "A till reads its store",
+        "A till recognises that member by phone",
         "TILL",
         Role.TILL,
-        stores,
+        f'{{ identifyMember(by: {{phone: "{demo.phone}"}}) '
+        "{ __typename ... on RecognisedMember { maskedName tier available cardStatus } } }",
         store=demo.store_id,
         till=demo.cashier_id,
     )
-    yield Caller("Member services", "SERVICES", Role.MEMBER_SERVICES, stores)
-    yield Caller("An approver", "APPROVER", Role.APPROVER, stores)
+    yield Caller(
+        "Member services finds the same member, with identities and cards",
+        "SERVICES",
+        Role.MEMBER_SERVICES,
+        f'{{ member(by: {{phone: "{demo.phone}"}}) {{ __typename ... on Member '
+        "{ id displayName identities { nodes { kind masked } } cards { nodes { number status } } } } }",
+    )
+    yield Caller("An approver", "APPROVER", Role.APPROVER, "{ stores { nodes { code name } } }")

@@ -15,7 +15,9 @@ from membership.sample import identifiers as ids
 from membership.sample.configuration import load_configuration_sample
 from membership.sample.copying import Batch, Copier
 from membership.sample.extras import ForgottenReceipt
+from membership.sample.files import sample_cast
 from membership.sample.generator import Generator, Recipe
+from membership.sample.people import Crowd
 from membership.sample.sizes import Size
 from membership.sample.tables import IN_ORDER
 from membership.stores.model import ProgrammeId, StoreId, TillId
@@ -37,6 +39,7 @@ class DemoIds:
     till_id: TillId
     cashier_id: TillId
     member_id: MemberId
+    phone: str
     adjustment_id: AdjustmentId
 
 
@@ -56,6 +59,7 @@ def demo_ids() -> DemoIds:
         till_id=ids.till_id(_STORE, ids.till_code_of(_COUNTER)),
         cashier_id=ids.till_id(_STORE, _CASHIER),
         member_id=ids.member_id(_MEMBER),
+        phone=Crowd(_PROGRAMME).reserved([row.code for row in sample_cast()].index(_MEMBER)),
         adjustment_id=ids.adjustment_id(_ADJUSTED),
     )
 
