@@ -19,7 +19,15 @@ from membership.kernel.ids import new_id
 from membership.members import store
 from membership.members.errors import IdentityTaken, InvitationUsed, MemberBeingMerged
 from membership.members.invitations import Invitations
-from membership.members.model import IdentityKind, IdentityValue, MemberId, Membership, MembershipKey, Profile
+from membership.members.model import (
+    IdentityId,
+    IdentityKind,
+    IdentityValue,
+    MemberId,
+    Membership,
+    MembershipKey,
+    Profile,
+)
 from membership.members.service import add_identities, lock_membership, lock_person
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
@@ -77,19 +85,30 @@ async def test_of_two_who_join_with_one_phone_number_one_does(
     assert [row["member_id"] for row in await conn.fetch("SELECT member_id FROM members.members")] == [first]
 
 
+@pytest.mark.parametrize("round_", range(6))
 async def test_two_who_join_with_the_same_two_identities_do_not_wait_in_a_circle(
-    conn: Conn, shop: SampleStore, workings: AccountWorkings, clock: StoppedClock
+    conn: Conn, shop: SampleStore, workings: AccountWorkings, clock: StoppedClock, round_: int
 ) -> None:
-    """Both insert in the order of the index, whatever order they were given in."""
-    phone, mail = (IdentityKind.PHONE, fresh_phone()), (IdentityKind.EMAIL, "li.wei@example.com")
-    attempts = [command_for(shop, *values) for values in ((phone, mail), (mail, phone)) * 4]
-    outcomes = await asyncio.gather(
-        *(outcome(enrol(workings, app_of(shop), clock.now(), command)) for command in attempts)
-    )
-    joined = [entry for entry in outcomes if isinstance(entry, Enrolled)]
-    assert len(joined) == 1
-    assert {type(entry).__name__ for entry in outcomes} <= {"Enrolled", "IdentityTaken", "AlreadyMember"}
-    assert await conn.fetchval("SELECT count(*) FROM members.members") == 1
+    """Both insert in the order of the index, whatever order they were given in.
+
+    The address is held until both wait. Were they to insert in their own order, one would hold the number by then,
+    and in about half of the rounds the other would get the address first.
+    """
+    phone, mail = (IdentityKind.PHONE, fresh_phone()), (IdentityKind.EMAIL, f"li.wei.{round_}@example.com")
+    given = IdentityValue(*mail)
+    async with workings.database.pool.acquire() as holder:
+        held = holder.transaction()
+        await held.start()
+        stranger = MemberId(new_id())
+        await store.insert_member(holder, stranger, Profile(), at=clock.now(), keyring=KEYRING)
+        await store.insert_identities(holder, stranger, {IdentityId(new_id()): given}, at=clock.now(), keyring=KEYRING)
+        both = [
+            asyncio.create_task(outcome(enrol(workings, app_of(shop), clock.now(), command_for(shop, *values))))
+            for values in ((mail, phone), (phone, mail))
+        ]
+        await until_blocked(conn, count=2)
+        await held.rollback()
+    assert sorted(type(entry).__name__ for entry in await asyncio.gather(*both)) == ["Enrolled", "IdentityTaken"]
 
 
 async def test_of_two_who_take_up_one_invitation_one_joins(
@@ -135,9 +154,12 @@ async def test_two_who_lock_the_same_members_in_opposite_order_both_get_them(
     low, high = sorted([await add_member(conn, shop), await add_member(conn, shop)])
     async with conn.transaction():
         await store.lock_memberships(conn, [low])
-        both = [asyncio.create_task(locking(database, shop, clock, keys)) for keys in ([low, high], [high, low])]
+        # The one that asks in the good order waits first, and gets `low` first: the other must not hold `high` then.
+        one = asyncio.create_task(locking(database, shop, clock, [low, high]))
+        await until_blocked_elsewhere(database, count=1)
+        other = asyncio.create_task(locking(database, shop, clock, [high, low]))
         await until_blocked_elsewhere(database, count=2)
-    assert await asyncio.gather(*both) == [2, 2]
+    assert await asyncio.gather(one, other) == [2, 2]
 
 
 async def test_who_waits_for_a_member_while_they_are_merged_gets_the_winner(
@@ -238,17 +260,37 @@ async def test_p8_of_20_tills_that_spend_one_step_at_once_one_does(
     assert await conn.fetchval("SELECT count(*) FROM cards.code_spends") == 1
 
 
-async def test_of_20_tills_that_use_one_confirmation_at_once_one_does(
-    database: Database, shop: SampleStore, workings: AccountWorkings, member: Enrolled, clock: StoppedClock
-) -> None:
+@pytest.fixture
+async def confirmed(
+    database: Database, workings: AccountWorkings, shop: SampleStore, member: Enrolled, clock: StoppedClock
+) -> MembershipKey:
+    """A member who has confirmed a spending of 100 points."""
     key = member.membership.key
     codes = MemberCodes(database, workings.directory, KEYRING, new_id)
     await codes.confirm_spending(
         member_of(shop, key.member_id), clock.now(), key, store_id=shop.store_id, most_points=100, key="1"
     )
+    return key
 
-    async def use() -> bool:
-        async with database.engine(till_of(shop), clock.now()) as tx:
-            return await cards.use_confirmation(tx, key, store_id=shop.store_id, points=100, spent_for=new_id())
 
-    assert sorted(await asyncio.gather(*(use() for _ in range(20)))) == [False] * 19 + [True]
+async def use(database: Database, shop: SampleStore, clock: StoppedClock, key: MembershipKey) -> bool:
+    """For a quote of its own."""
+    async with database.engine(till_of(shop), clock.now()) as tx:
+        return await cards.use_confirmation(tx, key, store_id=shop.store_id, points=100, spent_for=new_id())
+
+
+async def test_a_confirmation_that_another_till_is_using_is_not_there(
+    database: Database, shop: SampleStore, clock: StoppedClock, confirmed: MembershipKey
+) -> None:
+    async with database.engine(till_of(shop), clock.now()) as tx:
+        assert await cards.use_confirmation(tx, confirmed, store_id=shop.store_id, points=100, spent_for=new_id())
+        async with asyncio.timeout(5):
+            assert not await use(database, shop, clock, confirmed)
+    assert not await use(database, shop, clock, confirmed)
+
+
+async def test_of_20_tills_that_use_one_confirmation_at_once_one_does(
+    database: Database, shop: SampleStore, clock: StoppedClock, confirmed: MembershipKey
+) -> None:
+    outcomes = await asyncio.gather(*(use(database, shop, clock, confirmed) for _ in range(20)))
+    assert sorted(outcomes) == [False] * 19 + [True]

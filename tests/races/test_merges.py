@@ -18,7 +18,10 @@ from membership.members import store as member_store
 from membership.members.errors import MemberBeingMerged
 from membership.members.keyring import Keyring
 from membership.members.model import MemberId
+from membership.members.service import lock_membership
+from membership.points import service as points_service
 from membership.points import store as points
+from membership.points.model import LineAward, SalePosting
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.receipts.errors import SaleChangedMeanwhile
@@ -127,6 +130,33 @@ async def test_a_sale_that_waits_while_its_member_is_merged_lands_on_the_winner(
     assert answer.member.member_id == id_of(first)
     balances = await conn.fetch("SELECT member_id, balance FROM points.accounts WHERE balance <> 0")
     assert {row["member_id"]: row["balance"] for row in balances} == {id_of(first): 1_000}
+
+
+async def test_a_merge_that_waits_for_a_sale_takes_its_points_along(
+    conn: Conn, till: TillWorld, workings: AccountWorkings, first: Enrolled, second: Enrolled
+) -> None:
+    """It must not read the loser's account before it has the lock: the sale would be left behind."""
+    loser = second.membership.key
+    async with workings.database.engine(till.actor, till.now) as tx:
+        await lock_membership(tx.conn, loser)
+        merge_task = merging(workings, till, id_of(first), id_of(second))
+        await until_blocked(conn)
+        posting = SalePosting(
+            sale_id=new_id(),
+            business_date=till.now.date(),
+            occurred_at=till.now,
+            revision="terms:1",
+            awards=(LineAward(1, "BASE", 1_000),),
+            activates_at=till.now,
+            expires_at=None,
+            redeem_points=0,
+            hold_id=None,
+            account=await points_service.get_account(tx, loser),
+        )
+        await points_service.post_sale(tx, loser, posting)
+    assert isinstance(await merge_task, Merged)
+    assert (await points.get_account(conn, first.membership.key, till.now)).balance == 1_000
+    assert (await points.get_account(conn, loser, till.now)).balance == 0
 
 
 async def test_a_quoted_sale_that_waits_while_its_member_is_merged_lands_on_the_winner(
