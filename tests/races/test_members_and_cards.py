@@ -159,7 +159,7 @@ async def test_two_who_lock_the_same_members_in_opposite_order_both_get_them(
         await until_blocked_elsewhere(database, count=1)
         other = asyncio.create_task(locking(database, shop, clock, [high, low]))
         await until_blocked_elsewhere(database, count=2)
-    assert await asyncio.gather(one, other) == [2, 2]
+    assert [await one, await other] == [2, 2]
 
 
 async def test_who_waits_for_a_member_while_they_are_merged_gets_the_winner(
