@@ -2,9 +2,10 @@
 
 -- name: lock_quote_and_member :maybe
 -- A quote of one till with its membership, both locked: the member first where there is one, as everywhere.
--- What was quoted never changes; the state read here is the one after any commit this lock had to wait for.
+-- What was quoted never changes; the state read here is the one after any commit this lock had to wait for. So is the
+-- member: one that differs from the member who was locked took that one over meanwhile.
 SELECT q.quote_id, q.programme_id, q.store_id, q.till_id, q.member_id, q.state, q.basket, q.inputs, q.decision,
-    q.points_to_spend, q.quoted_at, q.expires_at
+    q.points_to_spend, q.quoted_at, q.expires_at, known.member_id AS locked_member_id
 FROM (
     SELECT quote.quote_id, quote.member_id, quote.programme_id FROM receipts.quotes quote
     WHERE quote.quote_id = $1::uuid AND quote.till_id = $2::uuid

@@ -162,11 +162,18 @@ async def test_a_merge_that_waits_for_a_sale_takes_its_points_along(
 async def test_a_quoted_sale_that_waits_while_its_member_is_merged_lands_on_the_winner(
     conn: Conn, till: TillWorld, workings: AccountWorkings, first: Enrolled, second: Enrolled
 ) -> None:
+    """And under the winner's lock: a sale of theirs at the same moment makes it wait again."""
     quoted = await till.quote(till.basket(1_000_00), member=ByCardNumber(second.card.number))
     command = till.commit_of(till.basket(1_000_00))
-    async with workings.database.engine(services_of(till.store), till.now) as tx:
-        await take_over(workings, tx, MergeMembers("1", id_of(first), id_of(second)))
-        selling = asyncio.create_task(till.commit_quoted(command, quote_id_of(quoted)))
+    winner = first.membership.key
+    async with workings.database.engine(services_of(till.store), till.now) as other:
+        async with workings.database.engine(services_of(till.store), till.now) as tx:
+            await take_over(workings, tx, MergeMembers("1", id_of(first), id_of(second)))
+            selling = asyncio.create_task(till.commit_quoted(command, quote_id_of(quoted)))
+            await until_blocked(conn)
+            waiting = asyncio.create_task(lock_membership(other.conn, winner))
+            await until_blocked(conn, count=2)
+        await waiting
         await until_blocked(conn)
     answer = await selling
     assert answer.exceptions == ()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from membership.members.model import MembershipKey
+from membership.members.service import lock_membership
 from membership.points.model import Account
 from membership.points.store import account_of
 from membership.postgres.catalogue import queries_of
@@ -30,8 +31,14 @@ class MemberState:
 
 
 async def lock_quote_and_member(conn: Conn, quote_id: QuoteId, till_id: TillId) -> Quote | None:
+    """Both locked. Who was merged while we waited is locked as the member who took them over: one statement more."""
     row = await SQL.lock_quote_and_member.maybe(conn, quote_id, till_id)
-    return None if row is None else quote_of(row)
+    if row is None:
+        return None
+    quote = quote_of(row)
+    if quote.membership is not None and quote.member_id != row["locked_member_id"]:
+        await lock_membership(conn, quote.membership)
+    return quote
 
 
 async def get_member_state(
