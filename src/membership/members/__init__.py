@@ -8,6 +8,6 @@ Holds: an identity belongs to one member (`identities_lookup_key`), and is store
 encrypted value, never in the clear; consents are append-only; a till invites but never opts anybody in;
 a merged member keeps a pointer to the one who took over.
 
-Emits members.enrolled, members.identity_added, members.identity_removed, members.profile_changed,
-members.consent_recorded.
+Emits members.identity_added, members.identity_removed, members.profile_changed,
+members.consent_recorded; the journeys of accounts emit members.enrolled and members.merged.
 """
