@@ -70,4 +70,9 @@ def _callers() -> Iterator[Caller]:
         f'{{ member(by: {{phone: "{demo.phone}"}}) {{ __typename ... on Member '
         "{ id displayName identities { nodes { kind masked } } cards { nodes { number status } } } } }",
     )
-    yield Caller("An approver", "APPROVER", Role.APPROVER, "{ stores { nodes { code name } } }")
+    yield Caller(
+        "An approver sees which adjustments of points wait for a second person",
+        "APPROVER",
+        Role.APPROVER,
+        "{ pendingAdjustments { nodes { points reason requestedBy requestedAt } } }",
+    )
