@@ -8,8 +8,7 @@ import pytest
 
 from membership.postgres.connection import Conn
 from membership.receipts.errors import AlreadyAttached, AttachTooLate, UnknownSale
-from membership.tills.attaching import AttachAnswer, AttachSale
-from membership.tills.model import SaleAnswer
+from membership.tills.model import AttachAnswer, AttachSale, SaleAnswer
 from support.till_world import COUNTER, TillWorld, new_key, sale_id_of
 
 

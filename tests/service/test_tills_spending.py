@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 
 from membership.cards.errors import SpentCode, StaleCode
+from membership.cards.model import ByPhone
 from membership.kernel.errors import DomainError
 from membership.postgres.connection import Conn
+from membership.postgres.idempotency import Keyed
+from membership.postgres.json import digest
 from membership.receipts.errors import PaymentCardNumber, QuoteNotOpen, UnknownQuote
 from membership.receipts.model import SaleException
 from membership.tills.errors import (
@@ -176,3 +179,14 @@ async def test_a_payment_card_number_in_a_quote_is_refused(rich: TillWorld) -> N
     tender = TenderReported("CASH", 100_00, reference="4111111111111111")
     with pytest.raises(PaymentCardNumber):
         await rich.quote(replace(rich.basket(100_00), tenders=(tender,)))
+
+
+async def test_a_phone_number_leaves_no_plain_hash_in_the_idempotency_key(till: TillWorld, conn: Conn) -> None:
+    """A plain hash of a request could be searched for the phone number in it; this one is keyed."""
+    command = till.commit_of(till.basket(100_00), member=ByPhone("+8613800138000"))
+    await till.commit(command)
+    stored = await conn.fetchval("SELECT request_hash FROM platform.idempotency_keys")
+    assert stored != Keyed("commitSale", command.idempotency_key, command).request_hash()
+    named = replace(command, member=None)
+    guesses = [[named, command.member], [named, digest(command.member).hex()]]
+    assert stored not in [digest(["commitSale", guess]) for guess in guesses]

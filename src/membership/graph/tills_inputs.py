@@ -9,8 +9,8 @@ from membership.graph.relay import key_of
 from membership.graph.scalars import MinorUnits, Points
 from membership.receipts.model import QuoteId, ReturnRequest
 from membership.stores.model import StoreId
-from membership.tills.attaching import AttachSale
 from membership.tills.model import (
+    AttachSale,
     BasketReported,
     CommitSale,
     ExchangeLines,

@@ -13,7 +13,7 @@ from membership.graph.scalars import Points
 from membership.receipts.model import ExceptionNoted, ReturnKind, SaleException
 from membership.stores.model import Programme
 from membership.tills import model
-from membership.tills.attaching import AttachAnswer
+from membership.tills.model import AttachAnswer
 
 describe_enum(
     Reason,

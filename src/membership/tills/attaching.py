@@ -4,15 +4,13 @@ It lives beside commit and not in `accounts`, because it posts a decided sale th
 order; only what it judges is stored already.
 """
 
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from uuid import UUID
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
 from membership.campaigns.engine import decide_sale
-from membership.campaigns.model import SaleDecision, SaleFacts
-from membership.cards.model import MemberLookup
+from membership.campaigns.model import SaleFacts
 from membership.kernel.actor import STAFF, Actor
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
@@ -21,42 +19,19 @@ from membership.points import service as points
 from membership.points.model import SalePosting
 from membership.points.rules import activates_at, expires_at
 from membership.postgres.connection import Conn
-from membership.postgres.idempotency import Keyed, once
+from membership.postgres.idempotency import once
 from membership.postgres.json import Json, to_json
 from membership.postgres.transaction import AuditEntry, Event, Transaction
 from membership.receipts import store as receipts
 from membership.receipts.errors import AlreadyAttached, AttachTooLate, SaleChangedMeanwhile, UnknownSale
 from membership.receipts.model import DaySpend, NaturalKey, Sale, SaleState
 from membership.receipts.store import LineAmounts
-from membership.stores.model import StoreId
-from membership.tills.context import StoreContext, Workings, open_store
+from membership.tills.context import StoreContext, Workings, keyed_request, open_store
 from membership.tills.customer import Customer, change_tier, read_customer, tier_then
-from membership.tills.model import MemberAfter
+from membership.tills.model import AttachAnswer, AttachSale
 from membership.tills.posting import revision_of
 
 _FACTS = TypeAdapter(SaleFacts)
-
-
-@dataclass(frozen=True, slots=True)
-class AttachSale:
-    """`net_minor` is the receipt's total: whoever holds the paper knows it. `member` None: the caller's own."""
-
-    idempotency_key: str
-    store_id: StoreId
-    till: str
-    business_date: date
-    sequence: int
-    net_minor: int
-    member: MemberLookup | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AttachAnswer:
-    sale_id: UUID
-    business_date: date
-    points_earned: int
-    decision: SaleDecision
-    member: MemberAfter
 
 
 ANSWER = TypeAdapter(AttachAnswer)
@@ -69,7 +44,7 @@ async def attach(workings: Workings, actor: Actor, command: AttachSale, now: dat
         workings.database,
         actor,
         now,
-        Keyed("attachSale", command.idempotency_key, command),
+        keyed_request(workings, "attachSale", command),
         work=lambda transaction: _attach(workings, transaction, context, command),
         facts=lambda answer: answer,
         restore=_restore,

@@ -11,7 +11,7 @@ from membership.kernel.actor import Actor
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import derived_id
 from membership.postgres.connection import Conn
-from membership.postgres.idempotency import Keyed, once
+from membership.postgres.idempotency import once
 from membership.postgres.json import Json
 from membership.postgres.transaction import Transaction
 from membership.receipts import store as receipts
@@ -23,7 +23,7 @@ from membership.receipts.model import (
     SaleException,
     SaleId,
 )
-from membership.tills.context import TillContext, Workings, open_till
+from membership.tills.context import TillContext, Workings, keyed_request, open_till
 from membership.tills.customer import (
     Customer,
     authorise_spending,
@@ -54,7 +54,7 @@ async def commit(workings: Workings, actor: Actor, command: CommitSale, now: dat
         async with workings.database.engine(actor, now) as transaction:
             plan = await _plan(workings, transaction, context, command, receipt)
             return answer_of(plan, None, sale_id=None)
-    keyed = Keyed("commitSale", command.idempotency_key, command)
+    keyed = keyed_request(workings, "commitSale", command)
     try:
         return await once(
             workings.database,

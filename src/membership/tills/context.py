@@ -1,12 +1,14 @@
 """What every use case of this journey needs: where it happens, under which terms, and what it works with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from membership.cards.service import CardReader
 from membership.kernel.actor import Actor
 from membership.kernel.ids import NewId
 from membership.postgres.database import Database
+from membership.postgres.idempotency import Keyed
+from membership.postgres.json import to_json
 from membership.stores.errors import UnknownTill
 from membership.stores.model import Programme, ProgrammeTerms, Store, StoreId, Till, TillId
 from membership.stores.rules import business_date
@@ -14,6 +16,7 @@ from membership.stores.service import Directory, DirectoryCache
 from membership.tiers.model import LadderRevision
 from membership.tiers.rules.periods import history_starts_on
 from membership.tiers.service import LadderCache
+from membership.tills.model import AttachSale, CommitSale, QuoteSale
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +79,11 @@ async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillCont
     if till.store_id != actor.store_id:
         raise UnknownTill(str(actor.till_id))
     return TillContext(actor, now, context.directory, context.programme, context.store, context.ladders, till)
+
+
+def keyed_request(workings: Workings, operation: str, command: QuoteSale | CommitSale | AttachSale) -> Keyed:
+    """The request under its key. How the member was named is kept as a keyed hash: it may be a phone number."""
+    named = None
+    if command.member is not None:
+        named = workings.card_reader.keyring.keyed_hash(f"tills.{operation}", to_json(command.member)).digest.hex()
+    return Keyed(operation, command.idempotency_key, [replace(command, member=None), named])

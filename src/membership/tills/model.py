@@ -7,6 +7,7 @@ from uuid import UUID
 from membership.campaigns.model import SaleDecision, SaleFacts
 from membership.cards.model import MemberLookup
 from membership.receipts.model import ExceptionNoted, QuoteId, ReturnKind, ReturnRequest, SaleId
+from membership.stores.model import StoreId
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +161,25 @@ class ReturnAnswer:
     points_shortfall: int
     member: MemberAfter | None
     exchanged_for: SaleAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachSale:
+    """`net_minor` is the receipt's total: whoever holds the paper knows it. `member` None: the caller's own."""
+
+    idempotency_key: str
+    store_id: StoreId
+    till: str
+    business_date: date
+    sequence: int
+    net_minor: int
+    member: MemberLookup | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachAnswer:
+    sale_id: UUID
+    business_date: date
+    points_earned: int
+    decision: SaleDecision
+    member: MemberAfter

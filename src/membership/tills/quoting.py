@@ -11,7 +11,7 @@ from membership.kernel.actor import Actor
 from membership.points import service as points
 from membership.points.model import HoldId
 from membership.postgres.connection import Conn
-from membership.postgres.idempotency import Keyed, once
+from membership.postgres.idempotency import once
 from membership.postgres.json import Json, to_json
 from membership.postgres.transaction import Transaction
 from membership.receipts import store as receipts
@@ -21,7 +21,7 @@ from membership.receipts.rules import check_lines, check_tenders, refuse_payment
 from membership.stores.model import TermsRevision
 from membership.stores.rules import terms_at
 from membership.tiers.rules.qualification import ladder_at
-from membership.tills.context import TillContext, Workings, open_till
+from membership.tills.context import TillContext, Workings, keyed_request, open_till
 from membership.tills.customer import Customer, authorise_spending, lock_customer
 from membership.tills.model import QuoteAnswer, QuoteSale
 from membership.tills.rules import find_spending_fault, quote_state, resolve_basket, sale_facts, value_of_points
@@ -49,7 +49,7 @@ async def quote(workings: Workings, actor: Actor, command: QuoteSale, now: datet
         workings.database,
         actor,
         now,
-        Keyed("quoteSale", command.idempotency_key, command),
+        keyed_request(workings, "quoteSale", command),
         work=lambda transaction: _quote(workings, transaction, context, command, basket),
         facts=lambda answer: answer,
         restore=_restore,

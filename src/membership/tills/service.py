@@ -6,9 +6,10 @@ from datetime import datetime
 from membership.kernel.actor import Actor
 from membership.receipts.model import QuoteId
 from membership.tills import attaching, committing, quoting, returning
-from membership.tills.attaching import AttachAnswer, AttachSale
 from membership.tills.context import Workings
 from membership.tills.model import (
+    AttachAnswer,
+    AttachSale,
     CommitSale,
     ExchangeLines,
     QuoteAnswer,
