@@ -1,6 +1,7 @@
 """Every query of the ledger against real PostgreSQL, and how many rows the frequent ones read."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,7 +12,15 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.members.model import MembershipKey
 from membership.points import store
-from membership.points.model import Account, Adjustment, AdjustmentId, AdjustmentState
+from membership.points.model import (
+    Account,
+    AccountChange,
+    Adjustment,
+    AdjustmentId,
+    AdjustmentState,
+    LotChange,
+    Posting,
+)
 from membership.postgres.catalogue import RowNotFound
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
@@ -119,6 +128,26 @@ def _scanned(node: dict[str, object]) -> int:
     children = node.get("Plans", [])
     assert isinstance(children, list)
     return own + sum(_scanned(child) for child in children)
+
+
+async def test_l3_a_posting_decided_on_a_lot_that_moved_is_not_written(ledger: LedgerDesk) -> None:
+    """Though the account, by chance, is as it was read."""
+    member = await ledger.join()
+    sold = await ledger.sell(member, {1: 100})
+    (stale,) = await store.list_lots_of_lines(ledger.conn, sold.sale_id, [1])
+    await ledger.sell(member, {}, redeem=30)
+    account = await ledger.account(member)
+    posting = Posting(
+        entries=(),
+        new_lots=(),
+        uses=(),
+        lot_changes=(LotChange(stale, replace(stale, remaining=0)),),
+        account_changes=(AccountChange(member, account, account),),
+    )
+    with pytest.raises(store.LedgerMoved, match="0 of 1 lots, 1 of 1 accounts"):
+        async with ledger.locked(member) as tx:
+            await store.insert_posting(tx.conn, posting, ledger.now)
+    await ledger.check()
 
 
 async def test_what_waits_for_approval_is_listed_from_the_longest_waiting(ledger: LedgerDesk) -> None:

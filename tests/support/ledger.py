@@ -54,12 +54,15 @@ _UNBALANCED = """
         SELECT coalesce(sum(l.remaining), 0)::bigint AS remaining FROM points.lots l
         WHERE l.member_id = account.member_id AND l.programme_id = account.programme_id
     ) lot
-    WHERE account.balance <> entry.moved OR account.balance <> lot.remaining - account.debt
+    WHERE account.member_id = ANY ($1::uuid[])
+        AND (account.balance <> entry.moved OR account.balance <> lot.remaining - account.debt)
 """
 _LIFETIME_APART = """
-    SELECT 1 WHERE (SELECT coalesce(sum(lifetime_earned), 0) FROM points.accounts) <> (
+    SELECT 1 WHERE (
+        SELECT coalesce(sum(lifetime_earned), 0) FROM points.accounts WHERE member_id = ANY ($1::uuid[])
+    ) <> (
         SELECT coalesce(sum(CASE WHEN debit = 'ISSUE' THEN points WHEN credit = 'ISSUE' THEN -points END), 0)
-        FROM points.entries
+        FROM points.entries WHERE member_id = ANY ($1::uuid[])
     )
 """
 _OVERUSED = """
@@ -71,12 +74,14 @@ _OVERUSED = """
         FROM points.lot_uses use JOIN points.entries entry USING (entry_id)
         WHERE use.lot_id = lot.lot_id
     ) used
-    WHERE used.points > lot.points OR lot.remaining <> lot.points - used.points OR lot.expired > used.expired
+    WHERE lot.member_id = ANY ($1::uuid[])
+        AND (used.points > lot.points OR lot.remaining <> lot.points - used.points OR lot.expired > used.expired)
 """
 _UNUSED = """
     SELECT entry.entry_id, entry.kind, entry.points, coalesce(sum(use.points), 0) AS used
     FROM points.entries entry LEFT JOIN points.lot_uses use USING (entry_id)
-    WHERE entry.kind IN ('REDEEM', 'ADJUST', 'EXPIRE') AND entry.debit = 'MEMBER'
+    WHERE entry.member_id = ANY ($1::uuid[])
+        AND entry.kind IN ('REDEEM', 'ADJUST', 'EXPIRE') AND entry.debit = 'MEMBER'
     GROUP BY entry.entry_id
     HAVING coalesce(sum(use.points), 0) <> entry.points
 """
@@ -101,6 +106,7 @@ class LedgerDesk:
     directory: Directory
     cache: DirectoryCache
     policy: ReturnPolicy = ReturnPolicy.ALLOW_NEGATIVE
+    members: list[MembershipKey] = field(default_factory=list)
 
     @property
     def store(self) -> Store:
@@ -115,7 +121,8 @@ class LedgerDesk:
         return business_date(self.store, self.now)
 
     async def join(self) -> MembershipKey:
-        return await add_member(self.conn, self.world.chaoyang)
+        self.members.append(await add_member(self.conn, self.world.chaoyang))
+        return self.members[-1]
 
     @asynccontextmanager
     async def locked(self, *members: MembershipKey) -> AsyncIterator[Transaction]:
@@ -238,14 +245,14 @@ class LedgerDesk:
             await service.transfer(tx, loser=loser, winner=winner, merge_id=new_id(), home_store=self.store)
 
     async def check(self) -> None:
-        """L1 and L3 over everything that was written, and that what left a member left a lot."""
+        """L1 and L3 over all that the members of this desk did, and that what left a member left a lot."""
         for law, query in (
             ("L1: balance = Σ entries = Σ remaining − debt", _UNBALANCED),
             ("lifetime earnings are what was issued, less what was taken back", _LIFETIME_APART),
             ("L3: uses of a lot ≤ the lot", _OVERUSED),
             ("what left a member left a lot", _UNUSED),
         ):
-            found = await self.conn.fetch(query)
+            found = await self.conn.fetch(query, [member.member_id for member in self.members])
             assert not found, f"{law}: {[dict(row) for row in found]}"
 
 
