@@ -1139,13 +1139,19 @@ CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE 
 
 CREATE TRIGGER consents_append_only BEFORE DELETE OR UPDATE ON members.consents FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
+CREATE TRIGGER consents_never_truncated BEFORE TRUNCATE ON members.consents FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
 CREATE TRIGGER audit_entries_append_only BEFORE DELETE OR UPDATE ON platform.audit_entries FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
 CREATE TRIGGER audit_entries_never_truncated BEFORE TRUNCATE ON platform.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 CREATE TRIGGER entries_append_only BEFORE DELETE OR UPDATE ON points.entries FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
+CREATE TRIGGER entries_never_truncated BEFORE TRUNCATE ON points.entries FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
 CREATE TRIGGER lot_uses_append_only BEFORE DELETE OR UPDATE ON points.lot_uses FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER lot_uses_never_truncated BEFORE TRUNCATE ON points.lot_uses FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 ALTER TABLE ONLY cards.cards
     ADD CONSTRAINT cards_membership FOREIGN KEY (member_id, programme_id) REFERENCES members.memberships(member_id, programme_id);

@@ -83,6 +83,8 @@ CREATE TABLE members.consents (
 CREATE INDEX consents_member ON members.consents (member_id, programme_id, purpose, brand_id, recorded_at DESC, consent_id DESC);
 CREATE TRIGGER consents_append_only BEFORE UPDATE OR DELETE ON members.consents
     FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+CREATE TRIGGER consents_never_truncated BEFORE TRUNCATE ON members.consents
+    FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA members TO membership_engine;
 REVOKE UPDATE ON members.consents FROM membership_engine;

@@ -47,6 +47,8 @@ CREATE INDEX entries_member ON points.entries (member_id, programme_id, entry_id
 CREATE INDEX entries_sale ON points.entries (sale_id) WHERE sale_id IS NOT NULL;
 CREATE TRIGGER entries_append_only BEFORE UPDATE OR DELETE ON points.entries
     FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+CREATE TRIGGER entries_never_truncated BEFORE TRUNCATE ON points.entries
+    FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 CREATE TABLE points.lots (
     lot_id uuid CONSTRAINT lots_pkey PRIMARY KEY,
@@ -84,6 +86,8 @@ CREATE TABLE points.lot_uses (
 CREATE INDEX lot_uses_entry ON points.lot_uses (entry_id);
 CREATE TRIGGER lot_uses_append_only BEFORE UPDATE OR DELETE ON points.lot_uses
     FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+CREATE TRIGGER lot_uses_never_truncated BEFORE TRUNCATE ON points.lot_uses
+    FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 -- Points set aside for a quote until it commits, is abandoned or lapses.
 CREATE TABLE points.holds (
