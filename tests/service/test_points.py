@@ -86,6 +86,27 @@ async def test_l8_nothing_is_redeemed_in_debt(ledger: LedgerDesk) -> None:
     await ledger.check()
 
 
+async def test_l8_points_that_became_active_pay_a_debt_before_they_can_be_spent(
+    ledger: LedgerDesk, clock: StoppedClock
+) -> None:
+    """Nothing was posted in between: the clock alone settles it."""
+    member = await ledger.join()
+    sold = await ledger.sell(member, {1: 100})
+    await ledger.sell(member, {1: 130}, redeem=100, active_in_days=3, expires_in_days=9)
+    await ledger.take_back(sold, {1: LINE_MINOR})
+    assert ((await ledger.account(member)).owed, (await ledger.account(member)).pending) == (100, 130)
+    clock.advance(timedelta(days=3))
+    assert ((await ledger.account(member)).owed, (await ledger.account(member)).available) == (0, 30)
+    with pytest.raises(NotEnoughPoints):
+        await ledger.hold(member, 31)
+    assert (await ledger.sell(member, {}, redeem=50)).posted.redeemed == 30
+    clock.advance(timedelta(days=6))
+    assert await ledger.post_expiries() == 1
+    account = await ledger.account(member)
+    assert (account.balance, account.debt, account.owed) == (0, 0, 0)
+    await ledger.check()
+
+
 async def test_a_hold_sets_points_aside_until_it_lapses(ledger: LedgerDesk, clock: StoppedClock) -> None:
     member = await ledger.join()
     await ledger.sell(member, {1: 100})
