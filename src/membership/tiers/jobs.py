@@ -65,10 +65,17 @@ async def review_due(
         locked = await lock_free_memberships(tx.conn, [MembershipKey(entry, programme_id) for entry in due])
         if not locked:
             return ReviewRun()
-        awards = await store.list_rank_awards(tx.conn, programme_id)
-        members = await _load(tx, programme_id, batch, [entry.key.member_id for entry in locked])
-        decided = [outcomes.review(batch, member, awards) for member in members]
-        await _write(tx, programme_id, batch, decided)
+        return await review_members(tx, programme_id, batch, [entry.key.member_id for entry in locked])
+
+
+async def review_members(
+    tx: Transaction, programme_id: ProgrammeId, batch: Batch, member_ids: Sequence[MemberId]
+) -> ReviewRun:
+    """The step that is due of each of these members, whose locks are held."""
+    awards = await store.list_rank_awards(tx.conn, programme_id)
+    members = await _load(tx, programme_id, batch, member_ids)
+    decided = [outcomes.review(batch, member, awards) for member in members]
+    await _write(tx, programme_id, batch, decided)
     steps = [outcome.review.step for outcome in decided if outcome.review is not None]
     return ReviewRun(
         looked_at=len(decided),
@@ -99,15 +106,16 @@ async def award_ranks(
         if tier.rank_cap is None:
             continue
         async with database.engine(actor, now) as tx:
-            award = await _award(tx, programme_id, batch, tier, tier.rank_cap)
+            award = await award_tier(tx, programme_id, batch, tier, tier.rank_cap)
         if award is not None:
             awards.append(award)
     return awards
 
 
-async def _award(
+async def award_tier(
     tx: Transaction, programme_id: ProgrammeId, batch: Batch, tier: Tier, cap: RankCap
 ) -> RankAward | None:
+    """The ranks of one tier. None when they have been awarded."""
     starts_on, _ = period = last_rank_period(cap, batch.today)
     benefit_starts_on, benefit_ends_on = rank_benefit(cap, starts_on)
     claimed = batch.today < benefit_ends_on and await store.claim_rank_award(
