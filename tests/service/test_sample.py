@@ -25,8 +25,15 @@ from membership.sample.generator import Generator
 from membership.sample.loading import SampleSummary, demo_ids, load_sample
 from membership.sample.sizes import Size
 from membership.stores.service import DirectoryCache
-from membership.tills.attaching import AttachSale
-from membership.tills.model import BasketReported, CommitSale, LineReported, QuoteSale, ReturnLines, TenderReported
+from membership.tills.model import (
+    AttachSale,
+    BasketReported,
+    CommitSale,
+    LineReported,
+    QuoteSale,
+    ReturnLines,
+    TenderReported,
+)
 from membership.tills.service import Tills
 from sample_generation import NOW, TODAY
 from sample_store import sample_world
