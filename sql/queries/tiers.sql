@@ -132,12 +132,26 @@ SELECT standing.member_id FROM tiers.standings standing
 WHERE standing.programme_id = $1::uuid AND standing.tier = $2::text
 ORDER BY standing.member_id;
 
--- name: find_grant :maybe
--- A live grant by hand.
-SELECT live.grant_id, live.member_id, live.tier, live.starts_on, live.ends_on
-FROM tiers.grants live
-WHERE live.grant_id = $1::uuid AND live.programme_id = $2::uuid AND live.source = 'MANUAL'
-    AND live.rescinded_at IS NULL;
+-- name: list_grants :many
+-- What a member was granted, the latest first, from before grant $3 on; rescinded ones too.
+SELECT given.grant_id, given.member_id, given.programme_id, given.tier, given.source, given.criterion,
+    given.qualified_on, given.starts_on, given.ends_on, given.ladder_revision, given.rank, given.rank_cap,
+    given.rank_period_starts_on, given.rank_period_ends_on, given.rank_floor_minor, given.granted_at,
+    given.rescinded_at, given.rescinded_because
+FROM tiers.grants given
+WHERE given.member_id = $1::uuid AND given.programme_id = $2::uuid
+    AND ($3::uuid IS NULL OR given.grant_id < $3::uuid)
+ORDER BY given.grant_id DESC
+LIMIT $4::integer;
+
+-- name: list_grants_by_id :many
+-- Grants by their ids.
+SELECT given.grant_id, given.member_id, given.programme_id, given.tier, given.source, given.criterion,
+    given.qualified_on, given.starts_on, given.ends_on, given.ladder_revision, given.rank, given.rank_cap,
+    given.rank_period_starts_on, given.rank_period_ends_on, given.rank_floor_minor, given.granted_at,
+    given.rescinded_at, given.rescinded_because
+FROM tiers.grants given
+WHERE given.grant_id = ANY ($1::uuid[]);
 
 -- name: close_merged :exec
 -- Merge: the loser stands nowhere any more; what the winner takes over is written as the winner's own.

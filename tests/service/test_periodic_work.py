@@ -1,7 +1,6 @@
 """What the periodic jobs do: points expire, tiers are reviewed, what may go goes; twice or at once is as once."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,7 +16,7 @@ from membership.stores.service import Directory, DirectoryCache
 from membership.stores.store import Configuration
 from membership.tiers.model import HandReason
 from membership.tiers.service import LadderCache
-from membership.tiers.staff import grant_by_hand
+from membership.tiers.staff import HandGrants
 from membership.worker import jobs
 from membership.worker.jobs import (
     ProgrammeJobs,
@@ -25,7 +24,6 @@ from membership.worker.jobs import (
     forget_idempotency_keys,
     forget_unsold_quotes,
     periodic_jobs,
-    today_of,
 )
 from membership.worker.schedules import PeriodicJob, run_job
 from sample_store import SampleStore, World, add_member, load_world
@@ -221,16 +219,16 @@ async def _add_silver(store: SampleStore, database: Database, conn: Conn, clock:
     """A member whose second tier ends in ten days, within the notice of every sample ladder."""
     member = await add_member(conn, store)
     today = clock.now().date()
-    async with database.engine(STAFF, clock.now()) as transaction:
-        await grant_by_hand(
-            transaction,
-            member,
-            [store.ladder],
-            tier=store.ladder.ladder.tiers[1].code,
-            ends_on=today + timedelta(days=10),
-            reason=HandReason.GOODWILL,
-            today=today,
-        )
+    grants = HandGrants(database, DirectoryCache(database.pool), LadderCache(database.pool), new_id)
+    await grants.give(
+        STAFF,
+        clock.now(),
+        member,
+        tier=store.ladder.ladder.tiers[1].code,
+        ends_on=today + timedelta(days=10),
+        reason=HandReason.GOODWILL,
+        key=f"silver-{member.member_id}",
+    )
     return member
 
 
@@ -253,9 +251,9 @@ def test_today_of_a_programme_is_the_date_that_all_its_stores_have_reached() -> 
         )
     )  # fmt: skip
     now = datetime(2025, 11, 12, 19, 30, tzinfo=UTC)
-    assert today_of(directory, programme, now) == date(2025, 11, 12)
-    assert today_of(directory, programme, now + timedelta(minutes=30)) == date(2025, 11, 13)
-    assert today_of(directory, replace(programme, programme_id=ProgrammeId(new_id())), now) is None
+    assert directory.earliest_business_date(programme.programme_id, now) == date(2025, 11, 12)
+    assert directory.earliest_business_date(programme.programme_id, now + timedelta(minutes=30)) == date(2025, 11, 13)
+    assert directory.earliest_business_date(ProgrammeId(new_id()), now) is None
 
 
 def _store(programme: Programme, zone: str) -> Store:

@@ -1,21 +1,22 @@
 """Tiers in somebody else's transaction, on real PostgreSQL: what is written, in how many statements, what is told."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
 from membership.members.store import lock_memberships
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.postgres.idempotency import IdempotencyConflict
 from membership.receipts.model import DaySpend
 from membership.receipts.store import merge_member
-from membership.tiers import service, staff
+from membership.tiers import service
 from membership.tiers.errors import (
     LadderTooEarly,
     TierAlreadyHeld,
@@ -23,18 +24,17 @@ from membership.tiers.errors import (
     TierNotGivenByHand,
     UnknownTierGrant,
 )
-from membership.tiers.model import Grant, GrantId, HandReason, Hold, Standing
+from membership.tiers.model import GrantId, Hold, Rescission, Source, Standing
 from membership.tiers.records import days_of, records_of
 from membership.tiers.rules.change import StandingChange
 from membership.tiers.rules.periods import history_starts_on
 from membership.tiers.rules.projection import project
 from membership.tiers.rules.standing import base_standing
-from support.ladder_desk import LadderDesk, key_of, moment, open_ladder_desk, same_ladder_desk
+from support.ladder_desk import STAFF, LadderDesk, key_of, moment, open_ladder_desk, same_ladder_desk
 from unit.tiers.ladders import brompton, chaoyang, hangang, patchwork
 
 D = date
 TODAY = D(2026, 6, 1)
-STAFF = Actor(Role.MEMBER_SERVICES, "desk-7")
 
 
 @pytest.fixture
@@ -144,29 +144,30 @@ async def test_t1_any_order_of_arrival_leaves_the_same_records(
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize(("brand_counts", "tier"), [(True, "GOLD"), (False, "BASE")])
-async def test_t3_a_brand_without_points_counts_for_the_tier_all_the_same(
-    database: Database, conn: Conn, brand_counts: bool, tier: str
+@pytest.mark.parametrize(("spend", "points", "tier"), [(1, 0, "VISITOR"), (0, 16, "BASE"), (0, 50, "VISITOR")])
+async def test_t3_days_count_for_the_tier_by_spend_and_for_points_by_points(
+    database: Database, conn: Conn, spend: int, points: int, tier: str
 ) -> None:
-    """T3, on real tables: the two flags reach the two columns, and each criterion reads its own."""
+    """T3, on real tables: ten days at a maison without points, and at a brand that does not count for the tier."""
     desk = await open_ladder_desk(database, conn, patchwork())
     member = await desk.join()
-    await desk.spend(member, TODAY, 3_000 if brand_counts else 0, base_points=0 if brand_counts else 499)
-    assert await desk.tier(member, TODAY + timedelta(days=1)) == tier
+    for day in range(1, 11):
+        await desk.spend(member, D(2026, 5, day), spend, base_points=points)
+    assert await desk.tier(member, D(2026, 5, 11)) == tier
 
 
 async def test_a_tier_given_by_hand_is_held_told_and_audited(desk: LadderDesk) -> None:
     member = await desk.join()
-    grant, change = await give(desk, member, "PLATINUM", D(2026, 9, 1))
-    assert change.after == Standing(Hold("PLATINUM", 3, TODAY, D(2026, 9, 1)))
-    assert await desk.tier(member, TODAY) == "PLATINUM"
+    recorded = await desk.give(member, "PLATINUM", D(2026, 9, 1), today=TODAY)
+    assert (recorded.grant.source, recorded.grant.criterion) == (Source.MANUAL, "GOODWILL")
+    assert await desk.standing(member, TODAY) == Standing(Hold("PLATINUM", 3, TODAY, D(2026, 9, 1)))
     assert await desk.events(member) == [("granted", "PLATINUM")]
     row = await desk.conn.fetchrow(
         "SELECT action, actor, member_id, before, after, subject_id FROM platform.audit_entries"
     )
     assert row is not None
     assert (row["action"], row["actor"], row["member_id"]) == ("tiers.grant", "desk-7", member.member_id)
-    assert (row["subject_id"], row["before"]) == (str(grant.grant_id), '{"tier": "CARD"}')
+    assert (row["subject_id"], row["before"]) == (str(recorded.grant.grant_id), '{"tier": "CARD"}')
     assert '"reason": "GOODWILL"' in row["after"]
     await desk.check(TODAY)
 
@@ -174,21 +175,42 @@ async def test_a_tier_given_by_hand_is_held_told_and_audited(desk: LadderDesk) -
 async def test_a_tier_given_by_hand_may_be_taken_back_once(desk: LadderDesk) -> None:
     member = await desk.join()
     await desk.spend(member, D(2026, 5, 1), 20_000_00)
-    grant, _ = await give(desk, member, "GOLD", D(2026, 9, 1))
-    change = await take_back(desk, member, grant.grant_id)
-    assert (change.before.hold.tier, change.after.hold.tier) == ("GOLD", "SILVER")
+    grant_id = (await desk.give(member, "GOLD", D(2026, 9, 1), today=TODAY)).grant.grant_id
+    ended = await desk.take_back(grant_id, today=TODAY)
+    assert (ended.rescinded_at, ended.rescinded_because) == (moment(TODAY), Rescission.BY_HAND)
+    assert await desk.tier(member, TODAY) == "SILVER"
     assert await grants(desk, member) == [("SILVER", "QUALIFIED", None), ("GOLD", "MANUAL", "BY_HAND")]
     assert await desk.events(member) == [("granted", "SILVER"), ("granted", "GOLD"), ("rescinded", "GOLD")]
     with pytest.raises(UnknownTierGrant):
-        await take_back(desk, member, grant.grant_id)
+        await desk.take_back(grant_id, today=TODAY)
     await desk.check(TODAY)
+
+
+async def test_a_repeated_gift_is_answered_and_given_once(desk: LadderDesk) -> None:
+    member = await desk.join()
+    first = await desk.give(member, "GOLD", D(2026, 9, 1), today=TODAY, key="once")
+    assert await desk.give(member, "GOLD", D(2026, 9, 1), today=TODAY, key="once") == first
+    with pytest.raises(IdempotencyConflict):
+        await desk.give(member, "GOLD", D(2026, 10, 1), today=TODAY, key="once")
+    ended = await desk.take_back(first.grant.grant_id, today=TODAY, key="end")
+    assert await desk.take_back(first.grant.grant_id, today=TODAY, key="end") == ended
+    assert await desk.conn.fetchval("SELECT count(*) FROM platform.audit_entries") == 2
+
+
+async def test_what_was_qualified_for_is_not_taken_back_by_hand(desk: LadderDesk) -> None:
+    member = await desk.join()
+    await desk.spend(member, TODAY, 20_000_00)
+    [earned] = (await desk.records(member, TODAY)).grants
+    with pytest.raises(UnknownTierGrant):
+        await desk.take_back(earned.grant_id, today=TODAY)
+    assert await desk.tier(member, TODAY) == "SILVER"
 
 
 async def test_a_gift_that_lifts_nobody_yet_is_kept_for_later(desk: LadderDesk) -> None:
     """Given beyond the end of what is held: it takes over when that ends."""
     member = await desk.join()
     await desk.spend(member, D(2025, 9, 1), 100_000_00)
-    await give(desk, member, "SILVER", D(2027, 3, 1))
+    await desk.give(member, "SILVER", D(2027, 3, 1), today=TODAY)
     assert (await desk.standing(member, TODAY)).hold.tier == "GOLD"
     await desk.review_until(D(2026, 8, 2), D(2026, 9, 1))
     assert (await desk.standing(member, D(2026, 9, 1))).hold == Hold("SILVER", 1, D(2026, 9, 1), D(2027, 9, 1))
@@ -199,27 +221,34 @@ async def test_a_gift_that_lifts_nobody_yet_is_kept_for_later(desk: LadderDesk) 
 )
 async def test_a_refused_gift_changes_nothing(desk: LadderDesk, tier: str, refusal: type[Exception]) -> None:
     member = await desk.join()
-    await give(desk, member, "GOLD", D(2026, 9, 1))
+    await desk.give(member, "GOLD", D(2026, 9, 1), today=TODAY)
     before = await desk.records(member, TODAY)
     with pytest.raises(refusal):
-        await give(desk, member, tier, D(2026, 8, 1) if tier == "SILVER" else D(2026, 10, 1))
+        await desk.give(member, tier, D(2026, 8, 1) if tier == "SILVER" else D(2026, 10, 1), today=TODAY)
     assert await desk.records(member, TODAY) == before
     assert await desk.conn.fetchval("SELECT count(*) FROM platform.audit_entries") == 1
 
 
-async def test_nobody_is_given_a_tier_who_is_not_a_member(desk: LadderDesk) -> None:
+async def test_staff_reach_the_members_of_their_own_programme_only(desk: LadderDesk) -> None:
+    member = await desk.join()
+    recorded = await desk.give(member, "GOLD", D(2026, 9, 1), today=TODAY)
+    elsewhere = replace(STAFF, programme_id=new_id())
+    with pytest.raises(UnknownMember):
+        await desk.give(member, "PLATINUM", D(2026, 9, 1), today=TODAY, by=elsewhere)
+    with pytest.raises(UnknownTierGrant):
+        await desk.take_back(recorded.grant.grant_id, today=TODAY, by=elsewhere)
     stranger = MembershipKey(MemberId(new_id()), desk.shop.programme_id)
     with pytest.raises(UnknownMember):
-        await give(desk, stranger, "GOLD", D(2026, 9, 1))
+        await desk.give(stranger, "GOLD", D(2026, 9, 1), today=TODAY)
     with pytest.raises(UnknownTierGrant):
-        await take_back(desk, stranger, GrantId(new_id()))
+        await desk.take_back(GrantId(new_id()), today=TODAY)
 
 
 async def test_a_merge_joins_spend_gifts_and_reviews(desk: LadderDesk, statements: list[str]) -> None:
     winner, loser = await desk.join(), await desk.join()
     await desk.spend(winner, D(2026, 5, 1), 12_000_00)
     await desk.spend(loser, D(2026, 4, 1), 9_000_00)
-    await give(desk, loser, "GOLD", D(2026, 9, 1))
+    await desk.give(loser, "GOLD", D(2026, 9, 1), today=TODAY)
     change = await merge(desk, loser, winner, statements)
     assert change.after.hold == Hold("GOLD", 2, TODAY, D(2026, 9, 1))
     assert await desk.standing(loser, TODAY) == base_standing(desk.ladders[0])
@@ -296,20 +325,6 @@ async def test_a_home_page_reads_the_projection_from_one_row(desk: LadderDesk) -
     records = records_of(row["records"], desk.ladders, TODAY)
     found = project(desk.ladders, records.standing, days_of(row["dates"], row["spend"], row["points"]), TODAY)
     assert (found.standing.hold.tier, found.next_tier, found.spend_to_next_tier_minor) == ("SILVER", "GOLD", 70_000_00)
-
-
-async def give(
-    desk: LadderDesk, member: MembershipKey, tier: str, ends_on: date, today: date = TODAY
-) -> tuple[Grant, StandingChange]:
-    async with desk.database.engine(STAFF, moment(today)) as tx:
-        return await staff.grant_by_hand(
-            tx, member, desk.ladders, tier=tier, ends_on=ends_on, reason=HandReason.GOODWILL, today=today
-        )
-
-
-async def take_back(desk: LadderDesk, member: MembershipKey, grant_id: GrantId) -> StandingChange:
-    async with desk.database.engine(STAFF, moment(TODAY)) as tx:
-        return await staff.end_hand_grant(tx, member.programme_id, desk.ladders, grant_id=grant_id, today=TODAY)
 
 
 async def merge(desk: LadderDesk, loser: MembershipKey, winner: MembershipKey, statements: list[str]) -> StandingChange:

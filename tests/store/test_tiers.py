@@ -20,6 +20,7 @@ from membership.tiers.model import (
     Hold,
     OpenWarning,
     RankBasis,
+    RecordedGrant,
     Rescission,
     ReviewId,
     Source,
@@ -238,16 +239,17 @@ async def test_who_is_due_the_longest_waiting_first(desk: LadderDesk) -> None:
     assert await store.list_holders(desk.conn, desk.shop.programme_id, "SILVER") == [key.member_id for key in members]
 
 
-async def test_a_live_grant_by_hand_is_found_in_its_programme_only(desk: LadderDesk) -> None:
+async def test_grants_are_paged_from_the_latest_and_found_by_id(desk: LadderDesk) -> None:
     member = await desk.join()
-    by_hand, earned = grant(source=Source.MANUAL, criterion="GOODWILL"), grant()
-    await save(desk, write(member, grants=(by_hand, earned)))
-    find = store.find_owner_of_hand_grant
-    assert await find(desk.conn, member.programme_id, by_hand.grant_id) == member.member_id
-    assert await find(desk.conn, member.programme_id, earned.grant_id) is None
-    assert await find(desk.conn, new_id(), by_hand.grant_id) is None  # type: ignore[arg-type]
-    await save(desk, write(member, rescinded=((by_hand, Rescission.BY_HAND),)))
-    assert await find(desk.conn, member.programme_id, by_hand.grant_id) is None
+    first, second, third = grant(), ranked(1), grant(source=Source.MANUAL, criterion="GOODWILL")
+    await save(desk, write(member, grants=(first, second, third)))
+    await save(desk, write(member, rescinded=((first, Rescission.SPEND_RETURNED),)))
+    page = await store.list_grants(desk.conn, member, after=None, limit=2)
+    assert [entry.grant for entry in page] == [third, second]
+    [last] = await store.list_grants(desk.conn, member, after=page[-1].grant.grant_id, limit=2)
+    assert last == RecordedGrant(member, first, NOW, NOW, Rescission.SPEND_RETURNED)
+    found = await store.list_grants_by_id(desk.conn, [second.grant_id, new_id()])
+    assert found == {second.grant_id: RecordedGrant(member, second, NOW, None, None)}
 
 
 async def test_a_merged_member_stands_nowhere(desk: LadderDesk) -> None:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time
 from uuid import UUID
 
 from membership.kernel.actor import Actor, Role
+from membership.kernel.ids import new_id
 from membership.members.model import MembershipKey
 from membership.members.store import lock_memberships
 from membership.postgres.connection import Conn
@@ -21,15 +22,27 @@ from membership.postgres.database import Database
 from membership.postgres.transaction import Transaction
 from membership.receipts.model import DaySpend
 from membership.receipts.store import list_business_days
+from membership.stores.service import DirectoryCache
 from membership.tiers import jobs, service, store
 from membership.tiers.jobs import RankAward, ReviewRun
-from membership.tiers.model import Ladder, LadderRevision, Standing, TierRecords
+from membership.tiers.model import (
+    GrantId,
+    HandReason,
+    Ladder,
+    LadderRevision,
+    RecordedGrant,
+    Standing,
+    TierRecords,
+)
 from membership.tiers.rules.change import StandingChange
 from membership.tiers.rules.periods import history_starts_on
 from membership.tiers.rules.standing import Facts, settled, standing_on
+from membership.tiers.service import LadderCache
+from membership.tiers.staff import HandGrants
 from sample_store import SampleStore, add_member, load_world, sample_world
 
 ACTOR = Actor(role=Role.SERVICE, subject="tier-tests")
+STAFF = Actor(Role.MEMBER_SERVICES, "desk-7")
 ENROLLED_AT = datetime(2020, 1, 1, tzinfo=UTC)
 
 _SPEND = """
@@ -108,6 +121,29 @@ class LadderDesk:
             ladders=self.ladders,
             today=today,
         )
+
+    async def give(
+        self,
+        member: MembershipKey,
+        tier: str,
+        ends_on: date,
+        *,
+        today: date,
+        key: str | None = None,
+        by: Actor = STAFF,
+    ) -> RecordedGrant:
+        return await self._hand_grants().give(
+            by, moment(today), member, tier=tier, ends_on=ends_on, reason=HandReason.GOODWILL, key=key or str(new_id())
+        )
+
+    async def take_back(
+        self, grant_id: GrantId, *, today: date, key: str | None = None, by: Actor = STAFF
+    ) -> RecordedGrant:
+        return await self._hand_grants().take_back(by, moment(today), grant_id, key=key or str(new_id()))
+
+    def _hand_grants(self) -> HandGrants:
+        pool = self.database.pool
+        return HandGrants(self.database, DirectoryCache(pool), LadderCache(pool), new_id)
 
     async def records(self, member: MembershipKey, today: date) -> TierRecords:
         found = await store.list_records(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from membership.postgres.connection import Pool
 from membership.stores.errors import UnknownStore, UnknownTill
@@ -23,6 +23,7 @@ from membership.stores.model import (
     Till,
     TillId,
 )
+from membership.stores.rules import business_date
 from membership.stores.store import Configuration, load_configuration
 
 
@@ -52,6 +53,14 @@ class Directory:
 
     def find_programme_by_code(self, code: str) -> Programme | None:
         return self._programmes_by_code.get(code)
+
+    def earliest_business_date(self, programme_id: ProgrammeId, now: datetime) -> date | None:
+        """The business date that all stores of a programme have reached; None without stores.
+
+        What ends with a day ends for nobody while a store is still open on it.
+        """
+        stores = (store for store in self.configuration.stores if store.programme_id == programme_id)
+        return min((business_date(store, now) for store in stores), default=None)
 
     def store(self, store_id: StoreId) -> Store:
         """Raises UnknownStore."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, NewType, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from membership.members.model import MembershipKey
 
 GrantId = NewType("GrantId", UUID)
 ReviewId = NewType("ReviewId", UUID)
@@ -247,6 +249,17 @@ class Grant:
     ends_on: date
     ladder_revision: int
     rank: RankBasis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedGrant:
+    """A grant with its owner, and with its end if it was rescinded."""
+
+    membership: MembershipKey
+    grant: Grant
+    granted_at: datetime
+    rescinded_at: datetime | None
+    rescinded_because: Rescission | None
 
 
 @dataclass(frozen=True, slots=True)

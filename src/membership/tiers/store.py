@@ -4,8 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
-from membership.members.model import MemberId
+import asyncpg
+
+from membership.members.model import MemberId, MembershipKey
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
 from membership.postgres.json import to_json
@@ -17,8 +20,11 @@ from membership.tiers.model import (
     Ladder,
     LadderRevision,
     OpenWarning,
+    RankBasis,
+    RecordedGrant,
     Rescission,
     ReviewId,
+    Source,
     Standing,
     TierRecords,
 )
@@ -158,9 +164,18 @@ async def list_holders(conn: Conn, programme_id: ProgrammeId, tier: str) -> list
     return [row["member_id"] for row in await SQL.list_holders.many(conn, programme_id, tier)]
 
 
-async def find_owner_of_hand_grant(conn: Conn, programme_id: ProgrammeId, grant_id: GrantId) -> MemberId | None:
-    row = await SQL.find_grant.maybe(conn, grant_id, programme_id)
-    return None if row is None else row["member_id"]
+async def list_grants(
+    conn: Conn, membership: MembershipKey, *, after: GrantId | None, limit: int
+) -> list[RecordedGrant]:
+    """The latest first, rescinded ones too, from before `after` on."""
+    rows = await SQL.list_grants.many(conn, membership.member_id, membership.programme_id, after, limit)
+    return [_recorded_grant(row) for row in rows]
+
+
+async def list_grants_by_id(conn: Conn, grant_ids: Collection[UUID]) -> dict[GrantId, RecordedGrant]:
+    """Those that exist and that the connection may see."""
+    rows = await SQL.list_grants_by_id.many(conn, list(grant_ids))
+    return {row["grant_id"]: _recorded_grant(row) for row in rows}
 
 
 async def close_merged(conn: Conn, programme_id: ProgrammeId, loser: MemberId, lowest: str, now: datetime) -> None:
@@ -253,4 +268,34 @@ def _review_row(write: MemberWrite, review: NewReview) -> Sequence[object]:
         decision.to_tier,
         review.ladder_revision,
         review.overturned,
+    )
+
+
+def _recorded_grant(row: asyncpg.Record) -> RecordedGrant:
+    because = row["rescinded_because"]
+    basis = None
+    if row["rank"] is not None:
+        basis = RankBasis(
+            rank=row["rank"],
+            cap=row["rank_cap"],
+            period_starts_on=row["rank_period_starts_on"],
+            period_ends_on=row["rank_period_ends_on"],
+            floor_minor=row["rank_floor_minor"],
+        )
+    return RecordedGrant(
+        membership=MembershipKey(row["member_id"], row["programme_id"]),
+        grant=Grant(
+            grant_id=row["grant_id"],
+            tier=row["tier"],
+            source=Source(row["source"]),
+            criterion=row["criterion"],
+            qualified_on=row["qualified_on"],
+            starts_on=row["starts_on"],
+            ends_on=row["ends_on"],
+            ladder_revision=row["ladder_revision"],
+            rank=basis,
+        ),
+        granted_at=row["granted_at"],
+        rescinded_at=row["rescinded_at"],
+        rescinded_because=None if because is None else Rescission(because),
     )

@@ -12,8 +12,7 @@ from membership.postgres.database import Database
 from membership.postgres.outbox import RELAY
 from membership.receipts.store import delete_unsold_quotes
 from membership.stores.model import Programme
-from membership.stores.rules import business_date
-from membership.stores.service import Directory, DirectoryCache
+from membership.stores.service import DirectoryCache
 from membership.tiers.jobs import award_ranks, review_due
 from membership.tiers.service import LadderCache
 from membership.worker.schedules import PeriodicJob
@@ -75,7 +74,7 @@ class ProgrammeJobs:
         directory = await self.directory.directory(now)
         done, failures = 0, []
         for programme in directory.configuration.programmes:
-            today = today_of(directory, programme, now)
+            today = directory.earliest_business_date(programme.programme_id, now)
             if today is None:
                 continue
             try:
@@ -85,13 +84,6 @@ class ProgrammeJobs:
         if failures:
             raise ExceptionGroup("a periodic job failed in some programmes", failures)
         return done
-
-
-def today_of(directory: Directory, programme: Programme, now: datetime) -> date | None:
-    """The business date that all stores of a programme have reached: nobody loses a tier while a store is still open on
-    its last day. None without stores."""
-    stores = [store for store in directory.configuration.stores if store.programme_id == programme.programme_id]
-    return min((business_date(store, now) for store in stores), default=None)
 
 
 async def forget_unsold_quotes(database: Database, now: datetime) -> int:
