@@ -154,7 +154,7 @@ CREATE TABLE points.lots (
 
 ALTER TABLE ONLY points.lots FORCE ROW LEVEL SECURITY;
 
-CREATE FUNCTION points.account_at(of_member uuid, of_programme uuid, moment timestamp with time zone, except_hold uuid DEFAULT NULL::uuid) RETURNS TABLE(balance bigint, debt bigint, lifetime_earned bigint, pending bigint, expired bigint, held bigint)
+CREATE FUNCTION points.account_at(of_member uuid, of_programme uuid, moment timestamp with time zone, own_hold uuid DEFAULT NULL::uuid) RETURNS TABLE(balance bigint, debt bigint, lifetime_earned bigint, pending bigint, expired bigint, held bigint, judged_at timestamp with time zone)
     LANGUAGE sql STABLE ROWS 1 PARALLEL SAFE
     BEGIN ATOMIC
  SELECT account.balance,
@@ -162,14 +162,18 @@ CREATE FUNCTION points.account_at(of_member uuid, of_programme uuid, moment time
      account.lifetime_earned,
      (COALESCE(( SELECT sum(lot.remaining) AS sum
             FROM points.lots lot
-           WHERE ((lot.member_id = account.member_id) AND (lot.programme_id = account.programme_id) AND (lot.remaining > 0) AND (lot.activates_at > account_at.moment) AND ((lot.expires_at IS NULL) OR (lot.expires_at > account_at.moment)))), (0)::numeric))::bigint AS "coalesce",
+           WHERE ((lot.member_id = account.member_id) AND (lot.programme_id = account.programme_id) AND (lot.remaining > 0) AND (lot.activates_at > judged.at) AND ((lot.expires_at IS NULL) OR (lot.expires_at > judged.at)))), (0)::numeric))::bigint AS "coalesce",
      (COALESCE(( SELECT sum(lot.remaining) AS sum
             FROM points.lots lot
-           WHERE ((lot.member_id = account.member_id) AND (lot.programme_id = account.programme_id) AND (lot.remaining > 0) AND (lot.expires_at <= account_at.moment))), (0)::numeric))::bigint AS "coalesce",
+           WHERE ((lot.member_id = account.member_id) AND (lot.programme_id = account.programme_id) AND (lot.remaining > 0) AND (lot.expires_at <= judged.at))), (0)::numeric))::bigint AS "coalesce",
      (COALESCE(( SELECT sum(hold.points) AS sum
             FROM points.holds hold
-           WHERE ((hold.member_id = account.member_id) AND (hold.programme_id = account.programme_id) AND (hold.ended_at IS NULL) AND (hold.expires_at > account_at.moment) AND (hold.hold_id IS DISTINCT FROM account_at.except_hold))), (0)::numeric))::bigint AS "coalesce"
-    FROM points.accounts account
+           WHERE ((hold.member_id = account.member_id) AND (hold.programme_id = account.programme_id) AND (hold.ended_at IS NULL) AND (hold.expires_at > account_at.moment) AND (hold.hold_id IS DISTINCT FROM account_at.own_hold))), (0)::numeric))::bigint AS "coalesce",
+     judged.at
+    FROM (points.accounts account
+      CROSS JOIN LATERAL ( SELECT COALESCE(( SELECT hold.held_at
+                    FROM points.holds hold
+                   WHERE ((hold.hold_id = account_at.own_hold) AND (hold.ended_at IS NULL) AND (hold.expires_at > account_at.moment))), account_at.moment) AS at) judged)
    WHERE ((account.member_id = account_at.of_member) AND (account.programme_id = account_at.of_programme));
 END;
 

@@ -132,29 +132,39 @@ CREATE INDEX adjustments_member ON points.adjustments (member_id, programme_id, 
 
 -- An account with what the clock says of its lots and holds: a view with parameters, which the planner inlines.
 -- `pending` and `expired` read only lots that are either, and never the many that are neither.
-CREATE FUNCTION points.account_at(of_member uuid, of_programme uuid, moment timestamptz, except_hold uuid DEFAULT NULL)
+-- `own_hold` is a quote that is about to spend what it set aside. While it is live its points are not held against
+-- it, and lots are judged as they were then, so that a commit finds what the quote found, over midnight too.
+CREATE FUNCTION points.account_at(of_member uuid, of_programme uuid, moment timestamptz, own_hold uuid DEFAULT NULL)
     RETURNS TABLE (
-        balance bigint, debt bigint, lifetime_earned bigint, pending bigint, expired bigint, held bigint
+        balance bigint, debt bigint, lifetime_earned bigint, pending bigint, expired bigint, held bigint,
+        judged_at timestamptz
     ) LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 BEGIN ATOMIC
     SELECT account.balance, account.debt, account.lifetime_earned,
         coalesce((
             SELECT sum(lot.remaining) FROM points.lots lot
             WHERE lot.member_id = account.member_id AND lot.programme_id = account.programme_id
-                AND lot.remaining > 0 AND lot.activates_at > moment
-                AND (lot.expires_at IS NULL OR lot.expires_at > moment)
+                AND lot.remaining > 0 AND lot.activates_at > judged.at
+                AND (lot.expires_at IS NULL OR lot.expires_at > judged.at)
         ), 0)::bigint,
         coalesce((
             SELECT sum(lot.remaining) FROM points.lots lot
             WHERE lot.member_id = account.member_id AND lot.programme_id = account.programme_id
-                AND lot.remaining > 0 AND lot.expires_at <= moment
+                AND lot.remaining > 0 AND lot.expires_at <= judged.at
         ), 0)::bigint,
         coalesce((
             SELECT sum(hold.points) FROM points.holds hold
             WHERE hold.member_id = account.member_id AND hold.programme_id = account.programme_id
-                AND hold.ended_at IS NULL AND hold.expires_at > moment AND hold.hold_id IS DISTINCT FROM except_hold
-        ), 0)::bigint
+                AND hold.ended_at IS NULL AND hold.expires_at > moment AND hold.hold_id IS DISTINCT FROM own_hold
+        ), 0)::bigint,
+        judged.at
     FROM points.accounts account
+    CROSS JOIN LATERAL (
+        SELECT coalesce((
+            SELECT hold.held_at FROM points.holds hold
+            WHERE hold.hold_id = own_hold AND hold.ended_at IS NULL AND hold.expires_at > moment
+        ), moment) AS at
+    ) judged
     WHERE account.member_id = of_member AND account.programme_id = of_programme;
 END;
 

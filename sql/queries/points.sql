@@ -69,43 +69,12 @@ ON CONFLICT ON CONSTRAINT accounts_pkey DO NOTHING;
 
 -- name: get_account :one
 -- An account as it is at $3.
-SELECT balance, debt, lifetime_earned, pending, expired, held
+SELECT balance, debt, lifetime_earned, pending, expired, held, judged_at
 FROM points.account_at($1::uuid, $2::uuid, $3::timestamptz);
 
--- name: list_lots_to_redeem :many
--- The lots that pay for a redemption of $4 points, earliest expiry first, as many as are needed. Each row repeats how
--- much could be spent in all and how much of it other holds have set aside. What the live hold $5 set aside can still
--- be spent if it has expired since.
-WITH judged AS (
-    SELECT coalesce((
-        SELECT hold.held_at FROM points.holds hold
-        WHERE hold.hold_id = $5::uuid AND hold.ended_at IS NULL AND hold.expires_at > $3::timestamptz
-    ), $3::timestamptz) AS at
-), spendable AS (
-    SELECT lot.lot_id, lot.member_id, lot.programme_id, lot.sale_id, lot.line_no, lot.rule, lot.revision, lot.points,
-        lot.remaining, lot.reversed, lot.expired, lot.activates_at, lot.expires_at,
-        (sum(lot.remaining) OVER (ORDER BY lot.expires_at, lot.lot_id) - lot.remaining)::bigint AS covered_before,
-        (sum(lot.remaining) OVER ())::bigint AS spendable
-    FROM points.lots lot
-    CROSS JOIN judged
-    WHERE lot.member_id = $1::uuid AND lot.programme_id = $2::uuid AND lot.remaining > 0
-        AND lot.activates_at <= $3::timestamptz AND (lot.expires_at IS NULL OR lot.expires_at > judged.at)
-)
-SELECT spendable.lot_id, spendable.member_id, spendable.programme_id, spendable.sale_id, spendable.line_no,
-    spendable.rule, spendable.revision, spendable.points, spendable.remaining, spendable.reversed, spendable.expired,
-    spendable.activates_at, spendable.expires_at, spendable.spendable,
-    coalesce((
-        SELECT sum(hold.points) FROM points.holds hold
-        WHERE hold.member_id = $1::uuid AND hold.programme_id = $2::uuid AND hold.ended_at IS NULL
-            AND hold.expires_at > $3::timestamptz AND hold.hold_id IS DISTINCT FROM $5::uuid
-    ), 0)::bigint AS held_by_others
-FROM spendable
-WHERE spendable.covered_before < $4::bigint
-ORDER BY spendable.covered_before;
-
 -- name: list_lots_to_take :many
--- The lots that cover $4 points which are taken and not spent: available ones first, then pending ones, each by
--- earliest expiry.
+-- The lots that cover $4 points, in the order in which points are used: available ones, then pending ones, each by
+-- earliest expiry. $3 is when the account was judged.
 SELECT l.lot_id, l.member_id, l.programme_id, l.sale_id, l.line_no, l.rule, l.revision, l.points,
     l.remaining, l.reversed, l.expired, l.activates_at, l.expires_at
 FROM (
@@ -179,7 +148,8 @@ WHERE lot.remaining > 0 AND lot.expires_at <= $3::timestamptz
 ORDER BY lot.member_id, lot.programme_id, lot.expires_at, lot.lot_id;
 
 -- name: insert_hold :one
--- Sets points aside for a quote, or renews that, if they are available beside what other quotes hold.
+-- Sets points aside for a quote, or renews that, if they are available beside what other quotes hold. A live hold that
+-- is renewed keeps the moment at which it was judged.
 WITH account AS (
     SELECT greatest(0, a.balance - a.pending - greatest(0, a.expired - a.debt) - a.held) AS available
     FROM points.account_at($2::uuid, $3::uuid, $5::timestamptz, $1::uuid) a
@@ -189,7 +159,8 @@ WITH account AS (
     FROM account
     WHERE account.available >= $4::bigint
     ON CONFLICT ON CONSTRAINT holds_pkey DO UPDATE
-        SET points = excluded.points, held_at = excluded.held_at, expires_at = excluded.expires_at
+        SET points = excluded.points, expires_at = excluded.expires_at,
+            held_at = CASE WHEN holds.expires_at > excluded.held_at THEN holds.held_at ELSE excluded.held_at END
         WHERE holds.ended_at IS NULL AND holds.member_id = excluded.member_id
     RETURNING hold_id
 )

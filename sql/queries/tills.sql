@@ -27,6 +27,7 @@ JOIN LATERAL (
 -- what is held (the quote being committed), $5 the first business date that can still matter for tiers.
 SELECT membership.member_id, membership.programme_id, member.birthday_month, member.birthday_day,
     account.balance, account.debt, account.lifetime_earned, account.pending, account.expired, account.held,
+    account.judged_at,
     days.dates, days.tier_minor, days.base_points, recorded.records
 FROM members.memberships membership
 JOIN members.members member ON member.member_id = membership.member_id

@@ -40,7 +40,7 @@ async def test_the_account_at_a_moment(ledger: LedgerDesk, clock: StoppedClock) 
     await ledger.sell(member, {1: 3}, expires_in_days=2)
     hold_id = await ledger.hold(member, 40)
     now = ledger.now
-    expected = Account(balance=123, debt=0, lifetime_earned=123, pending=20, expired=0, held=40)
+    expected = Account(balance=123, debt=0, lifetime_earned=123, pending=20, expired=0, held=40, judged_at=now)
     assert await store.get_account(ledger.conn, member, now) == expected
     later = await store.get_account(ledger.conn, member, now + timedelta(days=2))
     assert (later.pending, later.expired, later.held) == (20, 3, 0)

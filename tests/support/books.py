@@ -29,7 +29,6 @@ from membership.points.model import (
     Entry,
     EntryId,
     EntryKind,
-    Funds,
     LedgerAccount,
     LineAward,
     Lot,
@@ -147,7 +146,6 @@ class Books:
         sale_id: UUID | None = None,
     ) -> Sold:
         """A sale whose lines, each of LINE_MINOR, earn these points."""
-        spendable = tuple(lot for lot in self.usable(membership) if not lot.is_pending(self.now))
         sale = SalePosting(
             sale_id=sale_id or new_id(),
             business_date=self.today,
@@ -160,8 +158,7 @@ class Books:
             hold_id=None,
             account=self.account(membership),
         )
-        funds = Funds(spendable, sale.account.available)
-        posting, posted = ledger.decide_sale(membership, sale, funds, now=self.now, new_id=new_id)
+        posting, posted = ledger.decide_sale(membership, sale, self.usable(membership), now=self.now, new_id=new_id)
         self.apply(posting)
         return Sold(sale.sale_id, membership, dict(awards), posted.redeemed)
 

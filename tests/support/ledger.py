@@ -186,9 +186,10 @@ class LedgerDesk:
         )
 
     async def account_without(self, tx: Transaction, member: MembershipKey, hold_id: HoldId | None) -> Account:
-        """The account as a commit reads it: its own hold is not among what is held."""
+        """The account as a commit reads it: what its own hold set aside is there for it."""
         row = await tx.conn.fetchrow(
-            "SELECT balance, debt, lifetime_earned, pending, expired, held FROM points.account_at($1, $2, $3, $4)",
+            "SELECT balance, debt, lifetime_earned, pending, expired, held, judged_at"
+            " FROM points.account_at($1, $2, $3, $4)",
             member.member_id,
             member.programme_id,
             self.now,

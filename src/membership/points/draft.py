@@ -70,7 +70,7 @@ def spending_order(lot: Lot, now: datetime) -> tuple[bool, datetime, LotId]:
 
 
 class Draft:
-    """Collects one membership's part of a posting. `lots` are those it may touch.
+    """Collects one membership's part of a posting. `lots` are those it may touch, judged when the account was.
 
     An empty lot may still bear the name of a member who was merged into this one; touching it makes it this one's.
     """
@@ -78,7 +78,7 @@ class Draft:
     def __init__(
         self, membership: MembershipKey, account: Account, lots: Iterable[Lot], *, now: datetime, new_id: NewId
     ) -> None:
-        self.now = now
+        self.now = account.judged_at or now
         self.debt = account.debt
         self._membership = membership
         self._account = account
@@ -220,6 +220,7 @@ class Draft:
             pending=self._account.pending + self._pending(after) - self._pending(before),
             expired=self._account.expired + self._expired(after) - self._expired(before),
             held=self._account.held,
+            judged_at=self._account.judged_at,
         )
 
     def _pending(self, lots: Iterable[Lot]) -> int:

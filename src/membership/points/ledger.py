@@ -35,7 +35,6 @@ from membership.points.model import (
     AccountChange,
     Adjustment,
     EntryId,
-    Funds,
     Lot,
     LotId,
     Posted,
@@ -77,16 +76,24 @@ def join_postings(postings: Sequence[Posting]) -> Posting:
     )
 
 
+def redeemable(sale: SalePosting) -> int:
+    """What was asked for, but no more than is available and nothing in debt (law L8)."""
+    return min(sale.redeem_points, sale.account.available)
+
+
 def decide_sale(
-    membership: MembershipKey, sale: SalePosting, funds: Funds, *, now: datetime, new_id: NewId
+    membership: MembershipKey, sale: SalePosting, lots: Sequence[Lot], *, now: datetime, new_id: NewId
 ) -> tuple[Posting, Posted]:
-    """Redeem first, then earn: a sale cannot be paid with the points it gives. Earnings pay a debt first."""
-    draft = Draft(membership, sale.account, funds.lots, now=now, new_id=new_id)
+    """Redeem first, then earn: a sale cannot be paid with the points it gives. Earnings pay a debt first.
+
+    `lots`, in the order of spending, cover what is redeemed.
+    """
+    draft = Draft(membership, sale.account, lots, now=now, new_id=new_id)
     cause = Happening(sale.sale_id, sale.revision, sale.sale_id, sale.occurred_at, sale.business_date)
-    redeemed, owed = min(sale.redeem_points, funds.available), sale.account.owed
+    redeemed, owed = redeemable(sale), sale.account.owed
     if redeemed:
         entry_id = draft.enter(cause, "redemption", REDEEM, redeemed)
-        draft.take_from(entry_id, funds.lots, redeemed)
+        draft.take_from(entry_id, draft.active(), redeemed)
     for award in sale.awards:
         if award.points == 0:
             continue

@@ -89,7 +89,8 @@ class Account:
 
     Stored are `balance`, `lifetime_earned` and `debt`: what was clawed back beyond the lots and not taken from later
     ones yet. The rest is what the clock says of lots and holds: `pending` is not active yet, `expired` is past its
-    time but not posted yet, `held` is set aside for quotes.
+    time but not posted yet, `held` is set aside for quotes. `judged_at` is that moment, where it is not the present:
+    a commit under a live hold sees lots as they were when its points were set aside.
     """
 
     balance: int
@@ -98,6 +99,7 @@ class Account:
     pending: int
     expired: int
     held: int
+    judged_at: datetime | None = None
 
     @property
     def available(self) -> int:
@@ -230,16 +232,8 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
-class Funds:
-    """What can pay: lots in the order in which they are used, enough for what was asked, and how much in all."""
-
-    lots: tuple[Lot, ...]
-    available: int
-
-
-@dataclass(frozen=True, slots=True)
 class SalePosting:
-    """A sale's effect on points. `account` as read under the lock, without the sale's own hold among `held`."""
+    """A sale's effect on points. `account` as read under the lock, for the sale's own hold if it has one."""
 
     sale_id: UUID
     business_date: date

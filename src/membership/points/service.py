@@ -15,7 +15,6 @@ from membership.points import events, ledger, store
 from membership.points.errors import NotEnoughPoints
 from membership.points.model import (
     Account,
-    Funds,
     HoldId,
     Lot,
     Posted,
@@ -26,8 +25,6 @@ from membership.points.model import (
 from membership.postgres.transaction import Transaction
 from membership.stores.model import ReturnPolicy, Store
 from membership.stores.service import Directory
-
-NO_FUNDS = Funds(lots=(), available=0)
 
 
 async def open_account(tx: Transaction, membership: MembershipKey) -> None:
@@ -41,17 +38,14 @@ async def get_account(tx: Transaction, membership: MembershipKey) -> Account:
 
 
 async def post_sale(tx: Transaction, membership: MembershipKey, sale: SalePosting, *, new_id: NewId = new_id) -> Posted:
-    """Redeem and earn what a sale says. One statement without a redemption, two with one.
+    """Redeem and earn what a sale says. One statement without a redemption, two with one. Ends the sale's hold.
 
-    Redeems no more than is available beside other live holds, and nothing in debt (law L8); ends the sale's hold.
     Raises AlreadyPosted when the sale has posted before.
     """
-    funds = NO_FUNDS
-    if sale.redeem_points:
-        funds = await store.list_lots_to_redeem(
-            tx.conn, membership, sale.account, points=sale.redeem_points, hold_id=sale.hold_id, now=tx.now
-        )
-    posting, posted = ledger.decide_sale(membership, sale, funds, now=tx.now, new_id=new_id)
+    lots: Sequence[Lot] = ()
+    if redeemed := ledger.redeemable(sale):
+        lots = await store.list_lots_to_take(tx.conn, membership, redeemed, sale.account.judged_at or tx.now)
+    posting, posted = ledger.decide_sale(membership, sale, lots, now=tx.now, new_id=new_id)
     if posting.entries or sale.hold_id:
         await store.insert_posting(tx.conn, posting, tx.now, ended_hold=sale.hold_id)
     return posted

@@ -18,7 +18,6 @@ from membership.points.model import (
     Entry,
     EntryId,
     EntryKind,
-    Funds,
     HoldId,
     LedgerAccount,
     Lot,
@@ -105,17 +104,6 @@ async def open_account(conn: Conn, membership: MembershipKey) -> None:
 
 async def get_account(conn: Conn, membership: MembershipKey, now: datetime) -> Account:
     return account_of(await SQL.get_account.one(conn, membership.member_id, membership.programme_id, now))
-
-
-async def list_lots_to_redeem(
-    conn: Conn, membership: MembershipKey, account: Account, *, points: int, hold_id: HoldId | None, now: datetime
-) -> Funds:
-    rows = await SQL.list_lots_to_redeem.many(conn, membership.member_id, membership.programme_id, now, points, hold_id)
-    if not rows:
-        return Funds((), 0)
-    claimed = max(0, account.debt - account.expired)
-    available = rows[0]["spendable"] - rows[0]["held_by_others"] - claimed
-    return Funds(tuple(_lot(row) for row in rows), max(0, available))
 
 
 async def list_lots_to_take(conn: Conn, membership: MembershipKey, points: int, now: datetime) -> list[Lot]:
@@ -236,7 +224,7 @@ async def update_adjustment(conn: Conn, adjustment: Adjustment) -> None:
 
 
 def account_of(row: asyncpg.Record) -> Account:
-    """A row with the columns of points.account_at."""
+    """A row with the columns of points.account_at; `judged_at` matters only where a hold of one's own was given."""
     return Account(
         balance=row["balance"],
         debt=row["debt"],
@@ -244,6 +232,7 @@ def account_of(row: asyncpg.Record) -> Account:
         pending=row["pending"],
         expired=row["expired"],
         held=row["held"],
+        judged_at=row.get("judged_at"),
     )
 
 

@@ -12,7 +12,6 @@ from membership.points.model import (
     Account,
     Entry,
     EntryId,
-    Funds,
     Lot,
     LotId,
     LotUse,
@@ -71,8 +70,8 @@ class Books:
         )
 
     def post_sale(self, sale: SalePosting, now: datetime) -> Posted:
-        funds = self._funds(sale.account, now) if sale.redeem_points else Funds((), 0)
-        posting, posted = decide_sale(self._membership, sale, funds, now=now, new_id=self._ids.at(now))
+        lots = self._usable(now) if sale.redeem_points else ()
+        posting, posted = decide_sale(self._membership, sale, lots, now=now, new_id=self._ids.at(now))
         self._post(posting, now)
         return posted
 
@@ -107,7 +106,7 @@ class Books:
             ),
             own=[lot for lot in self._lots.values() if lot.sale_id == sale_id and lot.line_no in returned],
             spent=[SpentLot(self._lots[lot_id], points) for lot_id, points in self._paid[sale_id].items() if points],
-            others=self._usable(now),
+            others=list(self._living.values()),
             now=now,
             new_id=self._ids.at(now),
         )
@@ -126,9 +125,6 @@ class Books:
             at = first + _EXPIRY_JOB_DELAY
             holding = Holding(self._membership, self.account(at), tuple(lot for lot in over if lot.expires_at == first))
             self._post(decide_expiry(holding, self._store, now=at, new_id=self._ids.at(at)), at)
-
-    def _funds(self, account: Account, now: datetime) -> Funds:
-        return Funds(tuple(lot for lot in self._usable(now) if not lot.is_pending(now)), account.available)
 
     def _post(self, posting: Posting, now: datetime) -> None:
         for new in posting.new_lots:
