@@ -28,6 +28,8 @@ from typing import cast
 import asyncpg
 import pytest
 import redis.asyncio
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from membership.kernel.randomness import random_bytes
 from membership.members.keyring import Keyring
@@ -38,6 +40,14 @@ from support.clock import StoppedClock
 from support.recording import recording_connection
 from support.servers import VALKEY_DATABASES, Addresses, Servers
 from support.till_world import TillWorld, open_world
+
+# The same examples in every run, so that a change is to blame for what goes red; a busy machine is not.
+# `make test ARGS="--hypothesis-profile=explore"` looks for new ones.
+hypothesis_settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile("explore", deadline=None, max_examples=2_000)
+hypothesis_settings.load_profile("repeatable")
 
 _SERVERS = pytest.StashKey[Servers]()
 _ADDRESSES = pytest.StashKey[Addresses]()
