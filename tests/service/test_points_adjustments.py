@@ -9,6 +9,7 @@ import pytest
 from membership.kernel.actor import Actor, Role
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import new_id
+from membership.kernel.payment_cards import PaymentCardNumber
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
 from membership.points import store
@@ -190,6 +191,7 @@ async def test_every_pair_of_states(
         (10, "", ReasonMissing),
         (10, " \n", ReasonMissing),
         (10, "x" * (MOST_REASON_CHARACTERS + 1), ReasonMissing),
+        (10, "refund to 4111 1111 1111 1111", PaymentCardNumber),
     ],
 )
 async def test_malformed_requests(

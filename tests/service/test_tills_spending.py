@@ -9,10 +9,11 @@ import pytest
 from membership.cards.errors import SpentCode, StaleCode
 from membership.cards.model import ByPhone
 from membership.kernel.errors import DomainError
+from membership.kernel.payment_cards import PaymentCardNumber
 from membership.postgres.connection import Conn
 from membership.postgres.idempotency import Keyed
 from membership.postgres.json import digest
-from membership.receipts.errors import PaymentCardNumber, QuoteNotOpen, UnknownQuote
+from membership.receipts.errors import QuoteNotOpen, UnknownQuote
 from membership.receipts.model import SaleException
 from membership.tills.errors import (
     CardIsBlocked,

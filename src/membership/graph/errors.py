@@ -27,6 +27,7 @@ _ABOVE_THE_SLICES = frozenset({"bench", "cli", "console", "embedded", "graph", "
 
 def _import_refusals() -> None:
     """`known_codes` holds what was imported: import every slice's refusals first."""
+    importlib.import_module("membership.kernel.payment_cards")
     importlib.import_module("membership.postgres.idempotency")
     for room in pkgutil.iter_modules(membership.__path__):
         name = f"membership.{room.name}.errors"

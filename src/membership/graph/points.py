@@ -12,6 +12,7 @@ from membership.graph.faults import bad_user_input
 from membership.graph.fields import field, mutation
 from membership.graph.relay import After, Connection, First, Keyset, Node, connection, global_id, key_of, node_loader
 from membership.graph.scalars import Points
+from membership.kernel.payment_cards import PaymentCardNumber
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
 from membership.points import errors, store
@@ -43,6 +44,7 @@ class PointsAdjustment(Node):
     requested_at: datetime = strawberry.field(description="When.")
     decided_by: str | None = strawberry.field(description="The second person; null while there is none.")
     decided_at: datetime | None = strawberry.field(description="When that was.")
+    decision_reason: str | None = strawberry.field(description="Why it was declined; null otherwise.")
 
 
 @strawberry.input(description="Points to give or take.")
@@ -106,6 +108,7 @@ class PointsMutation:
         UnknownMember,
         errors.InvalidAdjustment,
         errors.ReasonMissing,
+        PaymentCardNumber,
         errors.NotEnoughPoints,
         description="Give or take points: at once, or, if they are many, once a second person agrees.",
     )
@@ -136,6 +139,7 @@ class PointsMutation:
     @mutation(
         *DECISION_REFUSALS,
         errors.ReasonMissing,
+        PaymentCardNumber,
         description="Decline an adjustment that somebody else asked for; nothing is moved.",
     )
     async def reject_adjustment(self, info: Info, input: RejectAdjustmentInput) -> AdjustmentPayload:  # noqa: A002
@@ -168,6 +172,7 @@ def adjustment_node(adjustment: Adjustment) -> PointsAdjustment:
         requested_at=adjustment.requested_at,
         decided_by=adjustment.decided_by,
         decided_at=adjustment.decided_at,
+        decision_reason=adjustment.decision_reason,
     )
 
 

@@ -27,6 +27,7 @@ from membership.graph.tills_types import (
     return_payload,
     sale_payload,
 )
+from membership.kernel.payment_cards import PaymentCardNumber
 from membership.points.errors import NotEnoughPoints
 from membership.postgres.idempotency import IdempotencyConflict
 from membership.receipts import errors as receipts
@@ -81,7 +82,7 @@ class TillsMutation:
         *BASKET_REFUSALS,
         *IDENTIFY_REFUSALS,
         SpentCode,
-        receipts.PaymentCardNumber,
+        PaymentCardNumber,
         errors.SpendingNeedsMember,
         errors.SpendingNotConfirmed,
         errors.RedemptionNotOffered,

@@ -9,6 +9,7 @@ from uuid import UUID
 from membership.kernel.actor import Actor
 from membership.kernel.errors import Fact
 from membership.kernel.ids import NewId
+from membership.kernel.payment_cards import refuse_payment_card_numbers
 from membership.members.errors import UnknownMember
 from membership.members.model import Membership, MembershipKey
 from membership.members.service import lock_membership
@@ -54,7 +55,7 @@ class Adjustments:
     ) -> Adjustment:
         """Give (above zero) or take (below zero) points: at once, or, if they are many, once a second person agrees.
 
-        Raises InvalidAdjustment, ReasonMissing, UnknownMember, NotEnoughPoints.
+        Raises InvalidAdjustment, ReasonMissing, PaymentCardNumber, UnknownMember, NotEnoughPoints.
         """
         if not 1 <= abs(points) <= MOST_POINTS:
             raise InvalidAdjustment(MOST_POINTS)
@@ -106,7 +107,7 @@ class Adjustments:
     ) -> Adjustment:
         """Decline an adjustment that waits, as somebody other than who requested it; nothing is moved.
 
-        Raises UnknownAdjustment, OwnAdjustment, AdjustmentDecided, ReasonMissing.
+        Raises UnknownAdjustment, OwnAdjustment, AdjustmentDecided, ReasonMissing, PaymentCardNumber.
         """
         because = _readable(reason)
 
@@ -172,6 +173,7 @@ def _readable(reason: str) -> str:
     stripped = reason.strip()
     if not 1 <= len(stripped) <= MOST_REASON_CHARACTERS:
         raise ReasonMissing(MOST_REASON_CHARACTERS)
+    refuse_payment_card_numbers(stripped)
     return stripped
 
 

@@ -141,17 +141,6 @@ class TendersDoNotAddUp(DomainError):
 
 
 @dataclass(eq=False)
-class PaymentCardNumber(DomainError):
-    """A field holds what looks like a payment-card number, which this service must not hold."""
-
-    code = "PAYMENT_CARD_NUMBER"
-
-    @property
-    def message(self) -> str:
-        return "A text field holds what looks like a payment-card number. Send its last four digits at most."
-
-
-@dataclass(eq=False)
 class UnknownQuote(DomainError):
     """No such quote at this till."""
 

@@ -1,16 +1,15 @@
 """What a till's report must satisfy, and what a return does to a sale."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from membership.kernel.payment_cards import mask_payment_cards, refuse_payment_card_numbers
 from membership.kernel.shares import cumulative_share
 from membership.receipts.errors import (
     AmountOutOfRange,
     DuplicateLineNumber,
     EmptyBasket,
-    PaymentCardNumber,
     QuantityOutOfRange,
     ReturnExceedsSale,
     SaleIsVoided,
@@ -40,8 +39,6 @@ MOST_QUANTITY = 100_000
 MOST_DAYS_LATE = 30
 MOST_SEQUENCE = 2**31 - 1
 CLOCK_TOLERANCE = timedelta(minutes=5)
-
-_DIGIT_RUN = re.compile(r"(?<!\d)\d(?:[ -]?\d){13,18}(?!\d)")
 
 TRANSITIONS: dict[SaleState, frozenset[SaleState]] = {
     SaleState.COMMITTED: frozenset({SaleState.VOIDED, SaleState.PART_RETURNED, SaleState.RETURNED}),
@@ -102,9 +99,9 @@ def check_sequence(sequence: int) -> None:
 
 def refuse_payment_cards(basket: Basket) -> None:
     """Raises PaymentCardNumber where a free text looks like one; used before anything was paid."""
-    texts = [line.description for line in basket.lines] + [tender.reference for tender in basket.tenders]
-    if any(text and mask_payment_cards(text) != text for text in texts):
-        raise PaymentCardNumber
+    refuse_payment_card_numbers(
+        *(line.description for line in basket.lines), *(tender.reference for tender in basket.tenders)
+    )
 
 
 def mask_basket(basket: Basket) -> tuple[Basket, bool]:
@@ -113,11 +110,6 @@ def mask_basket(basket: Basket) -> tuple[Basket, bool]:
     tenders = tuple(_masked_tender(tender) for tender in basket.tenders)
     masked = replace(basket, lines=lines, tenders=tenders)
     return masked, masked != basket
-
-
-def mask_payment_cards(text: str) -> str:
-    """Every run of 14–19 digits that starts with 2–6 and passes Luhn, down to its last four digits."""
-    return _DIGIT_RUN.sub(lambda run: _masked(run.group()), text)
 
 
 def decide_return(
@@ -197,23 +189,3 @@ def _masked_line(line: BasketLine) -> BasketLine:
 
 def _masked_tender(tender: Tender) -> Tender:
     return tender if tender.reference is None else replace(tender, reference=mask_payment_cards(tender.reference))
-
-
-def _looks_like_payment_card(run: str) -> bool:
-    digits = [int(character) for character in run if character.isdigit()]
-    return digits[0] in range(2, 7) and _luhn_sum(digits) % 10 == 0
-
-
-def _luhn_sum(digits: Sequence[int]) -> int:
-    """Source: ISO/IEC 7812-1, annex B."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        doubled = digit * 2 if position % 2 else digit
-        total += doubled - 9 if doubled > 9 else doubled
-    return total
-
-
-def _masked(run: str) -> str:
-    if not _looks_like_payment_card(run):
-        return run
-    return "*" * (sum(character.isdigit() for character in run) - 4) + run[-4:]

@@ -4,15 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from membership.kernel.ids import new_id
+from membership.kernel.payment_cards import PaymentCardNumber
 from membership.receipts.errors import (
     AmountOutOfRange,
     DuplicateLineNumber,
     EmptyBasket,
-    PaymentCardNumber,
     QuantityOutOfRange,
     SequenceOutOfRange,
     SoldAtOutOfRange,
@@ -26,15 +24,14 @@ from membership.receipts.rules import (
     check_sold_at,
     check_tenders,
     mask_basket,
-    mask_payment_cards,
     refuse_payment_cards,
 )
 from membership.stores.model import CategoryId, CounterId
 
 NOW = datetime(2026, 11, 12, 4, tzinfo=UTC)
 LINE = BasketLine(1, CounterId(new_id()), CategoryId(new_id()), 1, 1_000)
-# Test numbers that card schemes publish for this purpose.
-VISA, UNIONPAY = "4111111111111111", "6212345678901232"
+# A test number that card schemes publish for this purpose.
+VISA = "4111111111111111"
 
 
 @pytest.mark.parametrize(
@@ -74,29 +71,6 @@ def test_receipt_numbers_have_a_range(sequence: int) -> None:
 def test_a_time_of_sale_out_of_range_is_refused(offset: timedelta) -> None:
     with pytest.raises(SoldAtOutOfRange):
         check_sold_at(NOW + offset, NOW)
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        (VISA, "************1111"),
-        ("paid with 4111 1111 1111 1111 today", "paid with ************1111 today"),
-        ("4111-1111-1111-1111", "************1111"),
-        (UNIONPAY, "************1232"),
-        ("4111111111111112", "4111111111111112"),  # fails Luhn
-        ("1111111111111117", "1111111111111117"),  # no card scheme starts with 1
-        ("order 20261112000451", "order 20261112000451"),
-        ("last four 1111", "last four 1111"),
-    ],
-)
-def test_what_looks_like_a_payment_card_is_masked(text: str, kept: str) -> None:
-    assert mask_payment_cards(text) == kept
-
-
-@given(st.text(alphabet="0123456789 -ab", max_size=60))
-def test_masking_twice_is_masking_once(text: str) -> None:
-    once = mask_payment_cards(text)
-    assert mask_payment_cards(once) == once
 
 
 def test_before_payment_a_card_number_is_refused_and_afterwards_masked() -> None:
