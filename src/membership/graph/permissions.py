@@ -67,6 +67,12 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.adjustPoints": frozenset({Role.MEMBER_SERVICES}),
     "Mutation.approveAdjustment": _SECOND_PERSON,
     "Mutation.rejectAdjustment": _SECOND_PERSON,
+    # Tiers
+    "Query.ladder": PUBLIC,
+    "Query.tierGrants": _MEMBER_OR_SERVICES,
+    "Mutation.grantTier": frozenset({Role.MEMBER_SERVICES}),
+    "Mutation.endTierGrant": frozenset({Role.MEMBER_SERVICES}),
+    "Mutation.runTierReview": frozenset({Role.ADMIN, Role.SERVICE}),
     # The till's conversation
     "Mutation.quoteSale": frozenset({Role.TILL}),
     "Mutation.renewQuote": frozenset({Role.TILL}),

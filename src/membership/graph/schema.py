@@ -17,6 +17,8 @@ from membership.graph.points import PointsMutation, PointsQuery
 from membership.graph.receipts import ReceiptsQuery
 from membership.graph.scalars import SCALARS
 from membership.graph.stores_queries import StoresQuery
+from membership.graph.tiers import TiersMutation, TiersQuery
+from membership.graph.tiers_ladder import LadderQuery
 from membership.graph.tills import TillsMutation
 from membership.settings import Profile
 
@@ -29,8 +31,17 @@ QUERIES: tuple[type, ...] = (
     MembersQuery,
     CardsQuery,
     AccountsQuery,
+    LadderQuery,
+    TiersQuery,
 )
-MUTATIONS: tuple[type, ...] = (PointsMutation, TillsMutation, MembersMutation, CardsMutation, AccountsMutation)
+MUTATIONS: tuple[type, ...] = (
+    PointsMutation,
+    TillsMutation,
+    MembersMutation,
+    CardsMutation,
+    AccountsMutation,
+    TiersMutation,
+)
 TYPES: tuple[type, ...] = ()
 """Types that no field names, such as those reached by `node` only."""
 

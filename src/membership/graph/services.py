@@ -17,6 +17,7 @@ from membership.points.adjustments import Adjustments
 from membership.postgres.database import Database
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.tiers.staff import HandGrants
 from membership.tills.context import Workings
 from membership.tills.service import Tills
 
@@ -35,6 +36,7 @@ class Services:
     codes: MemberCodes
     accounts: Accounts
     adjustments: Adjustments
+    hand_grants: HandGrants
     new_id: NewId = new_id
 
 
@@ -56,4 +58,5 @@ def make_services(database: Database, clock: Clock, keyring: Keyring) -> Service
         codes=MemberCodes(database, directory, keyring, new_id),
         accounts=Accounts(account_workings),
         adjustments=Adjustments(database, directory, new_id),
+        hand_grants=HandGrants(database, directory, ladders, new_id),
     )

@@ -6,6 +6,19 @@ from membership.kernel.errors import DomainError
 
 
 @dataclass(eq=False)
+class UnknownProgramme(DomainError):
+    """No such programme, or none that the caller works for."""
+
+    code = "UNKNOWN_PROGRAMME"
+    field = "programme"
+    programme: str
+
+    @property
+    def message(self) -> str:
+        return f"There is no programme {self.programme} that you work for. Check its code."
+
+
+@dataclass(eq=False)
 class UnknownStore(DomainError):
     """No such store."""
 
