@@ -2,12 +2,16 @@
 
 from datetime import date, timedelta
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from membership.receipts.model import DaySpend
 from membership.tiers.model import Ladder, LadderRevision, StepDown
 from unit.tiers.book import Book
 from unit.tiers.ladders import brompton, chaoyang, hangang, patchwork, revision_of
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Whole lives are made for these properties, on machines that may be busy."""
 
 FIRST = date(2024, 1, 1)
 LAST = date(2026, 12, 31)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from membership.kernel.ids import derived_id
@@ -15,7 +15,7 @@ from membership.tiers.rules.review import ReviewStep
 from membership.tiers.rules.standing import Facts, standing_on
 from unit.tiers.book import Book
 from unit.tiers.ladders import hangang, patchwork, revision_of
-from unit.tiers.strategies import FIRST, LADDERS, LAST, amounts, dates, histories, ladders, reviewed
+from unit.tiers.strategies import FIRST, LADDERS, LAST, UNHURRIED, amounts, dates, histories, ladders, reviewed
 
 AFTERWARDS = LAST + timedelta(days=1)
 CHECKS = [FIRST + timedelta(days=count) for count in range(0, (LAST - FIRST).days, 15)]
@@ -50,7 +50,7 @@ def arrivals(draw: st.DrawFn, in_order: list[Report]) -> list[Report]:
     return shuffled
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders)
 def test_t1_arrival_order_changes_neither_standing_nor_grants(data: st.DataObject, entry: LadderRevision) -> None:
     """T1: sales and returns, whether reported as they happen or all at once in any order, leave the same records."""
@@ -68,7 +68,7 @@ def test_t1_arrival_order_changes_neither_standing_nor_grants(data: st.DataObjec
     assert first.live_qualifications == second.live_qualifications
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders)
 def test_t1_the_order_in_which_records_are_read_changes_nothing(data: st.DataObject, entry: LadderRevision) -> None:
     """T1, for step-downs: here those of two lives that became one."""
@@ -83,7 +83,7 @@ def test_t1_the_order_in_which_records_are_read_changes_nothing(data: st.DataObj
         assert standing_on(Facts((entry,), days, step_downs=shuffled), as_of) == expected
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders)
 def test_t2_spend_that_comes_in_late_never_lowers_a_tier(data: st.DataObject, entry: LadderRevision) -> None:
     """T2, the reviews being as they were made without it: whatever is added, no day sees a lower tier."""
@@ -96,7 +96,7 @@ def test_t2_spend_that_comes_in_late_never_lowers_a_tier(data: st.DataObject, en
         assert richer.best.level >= poorer.best.level
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders)
 def test_t2_more_spend_never_lowers_a_tier_through_its_reviews(data: st.DataObject, entry: LadderRevision) -> None:
     """T2, for two lives that differ in one sale, with the review job running every day of both."""
@@ -106,7 +106,7 @@ def test_t2_more_spend_never_lowers_a_tier_through_its_reviews(data: st.DataObje
     assert all(more >= less for less, more in zip(poorer, richer, strict=True)), (poorer, richer)
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders, as_of=dates)
 def test_t3_criteria_on_spend_read_no_points(data: st.DataObject, entry: LadderRevision, as_of: date) -> None:
     """T3: a maison that gives no points counts for the tier all the same, and points alone lift nobody."""
@@ -116,7 +116,7 @@ def test_t3_criteria_on_spend_read_no_points(data: st.DataObject, entry: LadderR
     assert standing_on(Facts((spend_only,), days), as_of) == standing_on(Facts((spend_only,), no_points), as_of)
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), as_of=dates)
 def test_t3_criteria_on_points_read_no_spend(data: st.DataObject, as_of: date) -> None:
     """T3, the other way round: a brand that does not count for tier still gives base points."""
@@ -126,7 +126,7 @@ def test_t3_criteria_on_points_read_no_spend(data: st.DataObject, as_of: date) -
     assert standing_on(Facts((points_only,), days), as_of) == standing_on(Facts((points_only,), no_spend), as_of)
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders)
 def test_t4_a_review_takes_one_step_down_at_most(data: st.DataObject, entry: LadderRevision) -> None:
     """T4, over a life with the review job running every day."""
@@ -140,7 +140,7 @@ def test_t4_a_review_takes_one_step_down_at_most(data: st.DataObject, entry: Lad
         assert before - after == (1 if decision is not None and decision.step is ReviewStep.STEPPED_DOWN else 0)
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders)
 def test_a_step_down_follows_a_warning_that_gave_full_notice(data: st.DataObject, entry: LadderRevision) -> None:
     days = data.draw(histories(entry, most=10))
@@ -170,7 +170,7 @@ contenders = st.lists(
 )
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(entries=contenders, best=st.integers(1, 5), data=st.data())
 def test_t5_no_more_ranks_than_the_cap_and_none_before_a_better_one(
     entries: list[Contender], best: int, data: st.DataObject

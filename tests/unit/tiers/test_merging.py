@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from membership.kernel.ids import new_id
@@ -12,7 +12,7 @@ from membership.tiers.model import Grant, GrantId, Hold, LadderRevision, RankBas
 from membership.tiers.rules.merging import Merged, decide_merge
 from unit.tiers.book import Book
 from unit.tiers.ladders import chaoyang, podium, revision_of
-from unit.tiers.strategies import FIRST, LAST, histories, ladders
+from unit.tiers.strategies import FIRST, LAST, UNHURRIED, histories, ladders
 
 D = date
 TODAY = D(2026, 6, 1)
@@ -106,7 +106,7 @@ def test_a_tier_that_waits_for_its_review_is_not_struck_by_the_others_review() -
     assert (kept.source, kept.tier, kept.starts_on, kept.ends_on) == (Source.MERGED, "GOLD", TODAY, D(2026, 6, 2))
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders)
 def test_a_merge_never_lowers_either_of_the_two(data: st.DataObject, entry: LadderRevision) -> None:
     books = []

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from membership.tiers.model import (
@@ -33,7 +33,7 @@ from membership.tiers.rules.periods import (
     window_ends,
     window_starts,
 )
-from unit.tiers.strategies import dates, ladders
+from unit.tiers.strategies import UNHURRIED, dates, ladders
 
 FEBRUARY = BenefitYear(month=2, day=1)
 
@@ -98,7 +98,7 @@ def test_what_a_qualification_gives(
     assert benefit(criterion(window, term, GrantTime(grant_time)), date.fromisoformat(day)) == expected
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(entry=ladders, day=dates, later=st.integers(0, 800))
 def test_t2_a_later_qualification_never_begins_or_ends_earlier(entry: LadderRevision, day: date, later: int) -> None:
     """T2 rests on this: what one more day of spend gives can only reach further."""
@@ -112,7 +112,7 @@ def test_t2_a_later_qualification_never_begins_or_ends_earlier(entry: LadderRevi
     assert stepped_down_until(term, day) > day
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(entry=ladders, day=dates, age=st.integers(0, 1_500))
 def test_spend_before_the_history_justifies_nothing_any_more(entry: LadderRevision, day: date, age: int) -> None:
     qualified_on = day - timedelta(days=age)

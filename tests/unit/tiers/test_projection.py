@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from membership.receipts.model import DaySpend
@@ -13,7 +13,7 @@ from membership.tiers.rules.projection import TierProjection, needs_days_from, p
 from membership.tiers.rules.standing import Facts, standing_on
 from unit.tiers.book import days_of
 from unit.tiers.ladders import brompton, chaoyang, hangang, patchwork, podium, revision_of
-from unit.tiers.strategies import dates, histories, ladders
+from unit.tiers.strategies import UNHURRIED, dates, histories, ladders
 
 D = date
 
@@ -155,7 +155,7 @@ def sale(days: tuple[DaySpend, ...], day: date, amount: int) -> tuple[DaySpend, 
     return tuple(by_date[each] for each in sorted(by_date))
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders, today=dates)
 def test_the_amount_to_the_next_tier_is_enough_and_no_less_is(
     data: st.DataObject, entry: LadderRevision, today: date
@@ -171,7 +171,7 @@ def test_the_amount_to_the_next_tier_is_enough_and_no_less_is(
             assert top(entry, sale(days, today, amount - 1), today) == before
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders, today=dates)
 def test_the_amount_to_keep_a_tier_makes_it_longer_and_no_less_does(
     data: st.DataObject, entry: LadderRevision, today: date
@@ -198,7 +198,7 @@ def test_the_amount_to_keep_a_tier_makes_it_longer_and_no_less_does(
         assert not is_kept_longer(1) or top(entry, sale(days, today, 1), today) > before.best.level
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders, today=dates)
 def test_a_projection_needs_only_the_days_of_todays_windows(
     data: st.DataObject, entry: LadderRevision, today: date

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from membership.receipts.model import DaySpend
@@ -24,7 +24,7 @@ from membership.tiers.rules.periods import benefit, window_starts
 from membership.tiers.rules.qualification import justifications, runs
 from membership.tiers.rules.tally import Tally
 from unit.tiers.book import days_of
-from unit.tiers.strategies import histories, ladders
+from unit.tiers.strategies import UNHURRIED, histories, ladders
 
 D = date
 YEAR = CalendarYear()
@@ -111,7 +111,7 @@ def test_a_benefit_that_would_end_before_it_begins_is_none() -> None:
     assert runs(rule, [D(2026, 12, 31)]) == []
 
 
-@settings(deadline=None)
+@UNHURRIED
 @given(data=st.data(), entry=ladders)
 def test_sums_and_shortcuts_agree_with_the_plain_reading(data: st.DataObject, entry: LadderRevision) -> None:
     """Every day that adds to a criterion whose window then holds enough gives its own benefit; no more, no less."""
