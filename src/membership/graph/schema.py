@@ -8,6 +8,7 @@ from strawberry.types import ExecutionContext
 from membership.graph.accounts import AccountsMutation, AccountsQuery
 from membership.graph.cards import CardsMutation, CardsQuery
 from membership.graph.documents import Documents, Manifest, load_manifest
+from membership.graph.execution import Execution, plan_attributes
 from membership.graph.gate import Gate
 from membership.graph.home import HomeQuery
 from membership.graph.inputs import plan_inputs
@@ -70,10 +71,12 @@ def build_schema(profile: Profile = Profile.PRODUCTION, manifest: Manifest | Non
         mutation=_merged("Mutation", MUTATIONS, "What can be done.") if MUTATIONS else None,
         types=TYPES,
         extensions=[Gate],
+        execution_context_class=Execution,
         config=StrawberryConfig(scalar_map=dict(SCALARS)),
     )
     _drop_null_defaults(schema._schema)
     plan_inputs(schema)
+    plan_attributes(schema)
     is_open = profile is Profile.OPEN
     schema.hides_suggestions = not is_open
     schema.documents = Documents(
