@@ -145,6 +145,12 @@ class Draft:
             left -= part
         return points - left
 
+    def spend(self, entry_id: EntryId, lots: Iterable[Lot], points: int) -> None:
+        """Use exactly so many points of these lots. Fewer would leave an entry that no lot answers for (law L1)."""
+        taken = self.take_from(entry_id, lots, points)
+        if taken != points:
+            raise ValueError(f"the lots at hand hold {taken} points of {points}")
+
     def usable(self) -> list[Lot]:
         """The lots of this draft that still hold unexpired points, in the order of spending."""
         living = [lot for lot in self._lots.values() if lot.remaining and not lot.has_expired(self.now)]

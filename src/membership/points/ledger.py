@@ -93,7 +93,7 @@ def decide_sale(
     redeemed, owed = redeemable(sale), sale.account.owed
     if redeemed:
         entry_id = draft.enter(cause, "redemption", REDEEM, redeemed)
-        draft.take_from(entry_id, draft.active(), redeemed)
+        draft.spend(entry_id, draft.active(), redeemed)
     for award in sale.awards:
         if award.points == 0:
             continue
@@ -259,7 +259,7 @@ def decide_adjustment(
         if points > there:
             raise NotEnoughPoints(there)
         entry_id = draft.enter(cause, "adjustment", ADJUST_DOWN, points)
-        draft.take_from(entry_id, draft.usable(), points)
+        draft.spend(entry_id, draft.usable(), points)
         return draft.close()
     entry_id = draft.enter(cause, "adjustment", ADJUST_UP, points)
     lot = Lot(

@@ -1,5 +1,7 @@
 """What each event does to an account and its lots, case by case."""
 
+from dataclasses import replace
+
 import pytest
 
 from membership.points.errors import NotEnoughPoints
@@ -41,6 +43,16 @@ def test_l8_a_redemption_takes_no_more_than_is_available() -> None:
     assert books.sell(member, {}, redeem=120).redeemed == 100
     assert books.account(member).available == 0
     books.check()
+
+
+def test_l1_an_account_that_promises_more_than_its_lots_hold_is_an_error() -> None:
+    """Nothing is redeemed that no lot answers for, whatever the caller says of the account."""
+    books = Books()
+    member = books.open()
+    books.sell(member, {1: 100})
+    books.accounts[member] = replace(books.accounts[member], balance=150)
+    with pytest.raises(ValueError, match="hold 100 points of 150"):
+        books.sell(member, {}, redeem=150)
 
 
 def test_a_sale_cannot_be_paid_with_the_points_it_gives() -> None:
