@@ -1,6 +1,7 @@
 """Runs the API and the worker inside an event loop until told to stop."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
@@ -92,6 +93,10 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What was made so far stays for good: schema, documents, queries. Looking through it for garbage again and
+        # again cost 6 % of all CPU, and now and then a request 30 ms.
+        gc.collect()
+        gc.freeze()
         self._on_ready()
 
     @contextmanager
