@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from types import TracebackType
 from typing import IO
 
@@ -135,8 +136,13 @@ def _frames(traceback: TracebackType | None) -> list[str]:
     return frames
 
 
+@lru_cache(maxsize=1024)
+def _is_personal(key: str) -> bool:
+    return _PERSONAL_KEYS.search(key) is not None
+
+
 def _masked(key: str, value: object) -> object:
-    if value is not None and not isinstance(value, bool) and _PERSONAL_KEYS.search(key):
+    if value is not None and not isinstance(value, bool) and _is_personal(key):
         return MASK
     if isinstance(value, str):
         return _PERSONAL_TEXT.sub(MASK, value)

@@ -32,7 +32,10 @@ class Workings:
 
 @dataclass(frozen=True, slots=True)
 class StoreContext:
-    """One request: who asks, when, in which store, under which terms."""
+    """One request: who asks, when, in which store, under which terms.
+
+    `today` is the store's business day; no spend before `history_starts_on` bears on a tier that can still change.
+    """
 
     actor: Actor
     now: datetime
@@ -40,15 +43,8 @@ class StoreContext:
     programme: Programme
     store: Store
     ladders: tuple[LadderRevision, ...]
-
-    @property
-    def today(self) -> date:
-        return business_date(self.store, self.now)
-
-    @property
-    def history_starts_on(self) -> date:
-        """No spend before it bears on a tier that can still change."""
-        return history_starts_on(self.ladders, self.today)
+    today: date
+    history_starts_on: date
 
     def terms(self, revision: int) -> ProgrammeTerms:
         return next(entry.terms for entry in self.programme.terms if entry.revision == revision)
@@ -67,7 +63,17 @@ async def open_store(workings: Workings, actor: Actor, store_id: StoreId, now: d
     store = directory.store(store_id)
     programme = directory.programme(store.programme_id)
     ladders = await workings.ladders.ladders(programme.programme_id, now)
-    return StoreContext(actor, now, directory, programme, store, ladders)
+    today = business_date(store, now)
+    return StoreContext(
+        actor=actor,
+        now=now,
+        directory=directory,
+        programme=programme,
+        store=store,
+        ladders=ladders,
+        today=today,
+        history_starts_on=history_starts_on(ladders, today),
+    )
 
 
 async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillContext:
@@ -78,7 +84,17 @@ async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillCont
     till = context.directory.till(TillId(actor.till_id))
     if till.store_id != actor.store_id:
         raise UnknownTill(str(actor.till_id))
-    return TillContext(actor, now, context.directory, context.programme, context.store, context.ladders, till)
+    return TillContext(
+        actor=actor,
+        now=now,
+        directory=context.directory,
+        programme=context.programme,
+        store=context.store,
+        ladders=context.ladders,
+        today=context.today,
+        history_starts_on=context.history_starts_on,
+        till=till,
+    )
 
 
 def keyed_request(workings: Workings, operation: str, command: QuoteSale | CommitSale | AttachSale) -> Keyed:
