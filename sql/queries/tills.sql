@@ -28,7 +28,13 @@ JOIN LATERAL (
 SELECT membership.member_id, membership.programme_id, member.birthday_month, member.birthday_day,
     account.balance, account.debt, account.lifetime_earned, account.pending, account.expired, account.held,
     account.judged_at,
-    days.dates, days.tier_minor, days.base_points, recorded.records
+    days.dates, days.tier_minor, days.base_points, recorded.records,
+    (
+        SELECT CASE WHEN bool_or(card.status = 'ACTIVE') THEN 'ACTIVE' ELSE 'BLOCKED' END FROM cards.cards card
+        WHERE card.member_id = membership.member_id AND card.programme_id = membership.programme_id
+            AND card.status IN ('ACTIVE', 'BLOCKED')
+        HAVING count(*) > 0
+    ) AS card_status
 FROM members.memberships membership
 JOIN members.members member ON member.member_id = membership.member_id
 CROSS JOIN LATERAL points.account_at(

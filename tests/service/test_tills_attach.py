@@ -8,8 +8,9 @@ import pytest
 
 from membership.postgres.connection import Conn
 from membership.receipts.errors import AlreadyAttached, AttachTooLate, UnknownSale
+from membership.stores.errors import UnknownStore
 from membership.tills.model import AttachAnswer, AttachSale, SaleAnswer
-from support.till_world import COUNTER, TillWorld, new_key, sale_id_of
+from support.till_world import COUNTER, TillWorld, new_key, sale_id_of, till_actor
 
 
 def attachment(till: TillWorld, sale: SaleAnswer) -> AttachSale:
@@ -84,3 +85,11 @@ async def test_what_was_returned_meanwhile_is_not_credited(till: TillWorld) -> N
     await till.void(sale_id_of(sale))
     with pytest.raises(UnknownSale):
         await attach(till, attachment(till, sale))
+
+
+async def test_a_till_of_another_store_cannot_credit_a_receipt(till: TillWorld, conn: Conn) -> None:
+    sale = await till.sell_anonymously(100_00)
+    abroad = till_actor(till.world.brompton, till.world.brompton.central_cashier)
+    with pytest.raises(UnknownStore):
+        await till.tills.attach(abroad, attachment(till, sale), till.now)
+    assert await conn.fetchval("SELECT count(*) FROM points.entries") == 0

@@ -24,6 +24,7 @@ from membership.receipts.errors import (
     WrongCurrency,
 )
 from membership.receipts.model import SaleException
+from membership.stores.errors import UnknownTill
 from membership.tills.errors import AnswerChanged
 from membership.tills.model import LineReported, TenderReported
 from support.till_world import ACTIVATION, TillWorld, new_key, quote_id_of, sales_of
@@ -226,3 +227,57 @@ async def test_a_sale_is_credited_by_its_own_business_day(till: TillWorld, conn:
     till.clock.advance(timedelta(days=1))
     await till.commit(replace(till.commit_of(till.basket(100_00)), sold_at=sold_at))
     assert await conn.fetchval("SELECT business_date FROM receipts.business_days") == sold_at.date()
+
+
+async def test_training_uses_up_neither_code_nor_confirmation(till: TillWorld, conn: Conn) -> None:
+    """P6 and P8: what was shown in training still spends in earnest."""
+    await till.sell(5_000_00)
+    till.clock.advance(ACTIVATION)
+    code = await till.show_code()
+    practised = till.commit_of(till.basket(100_00, points_to_spend=1_000, points_value_minor=10_00), member=code)
+    answer = await till.commit(replace(practised, training=True))
+    assert answer.exceptions == ()
+    assert await conn.fetchval("SELECT count(*) FROM cards.code_spends") == 0
+    quoted = await till.quote(till.basket(100_00, points_to_spend=1_000), member=code)
+    assert quoted.quote_id is not None
+
+
+async def test_a_late_report_is_judged_by_the_day_of_the_sale(till: TillWorld, conn: Conn) -> None:
+    """L7: the birthday and the tier of the day it was sold, whenever the till gets to report it."""
+    today = till.today
+    await conn.execute("UPDATE members.members SET birthday_month = $1, birthday_day = $2", today.month, today.day)
+    sold_at = till.now
+    at_once = await till.sell(1_000_00)
+    till.clock.advance(timedelta(days=10))
+    late = await till.commit(replace(till.commit_of(till.basket(1_000_00)), sold_at=sold_at))
+    assert late.points_earned == at_once.points_earned == 2_000
+    still_late = await till.commit(replace(till.commit_of(till.basket(1_000_00)), sold_at=sold_at - timedelta(days=15)))
+    assert still_late.points_earned == 1_000
+
+
+async def test_a_repeat_that_expects_no_change_is_told_what_was_posted(till: TillWorld) -> None:
+    """P2: the quote is used up by the first one; that is no reason to refuse the second."""
+    quoted = await till.quote(till.basket(1_000_00))
+    command = replace(till.commit_of(till.basket(1_000_00)), quote_id=quote_id_of(quoted), expect_unchanged=True)
+    first = await till.commit(command)
+    assert await till.commit(replace(command, idempotency_key=new_key())) == first
+
+
+async def test_an_old_key_is_answered_after_the_receipt_is_too_old_to_report(till: TillWorld) -> None:
+    command = till.commit_of(till.basket(1_000_00))
+    first = await till.commit(command)
+    till.clock.advance(timedelta(days=31))
+    assert await till.commit(command) == first
+
+
+async def test_a_tender_of_nothing_does_not_refuse_a_paid_receipt(till: TillWorld) -> None:
+    """P3"""
+    sold = till.basket(100_00)
+    tenders = (*sold.tenders, TenderReported("WECHAT_PAY", 0))
+    assert (await till.commit(till.commit_of(replace(sold, tenders=tenders)))).points_earned == 100
+
+
+async def test_a_token_of_another_counter_is_refused(till: TillWorld) -> None:
+    elsewhere = replace(till.actor, counter_id=till.store.counters["2F-SUYIN"])
+    with pytest.raises(UnknownTill):
+        await till.tills.commit(elsewhere, till.commit_of(till.basket(100_00)), till.now)

@@ -1,6 +1,7 @@
 """Void, return, exchange: what a sale gave is taken back, exactly (laws L4, L5, P4, P7)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from membership.kernel.errors import DomainError
 from membership.postgres.connection import Conn
 from membership.receipts.errors import (
     NaturalKeyConflict,
+    ReturnedBeforeSold,
     ReturnExceedsSale,
     SaleIsVoided,
     UnknownLine,
@@ -16,9 +18,9 @@ from membership.receipts.errors import (
     VoidAfterCutover,
     VoidAfterReturn,
 )
-from membership.receipts.model import ReturnRequest, SaleId
+from membership.receipts.model import ReturnRequest, SaleException, SaleId
 from membership.tills.errors import MemberInDebt
-from membership.tills.model import ExchangeLines, ReturnLines, SaleByNumber, VoidSale
+from membership.tills.model import ExchangeLines, ReturnLines, SaleByNumber, TenderReported, VoidSale
 from support.till_world import ACTIVATION, TillWorld, basket, new_key, quote_id_of, sale_id_of
 
 SUMS = """
@@ -225,4 +227,65 @@ async def test_a_return_costs_the_same_round_trips_whatever_its_lines(
     statements.clear()
     await till.take_back(sale_id_of(sale), *((number + 1, 1) for number in range(lines)))
     inside = [text for text in statements if not text.startswith(("BEGIN", "COMMIT"))]
-    assert len(inside) == 11, inside
+    assert len(inside) == 12, inside
+
+
+@pytest.mark.parametrize("quantity", [1, 3])
+async def test_a_return_receipt_is_answered_again_under_a_new_key(till: TillWorld, quantity: int) -> None:
+    """P2: also when nothing is left of the line, so that taking it back once more would be refused."""
+    sale = await till.commit(till.commit_of(basket(300_00, quantity=3)))
+    lines = (ReturnRequest(1, quantity),)
+    command = ReturnLines(new_key(), sale_id_of(sale), lines, till.next_sequence(), till.now)
+    first = await till.tills.return_lines(till.actor, command, till.now)
+    again = replace(command, idempotency_key=new_key())
+    assert await till.tills.return_lines(till.actor, again, till.now) == first
+
+
+async def test_an_exchange_is_answered_again_under_a_new_key_and_names_the_number_that_is_taken(
+    till: TillWorld,
+) -> None:
+    sale, other = await till.sell(1_000_00), await till.sell(10_00)
+    command = ExchangeLines(
+        idempotency_key=new_key(),
+        sale=sale_id_of(sale),
+        lines=(ReturnRequest(1, 1),),
+        sequence=till.next_sequence(),
+        returned_at=till.now,
+        basket=till.basket(1_500_00),
+        sale_sequence=till.next_sequence(),
+    )
+    taken = replace(command, idempotency_key=new_key(), sale_sequence=other.sequence)
+    with pytest.raises(NaturalKeyConflict) as refusal:
+        await till.tills.exchange(till.actor, taken, till.now)
+    assert refusal.value.sequence == other.sequence
+    first = await till.tills.exchange(till.actor, command, till.now)
+    assert await till.tills.exchange(till.actor, replace(command, idempotency_key=new_key()), till.now) == first
+
+
+async def test_an_exchange_notes_what_a_sale_would(till: TillWorld, conn: Conn) -> None:
+    sale = await till.sell(1_000_00)
+    await conn.execute("UPDATE cards.cards SET status = 'BLOCKED', blocked_reason = 'LOST'")
+    sold = replace(till.basket(10_00), tenders=(TenderReported("CASH", 10_00, reference="4111111111111111"),))
+    command = ExchangeLines(
+        idempotency_key=new_key(),
+        sale=sale_id_of(sale),
+        lines=(ReturnRequest(1, 1),),
+        sequence=till.next_sequence(),
+        returned_at=till.now,
+        basket=sold,
+        sale_sequence=till.next_sequence(),
+    )
+    answer = await till.tills.exchange(till.actor, command, till.now)
+    assert answer.exchanged_for is not None
+    assert [entry.code for entry in answer.exchanged_for.exceptions] == [
+        SaleException.PAYMENT_CARD_MASKED,
+        SaleException.CARD_IS_BLOCKED,
+    ]
+
+
+async def test_a_return_cannot_be_dated_before_its_sale(till: TillWorld) -> None:
+    sale = await till.sell(100_00)
+    earlier = till.now - timedelta(days=1)
+    command = ReturnLines(new_key(), sale_id_of(sale), (ReturnRequest(1, 1),), till.next_sequence(), earlier)
+    with pytest.raises(ReturnedBeforeSold):
+        await till.tills.return_lines(till.actor, command, till.now)

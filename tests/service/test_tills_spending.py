@@ -191,3 +191,23 @@ async def test_a_phone_number_leaves_no_plain_hash_in_the_idempotency_key(till: 
     named = replace(command, member=None)
     guesses = [[named, command.member], [named, digest(command.member).hex()]]
     assert stored not in [digest(["commitSale", guess]) for guess in guesses]
+
+
+async def test_a_card_blocked_after_the_quote_is_noted_and_the_promise_stands(rich: TillWorld, conn: Conn) -> None:
+    """P3 and C7: never valid at quote and refused at payment, but the block is told."""
+    quoted = await rich.quote(rich.basket(100_00, points_to_spend=1_000), member=await rich.show_code())
+    await conn.execute("UPDATE cards.cards SET status = 'BLOCKED', blocked_reason = 'STOLEN'")
+    command = rich.commit_of(rich.basket(100_00, points_to_spend=1_000, points_value_minor=10_00))
+    answer = await rich.commit_quoted(command, quote_id_of(quoted))
+    assert answer.points_redeemed == 1_000
+    assert [entry.code for entry in answer.exceptions] == [SaleException.CARD_IS_BLOCKED]
+
+
+async def test_no_more_points_are_taken_than_the_till_granted_money_for(rich: TillWorld) -> None:
+    """4,000 points for a receipt of CNY 10: ten of it is what 1,000 points are worth."""
+    command = rich.commit_of(
+        rich.basket(10_00, points_to_spend=4_000, points_value_minor=10_00), member=await rich.show_code()
+    )
+    answer = await rich.commit(command)
+    assert answer.points_redeemed == 1_000
+    assert SaleException.POINTS_EXCEED_TOTAL in [entry.code for entry in answer.exceptions]

@@ -70,6 +70,7 @@ LINES_REFUSALS = (
     receipts.QuantityOutOfRange,
     receipts.UnknownLine,
     receipts.ReturnExceedsSale,
+    receipts.ReturnedBeforeSold,
     receipts.SequenceOutOfRange,
     receipts.SoldAtOutOfRange,
     receipts.NaturalKeyConflict,

@@ -288,6 +288,18 @@ class SoldAtOutOfRange(DomainError):
 
 
 @dataclass(eq=False)
+class ReturnedBeforeSold(DomainError):
+    """The return is dated before its sale."""
+
+    code = "RETURNED_BEFORE_SOLD"
+    field = "returnedAt"
+
+    @property
+    def message(self) -> str:
+        return "The time of the return lies before the sale. Check the till's clock."
+
+
+@dataclass(eq=False)
 class AlreadyAttached(DomainError):
     """The receipt belongs to a member already."""
 

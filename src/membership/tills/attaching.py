@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from membership.campaigns.engine import decide_sale
 from membership.campaigns.model import SaleFacts
-from membership.kernel.actor import STAFF, Actor
+from membership.kernel.actor import STAFF, Actor, Role
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
 from membership.members.service import lock_membership
@@ -26,8 +26,9 @@ from membership.receipts import store as receipts
 from membership.receipts.errors import AlreadyAttached, AttachTooLate, SaleChangedMeanwhile, UnknownSale
 from membership.receipts.model import DaySpend, NaturalKey, Sale, SaleState
 from membership.receipts.store import LineAmounts
+from membership.stores.errors import UnknownStore
 from membership.tills.context import StoreContext, Workings, keyed_request, open_store
-from membership.tills.customer import Customer, change_tier, read_customer, tier_then
+from membership.tills.customer import Customer, change_tier, member_facts, read_customer
 from membership.tills.model import AttachAnswer, AttachSale
 from membership.tills.posting import revision_of
 
@@ -39,7 +40,11 @@ ANSWER = TypeAdapter(AttachAnswer)
 
 async def attach(workings: Workings, actor: Actor, command: AttachSale, now: datetime) -> AttachAnswer:
     """Credit a receipt that was sold without a card. Refused twice, too late, and for a wrong number or total."""
+    if actor.role is Role.TILL and command.store_id != actor.store_id:
+        raise UnknownStore(str(command.store_id))
     context = await open_store(workings, actor, command.store_id, now)
+    if actor.programme_id not in (None, context.programme.programme_id):
+        raise UnknownStore(str(command.store_id))
     return await once(
         workings.database,
         actor,
@@ -100,7 +105,7 @@ def _refuse_unattachable(context: StoreContext, sale: Sale) -> None:
 async def _credit(transaction: Transaction, context: StoreContext, sale: Sale, customer: Customer) -> AttachAnswer:
     facts = replace(
         _FACTS.validate_json(sale.inputs),
-        member=customer.facts(sale.business_date, tier=tier_then(context, customer, sale.business_date)),
+        member=member_facts(context, customer, sale.business_date),
     )
     terms = context.terms(facts.terms_revision)
     decision = decide_sale(facts, terms)

@@ -23,6 +23,7 @@ from membership.receipts.model import (
     SaleException,
     SaleId,
 )
+from membership.receipts.rules import check_sold_at
 from membership.tills.context import TillContext, Workings, keyed_request, open_till
 from membership.tills.customer import (
     Customer,
@@ -51,6 +52,7 @@ async def commit(workings: Workings, actor: Actor, command: CommitSale, now: dat
     context = await open_till(workings, actor, now)
     receipt = read_receipt(context, command)
     if command.training:
+        check_sold_at(receipt.sold_at, now)
         async with workings.database.engine(actor, now) as transaction:
             plan = await _plan(workings, transaction, context, command, receipt)
             return answer_of(plan, None, sale_id=None)
@@ -80,8 +82,11 @@ async def commit(workings: Workings, actor: Actor, command: CommitSale, now: dat
 async def _commit(
     workings: Workings, transaction: Transaction, context: TillContext, command: CommitSale, receipt: Receipt
 ) -> SaleAnswer:
+    check_sold_at(receipt.sold_at, context.now)
     plan = await _plan(workings, transaction, context, command, receipt)
     if command.expect_unchanged and plan.exceptions:
+        if await receipts.find_sale(transaction.conn, receipt.key) is not None:
+            raise NumberTaken  # a repeat of what was posted: it is told the same again
         raise AnswerChanged([entry.code for entry in plan.exceptions])
     return await post(transaction, context, plan, SaleId(workings.new_id()))
 
@@ -89,7 +94,7 @@ async def _commit(
 async def _plan(
     workings: Workings, transaction: Transaction, context: TillContext, command: CommitSale, receipt: Receipt
 ) -> CommitPlan:
-    exceptions = [ExceptionNoted(SaleException.PAYMENT_CARD_MASKED)] if receipt.masked else []
+    exceptions = receipt.faults()
     quote = await _lock_quote(transaction, context, command, exceptions)
     if quote is not None and quote.membership is not None:
         # The quote was authorised when its points were held; an ended one has nothing left to spend.
@@ -100,7 +105,10 @@ async def _plan(
     else:
         identified = await _identify(workings, transaction, context, command, exceptions)
         customer = None if identified is None else await lock_customer(transaction, context, identified)
-        may_spend = identified is not None and await _may_spend(workings, transaction, context, receipt, identified)
+        # Training uses up neither code nor confirmation (law P6).
+        may_spend = identified is not None and (
+            command.training or await _may_spend(workings, transaction, context, receipt, identified)
+        )
     return decide(context, receipt, customer, quote, may_spend=may_spend, exceptions=exceptions)
 
 

@@ -77,12 +77,13 @@ async def open_store(workings: Workings, actor: Actor, store_id: StoreId, now: d
 
 
 async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillContext:
-    """Raises UnknownTill when the token names no till in service, or one of another store."""
+    """Raises UnknownTill when the token names no till in service, or a store, programme or counter not the till's."""
     if actor.till_id is None or actor.store_id is None:
         raise UnknownTill("(none in the token)")
     context = await open_store(workings, actor, StoreId(actor.store_id), now)
     till = context.directory.till(TillId(actor.till_id))
-    if till.store_id != actor.store_id:
+    claims = (actor.programme_id in (None, context.programme.programme_id), actor.counter_id in (None, till.counter_id))
+    if till.store_id != actor.store_id or not all(claims):
         raise UnknownTill(str(actor.till_id))
     return TillContext(
         actor=actor,

@@ -42,11 +42,6 @@ class Customer:
     def card_blocked(self) -> bool:
         return self.card_status is CardStatus.BLOCKED
 
-    def facts(self, on: date, *, tier: str | None = None) -> MemberFacts:
-        """What a decision may know of the member on that business date. `tier` None: today's."""
-        birthday = self.state.birthday
-        return MemberFacts(tier or self.tier, None if birthday is None else days_from_birthday(*birthday, on))
-
     def after(self, account: Account, tier: str) -> MemberAfter:
         return MemberAfter(
             member_id=self.membership.member_id,
@@ -86,11 +81,17 @@ async def read_customer(
         days_from=context.history_starts_on,
         ladders=context.ladders,
     )
-    return Customer(state, tier_on(state.tier_records.standing, context.today), card_status)
+    return Customer(state, tier_on(state.tier_records.standing, context.today), card_status or state.card_status)
 
 
-def tier_then(context: StoreContext, customer: Customer, day: date) -> str:
-    """The tier that the member held on an earlier business date."""
+def member_facts(context: StoreContext, customer: Customer, on: date) -> MemberFacts:
+    """What a decision may know of the member on a business date, today or earlier."""
+    birthday = customer.state.birthday
+    tier = customer.tier if on >= context.today else _tier_then(context, customer, on)
+    return MemberFacts(tier, None if birthday is None else days_from_birthday(*birthday, on))
+
+
+def _tier_then(context: StoreContext, customer: Customer, day: date) -> str:
     facts = tiers.facts_of(context.ladders, customer.state.tier_records, customer.state.days, context.history_starts_on)
     return tier_on(standing_on(facts, day), day)
 

@@ -1,6 +1,6 @@
 """What a reported sale means: its form, what it earns and redeems, and every loyalty fault. Decides, never writes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -16,7 +16,7 @@ from membership.receipts.model import (
     QuoteState,
     SaleException,
 )
-from membership.receipts.rules import check_lines, check_sequence, check_sold_at, mask_basket
+from membership.receipts.rules import check_lines, check_sequence, mask_basket
 from membership.stores.rules import business_date, terms_at
 from membership.tills.context import TillContext
 from membership.tills.customer import (
@@ -30,6 +30,7 @@ from membership.tills.rules import (
     find_spending_fault,
     granted_for_points,
     pinned,
+    points_covering,
     redeemable,
     resolve_basket,
     value_of_points,
@@ -47,6 +48,10 @@ class Receipt:
     key: NaturalKey
     sold_at: datetime
     masked: bool
+
+    def faults(self) -> list[ExceptionNoted]:
+        """What is noted whoever the customer is."""
+        return [ExceptionNoted(SaleException.PAYMENT_CARD_MASKED)] if self.masked else []
 
     @property
     def body_hash(self) -> bytes:
@@ -76,7 +81,6 @@ def read_receipt(context: TillContext, command: CommitSale) -> Receipt:
     check_lines(reported.lines)
     granted_for_points(reported)
     basket, masked = mask_basket(reported)
-    check_sold_at(command.sold_at, context.now)
     check_sequence(command.sequence)
     day = business_date(context.store, command.sold_at)
     key = NaturalKey(context.store.store_id, context.till.till_id, day, command.sequence)
@@ -95,15 +99,27 @@ def decide(
     """What the receipt earns and redeems. A live quote's judgement stands; its lapse is noted by the caller."""
     basket, terms = receipt.basket, terms_at(context.programme, receipt.sold_at)
     granted_minor = granted_for_points(basket)
-    facts = replace(facts_of(context, basket, terms, customer, granted_minor), business_date=receipt.key.business_date)
-    if quote is not None and quote.state is QuoteState.QUOTED:
+    facts = facts_of(context, basket, terms, customer, granted_minor, on=receipt.key.business_date)
+    is_live = quote is not None and quote.state is QuoteState.QUOTED
+    if quote is not None and is_live:
         facts = pinned(_FACTS.validate_json(quote.inputs), facts)
     decision = decide_sale(facts, context.terms(facts.terms_revision))
     if quote is not None and decision != _DECISION.validate_json(quote.decision):
         exceptions.append(ExceptionNoted(SaleException.NUMBERS_CHANGED))
-    if customer is not None and customer.card_blocked and not basket.points_to_spend:
+    card_blocked = customer is not None and customer.card_blocked
+    # What a live quote set aside was asked for while the card was good: that promise stands, and the block is noted.
+    blocks_spending = card_blocked and not is_live
+    if card_blocked and not (blocks_spending and basket.points_to_spend):
         exceptions.append(ExceptionNoted(SaleException.CARD_IS_BLOCKED))
-    redeem_points = _decide_redemption(context, receipt, customer, facts, may_spend=may_spend, exceptions=exceptions)
+    redeem_points = _decide_redemption(
+        context,
+        receipt,
+        customer,
+        facts,
+        may_spend=may_spend,
+        card_blocked=blocks_spending,
+        exceptions=exceptions,
+    )
     ends = None if quote is None or has_ended(quote) else quote
     return CommitPlan(receipt, customer, ends, facts, decision, redeem_points, tuple(exceptions))
 
@@ -115,6 +131,7 @@ def _decide_redemption(
     facts: SaleFacts,
     *,
     may_spend: bool,
+    card_blocked: bool,
     exceptions: list[ExceptionNoted],
 ) -> int:
     """How many points are taken: what was asked, less what cannot be (which is noted, law L8)."""
@@ -130,12 +147,13 @@ def _decide_redemption(
         tier=tier,
         available=0 if customer is None else customer.account.available,
         debt=0 if customer is None else customer.account.owed,
-        card_blocked=customer is not None and customer.card_blocked,
+        card_blocked=card_blocked,
         total_minor=basket.net_minor,
     )
     if not may_spend and customer is not None:
         fault = SpendingNotConfirmed()
-    taken = redeemable(fault, asked, 0 if customer is None else customer.account.available)
+    enough = points_covering(redemption, tier or "", facts.points_value_minor)
+    taken = redeemable(fault, asked, 0 if customer is None else customer.account.available, enough)
     if fault is not None:
         exceptions.append(ExceptionNoted(SaleException(fault.code), asked - taken))
     if value_of_points(redemption, tier or "", asked, basket.net_minor) != facts.points_value_minor:

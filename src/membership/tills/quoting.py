@@ -1,7 +1,7 @@
 """Quote: what a basket would earn, per line, with reasons; sets aside the points to be spent for 120 s."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pydantic import TypeAdapter
 
@@ -22,7 +22,7 @@ from membership.stores.model import TermsRevision
 from membership.stores.rules import terms_at
 from membership.tiers.rules.qualification import ladder_at
 from membership.tills.context import TillContext, Workings, keyed_request, open_till
-from membership.tills.customer import Customer, authorise_spending, lock_customer
+from membership.tills.customer import Customer, authorise_spending, lock_customer, member_facts
 from membership.tills.model import QuoteAnswer, QuoteSale
 from membership.tills.rules import find_spending_fault, quote_state, resolve_basket, sale_facts, value_of_points
 from membership.tills.store import lock_quote_and_member
@@ -140,7 +140,7 @@ def judge(context: TillContext, basket: Basket, customer: Customer | None, quote
     value_minor = _value_of_points(terms, basket, customer)
     if basket.tenders:
         check_tenders(basket, value_minor)
-    facts = facts_of(context, basket, terms, customer, value_minor)
+    facts = facts_of(context, basket, terms, customer, value_minor, on=context.today)
     return QuoteAnswer(
         quote_id=quote_id,
         expires_at=context.now + HOLD_FOR,
@@ -153,16 +153,22 @@ def judge(context: TillContext, basket: Basket, customer: Customer | None, quote
 
 
 def facts_of(
-    context: TillContext, basket: Basket, terms: TermsRevision, customer: Customer | None, points_value_minor: int
+    context: TillContext,
+    basket: Basket,
+    terms: TermsRevision,
+    customer: Customer | None,
+    points_value_minor: int,
+    *,
+    on: date,
 ) -> SaleFacts:
-    """The facts a decision on this basket would have now."""
+    """The facts a decision on this basket has on a business date: the tier and the birthday of that day."""
     return sale_facts(
         context.directory,
         basket,
-        business_date=context.today,
+        business_date=on,
         terms_revision=terms.revision,
-        ladder_revision=ladder_at(context.ladders, context.today).revision,
-        member=None if customer is None else customer.facts(context.today),
+        ladder_revision=ladder_at(context.ladders, on).revision,
+        member=None if customer is None else member_facts(context, customer, on),
         points_value_minor=points_value_minor,
         tender_types=context.directory.tender_types(context.programme.programme_id),
     )

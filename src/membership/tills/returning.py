@@ -18,7 +18,13 @@ from membership.postgres.idempotency import Keyed, once
 from membership.postgres.json import Json, to_json
 from membership.postgres.transaction import Event, Transaction
 from membership.receipts import store as receipts
-from membership.receipts.errors import NaturalKeyConflict, SaleChangedMeanwhile, UnknownSale, VoidAfterCutover
+from membership.receipts.errors import (
+    NaturalKeyConflict,
+    ReturnedBeforeSold,
+    SaleChangedMeanwhile,
+    UnknownSale,
+    VoidAfterCutover,
+)
 from membership.receipts.model import (
     DaySpend,
     NaturalKey,
@@ -28,7 +34,7 @@ from membership.receipts.model import (
     Sale,
     SaleId,
 )
-from membership.receipts.rules import check_sequence, check_sold_at, decide_return, decide_void
+from membership.receipts.rules import CLOCK_TOLERANCE, check_sequence, check_sold_at, decide_return, decide_void
 from membership.receipts.store import NewReturn
 from membership.stores.rules import business_date, business_day_ends
 from membership.tills import committing
@@ -61,6 +67,7 @@ class Slip:
     business_date: date
     sequence: int | None
     body_hash: bytes
+    sale_sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ async def return_lines(workings: Workings, actor: Actor, command: ReturnLines, n
     slip = _slip(context, command)
 
     async def work(transaction: Transaction) -> ReturnAnswer:
-        sale, customer = await _lock(transaction, context, command.sale)
+        sale, customer = await _lock_for_return(transaction, context, command, slip)
         decision = decide_return(sale, command.lines, _base_points(sale))
         return await _post(workings, transaction, ReturnCase(context, sale, customer, decision, slip))
 
@@ -116,7 +123,7 @@ async def exchange(workings: Workings, actor: Actor, command: ExchangeLines, now
     receipt = read_receipt(context, sold)
 
     async def work(transaction: Transaction) -> ReturnAnswer:
-        sale, customer = await _lock(transaction, context, command.sale)
+        sale, customer = await _lock_for_return(transaction, context, command, slip)
         decision = decide_return(sale, command.lines, _base_points(sale))
         sale_id = SaleId(workings.new_id())
         returned = await _post(
@@ -125,7 +132,7 @@ async def exchange(workings: Workings, actor: Actor, command: ExchangeLines, now
         buyer = None
         if customer is not None:
             buyer = await read_customer(transaction.conn, context, customer.membership, card_status=None, own_hold=None)
-        plan = decide(context, receipt, buyer, None, may_spend=False, exceptions=[])
+        plan = decide(context, receipt, buyer, None, may_spend=False, exceptions=receipt.faults())
         answer = await post(transaction, context, plan, sale_id)
         return replace(returned, exchanged_for=answer, member=answer.member)
 
@@ -165,10 +172,11 @@ async def _answer_again(transaction: Transaction, context: TillContext, slip: Sl
     """The number is taken: the same body is told the same answer, another body is refused (law P2)."""
     if slip.sequence is None:
         raise NumberTaken
-    key = NaturalKey(context.store.store_id, context.till.till_id, slip.business_date, slip.sequence)
-    found = await receipts.find_return_by_natural_key(transaction.conn, key)
-    if found is None or found.body_hash != slip.body_hash:
-        # Either another return has the number, or (in an exchange) another sale has the new receipt's.
+    found = await receipts.find_return_by_natural_key(transaction.conn, _number(context, slip, slip.sequence))
+    if found is None:
+        # In an exchange it was the new receipt's number that another sale has.
+        raise NaturalKeyConflict(slip.business_date.isoformat(), slip.sale_sequence or slip.sequence)
+    if found.body_hash != slip.body_hash:
         raise NaturalKeyConflict(slip.business_date.isoformat(), slip.sequence)
     return await _read_answer(transaction.conn, found.answer, found.exchanged_for)
 
@@ -188,7 +196,6 @@ async def _read_answer(conn: Conn, answer: str, exchanged_for: SaleId | None) ->
 
 def _slip(context: TillContext, command: ReturnLines | ExchangeLines) -> Slip:
     check_sequence(command.sequence)
-    check_sold_at(command.returned_at, context.now)
     kind = ReturnKind.RETURN if isinstance(command, ReturnLines) else ReturnKind.EXCHANGE
     body: list[object] = [command.sale, command.lines]
     if isinstance(command, ExchangeLines):
@@ -198,7 +205,30 @@ def _slip(context: TillContext, command: ReturnLines | ExchangeLines) -> Slip:
         business_date=business_date(context.store, command.returned_at),
         sequence=command.sequence,
         body_hash=body_hash(kind, None, command.returned_at, body),
+        sale_sequence=command.sale_sequence if isinstance(command, ExchangeLines) else None,
     )
+
+
+def _number(context: TillContext, slip: Slip, sequence: int) -> NaturalKey:
+    return NaturalKey(context.store.store_id, context.till.till_id, slip.business_date, sequence)
+
+
+async def _lock_for_return(
+    transaction: Transaction, context: TillContext, command: ReturnLines | ExchangeLines, slip: Slip
+) -> tuple[Sale, Customer | None]:
+    """As `_lock`, for a return receipt that is not posted yet.
+
+    Raises NumberTaken for one that is: what it took back would be missing from the sale, and a repeat must be
+    answered and not refused for that.
+    """
+    check_sold_at(command.returned_at, context.now)
+    sale, customer = await _lock(transaction, context, command.sale)
+    number = _number(context, slip, command.sequence)
+    if await receipts.find_return_by_natural_key(transaction.conn, number) is not None:
+        raise NumberTaken
+    if command.returned_at < sale.sold_at - CLOCK_TOLERANCE:
+        raise ReturnedBeforeSold
+    return sale, customer
 
 
 async def _lock(

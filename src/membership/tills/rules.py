@@ -52,7 +52,12 @@ def resolve_basket(
     return Basket(
         currency=reported.currency,
         lines=tuple(_resolve_line(directory, programme, store, till, line) for line in reported.lines),
-        tenders=tuple(Tender(entry.tender_type, entry.amount_minor, entry.reference) for entry in reported.tenders),
+        # A tender of nothing paid nothing: tills send them, and no paid receipt is refused for it.
+        tenders=tuple(
+            Tender(entry.tender_type, entry.amount_minor, entry.reference)
+            for entry in reported.tenders
+            if entry.amount_minor
+        ),
         points_to_spend=reported.points_to_spend,
     )
 
@@ -196,13 +201,24 @@ def granted_for_points(basket: Basket) -> int:
     return granted
 
 
-def redeemable(fault: DomainError | None, asked: int, available: int) -> int:
-    """How many points a paid receipt takes in spite of a fault: never more than there are (law L8)."""
+def redeemable(fault: DomainError | None, asked: int, available: int, enough: int) -> int:
+    """How many points a paid receipt takes in spite of a fault: never more than there are (law L8), nor more than
+    were `enough` for what the till granted."""
     if fault is None:
         return asked
-    if isinstance(fault, ShortBalance | PointsNotInBlocks | PointsExceedTotal):
+    if isinstance(fault, PointsExceedTotal):
+        return min(asked, available, enough)
+    if isinstance(fault, ShortBalance | PointsNotInBlocks):
         return min(asked, available)
     return 0
+
+
+def points_covering(redemption: Redemption | None, tier: str, value_minor: int) -> int:
+    """The fewest whole blocks of points that are worth at least an amount."""
+    if redemption is None:
+        return 0
+    worth_minor = redemption.value_minor_by_tier.get(tier, redemption.value_minor)
+    return -(-value_minor // worth_minor) * redemption.block_points
 
 
 def base_points_by_line(decision: SaleDecision) -> dict[int, int]:

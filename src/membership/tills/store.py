@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from membership.cards.model import CardStatus
 from membership.members.model import MembershipKey
 from membership.members.service import lock_membership
 from membership.points.model import Account
@@ -28,6 +29,7 @@ class MemberState:
     account: Account
     days: tuple[DaySpend, ...]
     tier_records: TierRecords
+    card_status: CardStatus | None
 
 
 async def lock_quote_and_member(conn: Conn, quote_id: QuoteId, till_id: TillId) -> Quote | None:
@@ -59,4 +61,5 @@ async def get_member_state(
         account=account_of(row),
         days=days_of(row["dates"], row["tier_minor"], row["base_points"]),
         tier_records=records_of(row["records"], ladders, today),
+        card_status=None if row["card_status"] is None else CardStatus(row["card_status"]),
     )

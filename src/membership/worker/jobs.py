@@ -10,6 +10,7 @@ from membership.points.service import post_expiries
 from membership.postgres.catalogue import queries_of
 from membership.postgres.database import Database
 from membership.postgres.outbox import RELAY
+from membership.receipts.rules import MOST_DAYS_LATE
 from membership.receipts.store import delete_unsold_quotes
 from membership.stores.model import Programme
 from membership.stores.service import DirectoryCache
@@ -21,7 +22,8 @@ SQL = queries_of("platform")
 BATCH = 500
 _KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
 _KEEP_HANDLED_EVENTS = timedelta(days=30)
-_KEEP_UNSOLD_QUOTES = timedelta(days=7)
+# A sale may be reported so late, by its quote alone: without the quote its member would be lost.
+_KEEP_UNSOLD_QUOTES = timedelta(days=MOST_DAYS_LATE + 1)
 
 
 def periodic_jobs(directory: DirectoryCache, ladders: LadderCache) -> Sequence[PeriodicJob]:
