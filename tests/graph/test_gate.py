@@ -232,3 +232,40 @@ class TestMasking:
         assert codes(result) == ["BAD_USER_INPUT"]
         assert result.errors is not None
         assert "Did you mean" not in result.errors[0].message
+
+
+class TestNul:
+    """PostgreSQL keeps no U+0000, so that no text may hold one, wherever it stands."""
+
+    BY_CODE = "query ($by: StoreBy!) { store(by: $by) { code } }"
+
+    @pytest.mark.parametrize(
+        "document", ['{ store(by: {code: "a\\u0000"}) { code } }', '{ store(by: {code: """a\0"""}) { code } }']
+    )
+    async def test_a_text_in_the_document(self, run: Run, document: str) -> None:
+        result = await run(document)
+
+        assert codes(result) == ["BAD_USER_INPUT"]
+        assert "U+0000" in (result.errors or [])[0].message
+
+    @pytest.mark.parametrize(
+        ("document", "variables"),
+        [
+            (BY_CODE, {"by": {"code": "a\0b"}}),
+            ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["a", "\0"]}),
+        ],
+    )
+    async def test_a_variable(self, run: Run, document: str, variables: dict[str, object]) -> None:
+        result = await run(document, variables, caller=actor(Role.ADMIN))
+
+        assert codes(result) == ["BAD_USER_INPUT"]
+        assert "U+0000" in (result.errors or [])[0].message
+
+    async def test_what_is_only_spelt_like_it_is_let_through(self, run: Run) -> None:
+        result = await run(self.BY_CODE, {"by": {"code": r"a\u0000b"}})
+
+        assert result.errors is None
+        assert result.data == {"store": None}
+
+    async def test_a_number_that_json_has_no_room_for_is_left_to_the_engine(self, run: Run) -> None:
+        assert codes(await run(self.BY_CODE, {"by": {"code": 2**70}})) == ["BAD_USER_INPUT"]

@@ -127,6 +127,8 @@ async def test_a_token_without_a_claim_that_every_token_has(
         ({"exp": "tomorrow"}, "claim exp"),
         ({"nbf": 4102444800}, "claim nbf"),
         ({"sub": 7}, "claim sub"),
+        ({"sub": "a\0b"}, "claim sub"),
+        ({"client": "a\0b"}, "claim client"),
     ],
 )
 async def test_a_token_whose_claims_make_no_sense(

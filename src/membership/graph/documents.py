@@ -18,6 +18,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
+    TokenKind,
     parse,
     specified_rules,
     validate,
@@ -30,6 +31,7 @@ from membership.graph.limits import MAX_TOKENS, Surveyor
 from membership.graph.permissions import Access, access_to
 
 _RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+_TEXTS = (TokenKind.STRING, TokenKind.BLOCK_STRING)
 _MAX_ERRORS = 10
 _KEPT_TEXTS = 256
 
@@ -47,6 +49,8 @@ class Document:
     """By operation name; by None too where the document has just one operation."""
     name: str | None = None
     """Of the only operation."""
+    holds_nul: bool = False
+    """Whether one of its texts holds U+0000."""
 
 
 class Documents:
@@ -116,7 +120,7 @@ class Documents:
         if len(operations) == 1:
             name, access[None] = next(iter(access.items()))
         # The cheap checks come first: validating a document made to be costly is what its sender wants.
-        return Document(node, tuple(errors or self._invalid(node)), access, name)
+        return Document(node, tuple(errors or self._invalid(node)), access, name, _holds_nul(node))
 
     def _invalid(self, node: DocumentNode) -> list[GraphQLError]:
         found = validate(self._schema, node, _RULES, max_errors=_MAX_ERRORS, hide_suggestions=not self._introspection)
@@ -128,6 +132,15 @@ NO_DOCUMENT = parse("{ __typename }")
 
 def _refused(error: GraphQLError) -> Document:
     return Document(NO_DOCUMENT, (error,), {})
+
+
+def _holds_nul(node: DocumentNode) -> bool:
+    token = node.loc.start_token if node.loc else None
+    while token is not None:
+        if token.kind in _TEXTS and "\0" in token.value:
+            return True
+        token = token.next
+    return False
 
 
 def _syntax_code(error: GraphQLSyntaxError) -> FaultCode:

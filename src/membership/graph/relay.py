@@ -121,7 +121,7 @@ def _read_part(value: object, kind: type[KeyPart]) -> KeyPart:
     if kind is int and type(value) is int:
         return value
     if isinstance(value, str):
-        if kind is str:
+        if kind is str and "\0" not in value:
             return value
         if kind is UUID:
             return UUID(value)
