@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
+from membership.graph.faults import code_of
 from membership.graph.fields import field
 from membership.graph.inputs import plan_inputs
 from membership.graph.scalars import SCALARS, Points
@@ -48,6 +49,11 @@ class Tree:
     must: int | None
 
 
+@strawberry.input
+class Sowing:
+    idempotency_key: strawberry.ID
+
+
 @dataclass
 class Seen:
     trees: list[Tree]
@@ -62,6 +68,10 @@ class Query:
     async def plant(self, tree: Tree) -> int:
         SEEN.trees.append(tree)
         return 1
+
+    @field(description="Gives the key back.")
+    async def sow(self, sowing: Sowing) -> str:
+        return sowing.idempotency_key
 
 
 def make_schema() -> strawberry.Schema:
@@ -147,3 +157,26 @@ async def test_one_of_still_takes_exactly_one(either: object) -> None:
     result = await schema.execute(DOCUMENT, {"tree": {"leaves": [], "either": either}})
 
     assert result.errors is not None
+
+
+SOW = "query ($key: ID!) { sow(sowing: {idempotencyKey: $key}) }"
+
+
+@pytest.mark.parametrize("key", ["", " ", "\t\u3000", "k" * 201])
+async def test_a_key_that_cannot_be_one_is_the_clients_fault(key: str) -> None:
+    schema = make_schema()
+    plan_inputs(schema)
+    result = await schema.execute(SOW, {"key": key})
+
+    assert [code_of(error) for error in result.errors or ()] == ["BAD_USER_INPUT"]
+    assert "`idempotencyKey`" in (result.errors or [])[0].message
+
+
+@pytest.mark.parametrize("key", ["k", "键" * 200, "a key", 7])
+async def test_any_other_key_is_taken(key: str | int) -> None:
+    schema = make_schema()
+    plan_inputs(schema)
+    result = await schema.execute(SOW, {"key": key})
+
+    assert result.errors is None
+    assert result.data == {"sow": str(key)}

@@ -232,3 +232,9 @@ async def test_a_keyed_use_case_pays_two_round_trips_for_its_key_and_events(
     assert begin.startswith("BEGIN")
     assert own == [SQL.insert_idempotency_key.text, SQL.insert_events_and_outcome.text]
     assert commit == "COMMIT"
+
+
+@pytest.mark.parametrize("key", ["", "  ", "k" * 201])
+def test_a_key_that_cannot_be_one_never_reaches_the_database(key: str) -> None:
+    with pytest.raises(ValueError, match="1 to 200"):
+        Keyed("commitSale", key, None)

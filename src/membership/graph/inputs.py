@@ -20,6 +20,9 @@ from strawberry.types.base import (
 )
 from strawberry.types.lazy_type import LazyType
 
+from membership.graph.faults import bad_user_input
+from membership.postgres.idempotency import LONGEST_KEY, is_key
+
 Convert: TypeAlias = Callable[[object, InputContext], object]
 
 
@@ -36,7 +39,13 @@ def _builder(
 ) -> Callable[[type, Mapping[str, object], InputContext], object]:
     names = schema.config.name_converter
     plan = [
-        (names.from_field(field), field.python_name, _converter(field.resolve_type(type_definition=definition)))
+        (
+            names.from_field(field),
+            field.python_name,
+            _idempotency_key
+            if field.python_name == "idempotency_key"
+            else _converter(field.resolve_type(type_definition=definition)),
+        )
         for field in definition.fields
     ]
     # The engine has checked that required fields are there, so None is only for optional ones without a default.
@@ -55,6 +64,13 @@ def _builder(
         return cls(**given)
 
     return build
+
+
+def _idempotency_key(value: object, _: InputContext) -> object:
+    """Every input's key, whichever type it is in. Raises BAD_USER_INPUT."""
+    if not is_key(str(value)):
+        raise bad_user_input(f"`idempotencyKey` takes 1 to {LONGEST_KEY} characters that are not all spaces.")
+    return value
 
 
 def _converter(kind: StrawberryType | type) -> Convert | None:

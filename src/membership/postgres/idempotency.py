@@ -18,6 +18,9 @@ from membership.postgres.database import Database
 from membership.postgres.json import Json, digest, from_json, to_json
 from membership.postgres.transaction import KeyedOutcome, Transaction
 
+LONGEST_KEY = 200
+"""In characters. Scope and key are indexed, and an entry of an index has an end."""
+
 SQL = queries_of("platform")
 Result = TypeVar("Result")
 
@@ -35,6 +38,10 @@ class IdempotencyConflict(DomainError):
         return f"The idempotency key {self.key} was used for another request. Send a new key for a new request."
 
 
+def is_key(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_KEY and not text.isspace()
+
+
 @dataclass(frozen=True, slots=True)
 class Keyed:
     """A request under its idempotency key. `request` is any JSON-able value that tells two requests apart."""
@@ -42,6 +49,10 @@ class Keyed:
     operation: str
     key: str
     request: object
+
+    def __post_init__(self) -> None:
+        if not is_key(self.key):
+            raise ValueError(f"an idempotency key has 1 to {LONGEST_KEY} characters, not all of them spaces")
 
     def request_hash(self) -> bytes:
         return digest([self.operation, self.request])
