@@ -96,6 +96,8 @@ async def test_a_till_invites_and_the_shopper_joins_in_the_app(till: TillWorld, 
         "invitationToken": invited["token"],
     }
     app = app_of(till.store)
+    named = {**joining, "idempotencyKey": new_key(), "displayName": "4111–1111–1111–1111"}
+    assert answer(await run(ENROL, {"input": named}, caller=app))["code"] == "PAYMENT_CARD_NUMBER"
     enrolled = answer(await run(ENROL, {"input": joining}, caller=app))
     assert enrolled["__typename"] == "EnrolPayload"
     assert part(enrolled, "membership", "homeStore", "id") == joining["storeId"]
@@ -190,6 +192,8 @@ async def test_a_profile_field_left_out_stays_and_null_clears_it(scene: Scene) -
     assert part(then, "member", "birthday") == {"month": 2, "day": 29, "year": None}
     refused = await scene.do("app/UpdateProfile", scene.member, birthday={"month": 2, "day": 30})
     assert (refused["code"], refused["field"]) == ("INVALID_BIRTHDAY", "birthday")
+    refused = await scene.do("app/UpdateProfile", scene.member, displayName="Li 4111 1111 1111 1111")
+    assert refused["code"] == "PAYMENT_CARD_NUMBER"
 
 
 async def test_member_services_adds_an_identity_and_the_member_removes_it(scene: Scene) -> None:

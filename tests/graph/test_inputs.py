@@ -1,5 +1,6 @@
 """Input objects are built by a plan, and come out as strawberry itself would build them."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -180,3 +181,15 @@ async def test_any_other_key_is_taken(key: str | int) -> None:
 
     assert result.errors is None
     assert result.data == {"sow": str(key)}
+
+
+@pytest.mark.parametrize("key", ["4111 1111 1111 1111", "20261112-000009"])
+async def test_a_key_that_looks_like_a_payment_card_is_kept_as_a_digest(key: str) -> None:
+    schema = make_schema()
+    plan_inputs(schema)
+    first, again = [await schema.execute(SOW, {"key": key}) for _ in range(2)]
+
+    assert first.errors is None
+    assert first.data is not None
+    assert re.fullmatch("sha256:[0-9a-f]{64}", first.data["sow"])
+    assert again.data == first.data

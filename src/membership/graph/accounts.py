@@ -17,6 +17,7 @@ from membership.graph.members_inputs import EnrolInput
 from membership.graph.members_types import Membership, membership_node
 from membership.graph.relay import global_id
 from membership.graph.scalars import Points
+from membership.kernel.payment_cards import PaymentCardNumber
 from membership.members import errors as members
 from membership.postgres.idempotency import IdempotencyConflict
 from membership.stores.errors import UnknownStore
@@ -77,6 +78,7 @@ class AccountsMutation:
         members.MalformedIdentity,
         members.TooManyIdentities,
         members.InvalidDisplayName,
+        PaymentCardNumber,
         members.InvalidBirthday,
         members.UnsupportedLocale,
         members.UnknownInvitation,

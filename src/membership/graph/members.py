@@ -18,6 +18,7 @@ from membership.graph.members_inputs import (
     UpdateProfileInput,
 )
 from membership.graph.members_types import Member, Membership, membership_node, one_member, read_members
+from membership.kernel.payment_cards import PaymentCardNumber
 from membership.members import errors
 from membership.members.model import MemberId, MemberStatus
 from membership.postgres.idempotency import IdempotencyConflict
@@ -113,6 +114,7 @@ class MembersMutation:
     @mutation(
         *PERSON_REFUSALS,
         errors.InvalidDisplayName,
+        PaymentCardNumber,
         errors.InvalidBirthday,
         errors.UnsupportedLocale,
         description="Change name, birthday or language.",

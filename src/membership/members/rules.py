@@ -13,6 +13,7 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global, parse_locale
 
 from membership.kernel.actor import Role
+from membership.kernel.payment_cards import refuse_payment_card_numbers
 from membership.members.errors import (
     ConsentNotTheirs,
     ConsentRequired,
@@ -111,16 +112,17 @@ def masked_name(name: str) -> str:
 
 
 def display_name(value: str) -> str:
-    """A name as it is kept: composed (NFC), without outer spaces. Raises InvalidDisplayName."""
+    """A name as it is kept: composed (NFC), without outer spaces. Raises InvalidDisplayName, PaymentCardNumber."""
     name = unicodedata.normalize("NFC", value).strip()
     # Category C: control characters, and the direction marks that would turn the text around them.
     if not 1 <= len(name) <= MOST_NAME_CHARACTERS or any(unicodedata.category(char)[0] == "C" for char in name):
         raise InvalidDisplayName(MOST_NAME_CHARACTERS)
+    refuse_payment_card_numbers(name)
     return name
 
 
 def changed_profile(profile: Profile, change: ProfileChange, *, today: date) -> Profile:
-    """Raises InvalidDisplayName, InvalidBirthday, UnsupportedLocale."""
+    """Raises InvalidDisplayName, PaymentCardNumber, InvalidBirthday, UnsupportedLocale."""
     name, birthday, locale = change.display_name, change.birthday, change.preferred_locale
     if isinstance(name, str):
         name = display_name(name)

@@ -130,7 +130,8 @@ class Members:
     new_id: NewId
 
     async def update_profile(self, actor: Actor, now: datetime, member_id: MemberId, change: ProfileChange) -> Member:
-        """Raises UnknownMember, InvalidDisplayName, InvalidBirthday, UnsupportedLocale, MemberBeingMerged."""
+        """Raises UnknownMember, InvalidDisplayName, PaymentCardNumber, InvalidBirthday, UnsupportedLocale,
+        MemberBeingMerged."""
         async with self.database.engine(actor, now) as tx:
             member = await lock_own(tx, member_id, keyring=self.keyring)
             profile = rules.changed_profile(member.profile, change, today=now.date())
