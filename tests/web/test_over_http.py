@@ -155,15 +155,24 @@ async def test_a_query_string_that_is_no_json_gets_400(client: httpx.AsyncClient
 
 async def test_a_large_body_gets_413_whether_it_says_so_or_not(client: httpx.AsyncClient) -> None:
     async def pieces() -> AsyncIterator[bytes]:
-        for _ in range(11):
+        for _ in range(26):
             yield b" " * 10_000
 
-    declared = await client.post("/graphql", content=b" " * 100_001, headers={"Content-Type": JSON})
+    declared = await client.post("/graphql", content=b" " * 256_001, headers={"Content-Type": JSON})
     streamed = await client.post("/graphql", content=pieces(), headers={"Content-Type": JSON})
 
     for response in (declared, streamed):
         assert response.status_code == 413
         assert only_error(response)["code"] == "BODY_TOO_LARGE"
+
+
+async def test_the_largest_receipt_a_till_may_print_fits(client: httpx.AsyncClient) -> None:
+    # As a client sends it that escapes all but ASCII.
+    line = {"lineNo": 200, "category": "COSMETICS", "quantity": 1, "netMinor": 10**12, "description": "茶" * 180}
+    body = json.dumps({**QUERY, "variables": {"lines": [line] * 200}})
+    response = await client.post("/graphql", content=body, headers={"Content-Type": JSON})
+
+    assert response.json() == {"data": {"__typename": "Query"}}
 
 
 async def test_a_body_in_pieces_is_put_together(client: httpx.AsyncClient) -> None:
