@@ -9,7 +9,7 @@ from membership.bench.figures import Result, Rounds
 from membership.bench.load import Load
 from membership.bench.operations import Ask, Callers
 from membership.bench.pgbench import Pgbench
-from membership.bench.servers import Driver, Measured, Server
+from membership.bench.servers import Driver, Fleet, Measured
 from membership.bench.study import Studied
 from membership.kernel.actor import Role
 from membership.kernel.clock import SystemClock
@@ -23,8 +23,8 @@ _MOST_MEMBERS = 500
 class Arena:
     """Who competes, and who puts the load on them."""
 
-    api: Server
-    hello: Server
+    api: Fleet
+    hello: Fleet
     driver: Driver
     pgbench: Pgbench | None
     crowd: Crowd
@@ -90,7 +90,7 @@ class Contest:
         arena, now = self._arena, SystemClock().now()
         shoppers = arena.crowd.many[:_MOST_MEMBERS] if ask.role is Role.MEMBER else arena.crowd.many
         load = Load(
-            port=arena.api.port,
+            ports=arena.api.ports,
             path="/graphql",
             connections=connections,
             seconds=self._slice,
@@ -105,7 +105,7 @@ class Contest:
 
     def _hello(self, connections: int) -> Measured:
         hello = self._arena.hello
-        load = Load(hello.port, "/", connections, self._slice, '{"query":"{ hello }"}', [{}], 0, '"world"')
+        load = Load(hello.ports, "/", connections, self._slice, '{"query":"{ hello }"}', [{}], 0, '"world"')
         return self._arena.driver.put(load, hello)
 
     def _pgbench(self, entry: Studied, clients: int) -> float:

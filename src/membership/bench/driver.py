@@ -8,6 +8,7 @@ import asyncio
 import random
 import re
 import sys
+from itertools import cycle
 from time import perf_counter
 from typing import cast
 
@@ -35,7 +36,7 @@ class _Requests:
         token = caller.get("token")
         lines = [
             f"POST {self._load.path} HTTP/1.1",
-            f"Host: 127.0.0.1:{self._load.port}",
+            "Host: 127.0.0.1",
             "Content-Type: application/json",
             "Accept: application/json",
             *([f"Authorization: Bearer {token}"] if token else []),
@@ -110,8 +111,8 @@ async def drive(load: Load) -> Found:
     run = _Run(load)
     began = perf_counter()
     open_connections = [loop.create_future() for _ in range(load.connections)]
-    for done in open_connections:
-        await loop.create_connection(lambda done=done: _Connection(run, done), "127.0.0.1", load.port)  # type: ignore[misc]
+    for done, port in zip(open_connections, cycle(load.ports), strict=False):
+        await loop.create_connection(lambda done=done: _Connection(run, done), "127.0.0.1", port)  # type: ignore[misc]
     _, silent = await asyncio.wait(open_connections, timeout=load.seconds + _GRACE_SECONDS)
     if silent:
         run.failure = run.failure or f"{len(silent)} requests were not answered"

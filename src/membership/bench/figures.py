@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from membership.bench.servers import Measured
+from membership.bench.servers import PROCESSES, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Result:
     ratio_to_pgbench: float | None
     ratio_to_hello: float
     cpu_ms: float
+    processes: int
     connections: int
     pgbench_tps: float | None
     pgbench_clients: int | None
@@ -54,6 +55,7 @@ class Rounds:
             ratio_to_pgbench=_ratio(rates, self.pgbench) if self.pgbench else None,
             ratio_to_hello=_ratio(rates, self.hello),
             cpu_ms=self._middle(lambda entry: entry.cpu_ms),
+            processes=PROCESSES,
             connections=connections,
             pgbench_tps=round(median(self.pgbench), 1) if self.pgbench else None,
             pgbench_clients=pgbench_clients,
@@ -76,12 +78,10 @@ def write_results(results: Sequence[Result], path: Path) -> None:
 
 
 def print_table(results: Sequence[Result], console: Console, *, filesystem: str) -> None:
-    table = Table(
-        title="Medians of rounds. CPU: of the API, for one request. SQL: its round trips", title_justify="left"
-    )
+    table = Table(title="Medians of the rounds", title_justify="left")
     table.add_column("", no_wrap=True)
-    for name in ("req/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "pgbench", "ratio", "hello"):
-        table.add_column(name, justify="right")
+    for name in ("req/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "pgbench tps", "to pgbench", "to hello"):
+        table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(
             result.operation,
@@ -98,9 +98,10 @@ def print_table(results: Sequence[Result], console: Console, *, filesystem: str)
     console.print(table)
     load = os.getloadavg()[0]
     console.print(
-        f"pgbench: its transactions a second, and our part of them. hello: our part of {results[0].hello_rps:,.0f} "
-        f"requests/s. {os.cpu_count()} processors shared by all that ran, load average {load:.1f}; "
-        f"data on {filesystem}, fsync and synchronous_commit on."
+        f"CPU ms: the API's for one request, {PROCESSES} at work. SQL: round trips of one request. to pgbench, to hello: "
+        f"our part of their rates, within a round; hello: {results[0].hello_rps:,.0f} req/s.\n"
+        f"All shared {os.cpu_count()} processors, load average {load:.1f}. Data on {filesystem}; "
+        "fsync and synchronous_commit on."
     )
 
 

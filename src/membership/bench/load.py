@@ -12,9 +12,10 @@ NUMBER = "<number>"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Requests to one server, for a time. `template` is the body; `<name>` in it is filled from the caller."""
+    """Requests for a time. The connections are spread over the ports. `template` is the body; `<name>` in it is filled
+    from the caller."""
 
-    port: int
+    ports: list[int]
     path: str
     connections: int
     seconds: float

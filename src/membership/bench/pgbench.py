@@ -2,10 +2,10 @@
 
 The script is made from the statements of one real request (capture.py), never written by hand.
 
-Equal: the server and its data; every statement, in order, prepared (`-M prepared`), one round trip each; BEGIN with its
-settings in one round trip (a pipeline), COMMIT; the rows written and their size, checked by table; members taken by
-chance from the same crowd, their rows locked and read before they are written; new keys, ids and receipt numbers in
-each transaction, in ascending order as the service's own.
+Equal: the server, its data and the settings of connections; every statement, in order, prepared (`-M prepared`), one
+round trip each; BEGIN with its settings in one round trip (a pipeline), COMMIT; the rows written and their size,
+checked by table; members taken by chance from the same crowd, their rows locked and read before they are written; new
+keys, ids and receipt numbers in each transaction, in ascending order as the service's own.
 
 Not equal, all of it small: parameters go as text (the service sends most of them binary) and what differs from
 transaction to transaction is put into them by `replace()` in the server; a parameter that is NULL stands in the
@@ -30,6 +30,7 @@ from membership.bench.servers import BenchFailed
 from membership.embedded.binaries import postgres_program
 from membership.embedded.errors import EmbeddedServerError
 from membership.kernel.ids import first_id_at
+from membership.postgres.database import SERVER_SETTINGS
 
 MODEL_BALANCE, MODEL_EARNED = 700_000_000, 800_000_000
 """The account of the model request, so that its amounts are known again in the arguments."""
@@ -37,7 +38,7 @@ MODEL_BALANCE, MODEL_EARNED = 700_000_000, 800_000_000
 MODEL_NUMBER = 1_987_654_321
 """Keys and receipt numbers of model requests count from here, likewise."""
 
-_THREADS = 2
+_THREADS = os.cpu_count() or 1
 _PARAMETER = re.compile(r"\$(\d+)")
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 _LITERAL = re.compile(r"'[^']*<[a-z_0-9]+>[^']*'")
@@ -198,6 +199,7 @@ class Pgbench:
             "PGUSER": address.username or "",
             "PGPASSWORD": address.password or "",
             "PGDATABASE": address.path.removeprefix("/"),
+            "PGOPTIONS": " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items()),
         }
         self._runs = 0
 

@@ -1,6 +1,7 @@
 """One run of the bench, from empty servers to the table."""
 
 import asyncio
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[Result
     Raises BenchFailed, EmbeddedServerError.
     """
     logging.configure("WARNING")
-    console = Console()
+    # Wide enough for the table where nobody looks, as in a log of CI.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     with ExitStack() as stack, Progress(console=Console(stderr=True)) as progress:
         stores = stack.enter_context(Datastores(results.absolute().parent))
         filling = progress.add_task("Loading the sample", total=None)

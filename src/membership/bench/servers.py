@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,9 @@ from membership.bench.load import Found, Load
 from membership.embedded.postgres import EmbeddedPostgres
 from membership.embedded.process import free_port
 from membership.embedded.valkey import EmbeddedValkey
+
+PROCESSES = max(1, (os.cpu_count() or 1) // 2)
+"""Of the API, and of hello: Python uses one processor each, and PostgreSQL needs some too."""
 
 _READY_SECONDS = 30
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -117,10 +121,35 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One load on one server. `cpu_ms`: of the server's process, for one request."""
+    """One load on one fleet. `cpu_ms`: of its processes, for one request."""
 
     found: Found
     cpu_ms: float
+
+
+class Fleet:
+    """Some processes of one server, behind nothing: clients are spread over their ports."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        self._servers = servers
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        for server in self._servers:
+            self._running.enter_context(server)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    @property
+    def ports(self) -> list[int]:
+        return [server.port for server in self._servers]
+
+    def cpu_seconds(self) -> float:
+        return sum(server.cpu_seconds() for server in self._servers)
 
 
 class Driver:
@@ -142,7 +171,7 @@ class Driver:
         self._process.terminate()
         self._process.communicate()
 
-    def put(self, load: Load, server: Server) -> Measured:
+    def put(self, load: Load, server: "Fleet") -> Measured:
         """Raises BenchFailed for an answer that was not as expected."""
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the driver has no pipes")
@@ -158,16 +187,16 @@ class Driver:
         return Measured(found, (server.cpu_seconds() - before) / found.requests * 1000)
 
 
-def start_api(environment: Mapping[str, str], log: Path) -> Server:
+def start_api(environment: Mapping[str, str], log: Path) -> Fleet:
     """`membership serve`, its log going to a file."""
-    port = free_port()
     serve = ["-c", "from membership.cli import app; app()", "serve"]
-    return Server(serve, {**environment, "MEMBERSHIP_PORT": str(port)}, port=port, log=log)
+    ports = [free_port() for _ in range(PROCESSES)]
+    return Fleet([Server(serve, {**environment, "MEMBERSHIP_PORT": str(port)}, port=port, log=log) for port in ports])
 
 
-def start_hello(log: Path) -> Server:
-    port = free_port()
-    return Server(["-m", "membership.bench.hello", str(port)], {}, port=port, log=log)
+def start_hello(log: Path) -> Fleet:
+    ports = [free_port() for _ in range(PROCESSES)]
+    return Fleet([Server(["-m", "membership.bench.hello", str(port)], {}, port=port, log=log) for port in ports])
 
 
 def _dying_with_us() -> list[str]:
