@@ -52,6 +52,8 @@ def test_points_keep_every_safe_integer(value: int) -> None:
         ("DateTime", "2026-11-12"),
         ("DateTime", "2026-13-12T10:00:00Z"),
         ("DateTime", 1),
+        ("DateTime", "0001-01-01T00:00:00+08:00"),
+        ("DateTime", "9999-12-31T23:59:59-08:00"),
         ("LocalDate", "20261112"),
         ("LocalDate", "2026-02-30"),
         ("LocalDate", "2026-11-12T10:00:00Z"),
@@ -82,6 +84,11 @@ def test_a_wrong_value_is_bad_user_input(name: str, value: object) -> None:
 def test_values_are_read_and_written_the_same(name: str, text: str, value: object) -> None:
     assert scalar(name).coerce_input_value(text) == value
     assert scalar(name).coerce_output_value(value) == text
+
+
+@pytest.mark.parametrize("text", ["2026-11-12T10:00:00+08:00", "2026-11-12T02:00:00Z", "2026-11-11T18:00:00-08:00"])
+def test_a_moment_is_the_same_whichever_offset_it_is_sent_with(text: str) -> None:
+    assert repr(scalar("DateTime").coerce_input_value(text)) == repr(datetime(2026, 11, 12, 2, tzinfo=UTC))
 
 
 def test_a_moment_without_an_offset_never_leaves_the_service() -> None:

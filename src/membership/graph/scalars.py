@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import NewType
 
 import strawberry
@@ -51,13 +51,15 @@ def _read_card_number(value: object) -> str:
 
 
 def _read_datetime(value: object) -> datetime:
+    """In UTC, so that one moment is one request whichever offset it is sent with."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise bad_user_input("DateTime takes a date and time with an offset, such as 2026-11-12T10:00:00+08:00.")
-    return moment
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        # The latter where the first or last year of all ends up in another one.
+        pass
+    raise bad_user_input("DateTime takes a date and time with an offset, such as 2026-11-12T10:00:00+08:00.")
 
 
 def _write_datetime(value: object) -> str:
