@@ -18,7 +18,7 @@ from membership.members.model import Profile
 from membership.postgres.database import Database
 from support.operations import Run, codes, trusted
 from support.people import account_workings, app_of, fresh_phone, join, member_of, services_of
-from support.till_world import TillWorld, new_key
+from support.till_world import TillWorld, new_key, sale_id_of
 
 ENROL, ME, MEMBER_CODE = trusted("app/Enrol"), trusted("app/Me"), trusted("app/MemberCode")
 INVITE, IDENTIFY, FIND = trusted("till/InviteMember"), trusted("till/IdentifyMember"), trusted("desk/FindMember")
@@ -305,6 +305,39 @@ async def test_after_a_merge_a_token_of_before_shows_the_winners_account(
         )
     )
     assert again["code"] == "MEMBER_ALREADY_MERGED"
+
+
+OWN = """
+    query ($sale: ID!, $cards: [ID!]!) {
+      memberHome { displayName } mySales { nodes { id } } node(id: $sale) { id } nodes(ids: $cards) { id }
+      sale(by: {id: $sale}) { id }
+    }
+"""
+
+
+async def test_every_field_follows_a_merge_for_a_token_of_before(scene: Scene) -> None:
+    till = scene.till
+    sale_id = global_id("Sale", sale_id_of(await till.sell(100_00)))
+    old_token = till.member_actor
+    merging = {
+        "idempotencyKey": new_key(),
+        "winnerId": scene.member_id,
+        "loserId": global_id("Member", till.member.member_id),
+    }
+    merged = answer(await scene.run(MERGE, {"input": merging}, caller=scene.desk))
+    assert merged["__typename"] == "MergeMembersPayload"
+
+    for document, variables, expected in (
+        (trusted("app/MySales"), {}, {"mySales"}),
+        (OWN, {"sale": sale_id, "cards": [scene.card_id]}, {"memberHome", "mySales", "node", "nodes", "sale"}),
+    ):
+        before = await scene.run(document, variables, caller=old_token)
+        now = await scene.run(document, variables, caller=scene.member)
+        assert before.errors is None
+        assert before.data is not None
+        assert set(before.data) == expected
+        assert [node["id"] for node in before.data["mySales"]["nodes"]] == [sale_id]
+        assert before.data == now.data
 
 
 async def test_many_members_cost_as_many_statements_as_one(

@@ -61,6 +61,13 @@ async def test_another_members_home_cannot_be_reached(till: TillWorld, run: Run)
     assert result.data == {"memberHome": None}
 
 
+async def test_a_programme_that_does_not_exist_has_no_home(till: TillWorld, run: Run) -> None:
+    astray = Actor(Role.MEMBER, "astray", member_id=till.member.member_id, programme_id=new_id())
+    result = await run(HOME, caller=astray)
+    assert result.errors is None
+    assert result.data == {"memberHome": None}
+
+
 @pytest.mark.parametrize("entries", [1, 1_000])
 async def test_home_takes_two_round_trips_and_reads_few_rows_whatever_the_history(
     till: TillWorld, run: Run, conn: Conn, statements: list[str], entries: int

@@ -1,6 +1,8 @@
 """Whom a request is about: the caller, or the member that staff name."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import strawberry
 
@@ -10,6 +12,23 @@ from membership.graph.relay import key_of
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
 from membership.stores.model import ProgrammeId
+
+Found = TypeVar("Found")
+
+
+async def find_own(
+    context: RequestContext,
+    find: Callable[[], Awaitable[Found]],
+    *,
+    is_missing: Callable[[Found], bool] = lambda found: not found,
+) -> Found:
+    """What `find` finds for the caller; where that is missing, what it finds for whom they were merged into."""
+    asked_as = context.caller
+    found = await find()
+    # Another field of the same document may have followed meanwhile.
+    if is_missing(found) and (context.caller is not asked_as or await follow_merge(context)):
+        return await find()
+    return found
 
 
 async def follow_merge(context: RequestContext) -> bool:
@@ -43,3 +62,11 @@ def membership_meant(context: RequestContext, member_id: strawberry.ID | None) -
     if programme_id is None:
         raise UnknownMember
     return MembershipKey(member_meant(context, member_id), ProgrammeId(programme_id))
+
+
+def own_membership(context: RequestContext) -> MembershipKey:
+    """The caller's, in the programme of their token. Raises BAD_USER_INPUT for a token of somebody else's."""
+    actor = context.actor
+    if actor.member_id is None or actor.programme_id is None:
+        raise bad_user_input("The token names no member of a programme.")
+    return MembershipKey(MemberId(actor.member_id), ProgrammeId(actor.programme_id))

@@ -137,7 +137,7 @@ def _refused(error: GraphQLError) -> Document:
 def _holds_nul(node: DocumentNode) -> bool:
     token = node.loc.start_token if node.loc else None
     while token is not None:
-        if token.kind in _TEXTS and "\0" in token.value:
+        if token.kind in _TEXTS and "\0" in (token.value or ""):
             return True
         token = token.next
     return False

@@ -8,19 +8,16 @@ import strawberry
 from membership.accounts.home import Home, HomeCard, find_home
 from membership.cards.model import CardKind, CardStatus
 from membership.graph import cards_types  # noqa: F401 - describes the enums of cards
-from membership.graph.callers import follow_merge
+from membership.graph.callers import find_own, own_membership
 from membership.graph.context import Info, RequestContext
-from membership.graph.faults import bad_user_input
 from membership.graph.fields import field
 from membership.graph.localisation import localised
 from membership.graph.points_types import ENTRIES, PointsBalance, PointsEntry, points_balance, points_entry
 from membership.graph.relay import After, Connection, First, Page, connection, global_id
 from membership.graph.scalars import CardNumber
 from membership.graph.tiers_types import TierOutlook, tier_outlook
-from membership.members.model import MemberId, MembershipKey
 from membership.points.model import EntryId, RecordedEntry
 from membership.points.store import list_entries
-from membership.stores.model import ProgrammeId
 from membership.stores.rules import business_date
 
 
@@ -51,17 +48,16 @@ class HomeQuery:
     )
     async def member_home(self, info: Info, first: First = None, after: After = None) -> MemberHome | None:
         page = ENTRIES.page(first, after)
-        home = await _read_home(info.context, page)
-        if home is None and await follow_merge(info.context):
-            home = await _read_home(info.context, page)
-        return home
+        return await find_own(info.context, lambda: _read_home(info.context, page))
 
 
 async def _read_home(context: RequestContext, page: Page) -> MemberHome | None:
     services = context.services
-    membership = _own_membership(context)
+    membership = own_membership(context)
     directory = await context.directory()
     ladders = await services.ladders.ladders(membership.programme_id, context.now)
+    if not ladders:
+        return None
     async with context.reader() as conn:
         home = await find_home(
             conn,
@@ -80,13 +76,6 @@ async def _read_home(context: RequestContext, page: Page) -> MemberHome | None:
     )
     moves = connection(entries, page, ENTRIES, node=points_entry, key=_entry_key)
     return _member_home(home, outlook, moves, context.locale)
-
-
-def _own_membership(context: RequestContext) -> MembershipKey:
-    actor = context.actor
-    if actor.member_id is None or actor.programme_id is None:
-        raise bad_user_input("The token names no member of a programme.")
-    return MembershipKey(MemberId(actor.member_id), ProgrammeId(actor.programme_id))
 
 
 def _before(page: Page) -> EntryId | None:

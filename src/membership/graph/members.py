@@ -5,7 +5,7 @@ from typing import Annotated
 
 import strawberry
 
-from membership.graph.callers import follow_merge, member_meant, membership_meant
+from membership.graph.callers import find_own, member_meant, membership_meant
 from membership.graph.cards import IDENTIFY_REFUSALS
 from membership.graph.context import Info
 from membership.graph.fields import field, mutation, query
@@ -58,11 +58,11 @@ class RecordConsentPayload:
 class MembersQuery:
     @field(description="The caller's own person; null if the member of the token is no more.")
     async def me(self, info: Info) -> Member | None:
-        context = info.context
-        found = await _own(info)
-        if found is not None and found.status is MemberStatus.MERGED and await follow_merge(context):
-            found = await _own(info)
-        return found
+        return await find_own(
+            info.context,
+            lambda: _own(info),
+            is_missing=lambda found: found is not None and found.status is MemberStatus.MERGED,
+        )
 
     @query(
         *IDENTIFY_REFUSALS,

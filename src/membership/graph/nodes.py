@@ -6,6 +6,7 @@ from uuid import UUID
 
 import strawberry
 
+from membership.graph.callers import find_own
 from membership.graph.context import Info, RequestContext
 from membership.graph.faults import bad_user_input
 from membership.graph.fields import field
@@ -35,6 +36,10 @@ class NodeQuery:
 
 async def _load(context: RequestContext, ids: list[strawberry.ID]) -> list[Node | None]:
     asked = [read_global_id(value) for value in ids]
+    return await find_own(context, lambda: _find(context, asked), is_missing=lambda found: None in found)
+
+
+async def _find(context: RequestContext, asked: list[tuple[str, UUID]]) -> list[Node | None]:
     keys_by_type: dict[str, list[UUID]] = defaultdict(list)
     for type_name, key in asked:
         keys_by_type[type_name].append(key)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import strawberry
 
+from membership.graph.callers import find_own, own_membership
 from membership.graph.context import Info, RequestContext
 from membership.graph.enums import describe_enum
 from membership.graph.faults import bad_user_input
@@ -16,10 +17,9 @@ from membership.graph.lookups import SaleLookupInput
 from membership.graph.money import Money, money
 from membership.graph.relay import After, Connection, First, Keyset, Node, connection, global_id, node_loader
 from membership.graph.scalars import Points
-from membership.members.model import MemberId, MembershipKey
 from membership.receipts import model, store
 from membership.receipts.model import NaturalKey, SaleId, SaleState
-from membership.stores.model import ProgrammeId, StoreId, TillId
+from membership.stores.model import StoreId, TillId
 from membership.stores.service import Directory
 from membership.tills.model import SaleByNumber
 
@@ -73,26 +73,31 @@ class ReceiptsQuery:
     ) -> Sale | None:
         directory = await info.context.directory()
         wanted = _wanted(info.context, by, directory)
-        async with info.context.reader() as conn:
-            found = await store.find_sale(conn, wanted)
+
+        async def find() -> model.Sale | None:
+            async with info.context.reader() as conn:
+                return await store.find_sale(conn, wanted)
+
+        found = await find_own(info.context, find)
         return None if found is None else sale_node(found, directory, info.context.locale)
 
     @field(description="The caller's own receipts, the latest first.")
     async def my_sales(self, info: Info, first: First = None, after: After = None) -> Connection[Sale]:
-        actor, directory = info.context.actor, await info.context.directory()
-        if actor.member_id is None or actor.programme_id is None:
-            raise bad_user_input("The token names no member of a programme.")
-        membership = MembershipKey(MemberId(actor.member_id), ProgrammeId(actor.programme_id))
+        context, directory = info.context, await info.context.directory()
         page = SALES.page(first, after)
         (key,) = page.after
-        async with info.context.reader() as conn:
-            before = SaleId(key) if isinstance(key, UUID) else None
-            sales = await store.list_sales(conn, membership, before=before, limit=page.size + 1)
+        before = SaleId(key) if isinstance(key, UUID) else None
+
+        async def find() -> list[model.Sale]:
+            membership = own_membership(context)
+            async with context.reader() as conn:
+                return await store.list_sales(conn, membership, before=before, limit=page.size + 1)
+
         return connection(
-            sales,
+            await find_own(context, find),
             page,
             SALES,
-            node=lambda sale: sale_node(sale, directory, info.context.locale),
+            node=lambda sale: sale_node(sale, directory, context.locale),
             key=lambda sale: (sale.sale_id,),
         )
 

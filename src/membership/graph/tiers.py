@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from membership.graph.callers import membership_meant
+from membership.graph.callers import find_own, membership_meant
 from membership.graph.context import Info, RequestContext
 from membership.graph.enums import describe_enum
 from membership.graph.faults import bad_user_input
@@ -128,12 +128,14 @@ class TiersQuery:
         (key,) = page.after
         if info.context.actor.programme_id is None:
             raise bad_user_input("The token names no programme.")
-        membership = membership_meant(info.context, member_id)
-        async with info.context.reader() as conn:
-            found = await store.list_grants(
-                conn, membership, after=GrantId(key) if isinstance(key, UUID) else None, limit=page.size + 1
-            )
-        return connection(found, page, GRANTS, node=grant_node, key=_key)
+        before = GrantId(key) if isinstance(key, UUID) else None
+
+        async def find() -> list[RecordedGrant]:
+            membership = membership_meant(info.context, member_id)
+            async with info.context.reader() as conn:
+                return await store.list_grants(conn, membership, after=before, limit=page.size + 1)
+
+        return connection(await find_own(info.context, find), page, GRANTS, node=grant_node, key=_key)
 
 
 @strawberry.type
