@@ -116,6 +116,8 @@ class TestLimits:
         [
             ("{", "GRAPHQL_PARSE_FAILED"),
             ("", "GRAPHQL_PARSE_FAILED"),
+            ("{}", "GRAPHQL_PARSE_FAILED"),
+            ('{ store(by: {code: "A"}) {} }', "GRAPHQL_PARSE_FAILED"),
             ("{ nonsense }", "GRAPHQL_VALIDATION_FAILED"),
             ("{ " + "__typename " * 999 + "}", "TOO_MANY_TOKENS"),
             ("{ " + " ".join(f"a{n}: __typename" for n in range(16)) + " }", "TOO_MANY_ALIASES"),

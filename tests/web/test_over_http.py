@@ -145,6 +145,12 @@ async def test_a_parameter_may_be_null(client: httpx.AsyncClient, parameter: str
     assert response.json() == {"data": {"__typename": "Query"}}
 
 
+async def test_an_empty_operation_name_is_none(client: httpx.AsyncClient) -> None:
+    request = {**QUERY, "operationName": ""}
+    for response in (await client.post("/graphql", json=request), await client.get("/graphql", params=request)):
+        assert response.json() == {"data": {"__typename": "Query"}}
+
+
 @pytest.mark.parametrize("name", ["variables", "extensions"])
 async def test_a_query_string_that_is_no_json_gets_400(client: httpx.AsyncClient, name: str) -> None:
     response = await client.get("/graphql", params={**QUERY, name: "{nonsense"})

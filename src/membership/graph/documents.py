@@ -99,7 +99,7 @@ class Documents:
 
     def _prepare(self, text: str) -> Document:
         try:
-            return self._survey(parse(text, max_tokens=MAX_TOKENS))
+            return self._survey(parse(text, max_tokens=MAX_TOKENS, allow_empty_selection_sets=False))
         except GraphQLSyntaxError as error:
             return _refused(_coded(error, _syntax_code(error)))
         except RecursionError:

@@ -85,7 +85,6 @@ def read_get(scope: Scope) -> GraphQLRequest:
                 parameters[name] = orjson.loads(value) if value else None
             except orjson.JSONDecodeError:
                 raise Malformed(400, fault(FaultCode.BAD_REQUEST, f"`{name}` is not JSON.")) from None
-    parameters["operationName"] = parameters.get("operationName") or None
     return _request(parameters)
 
 
@@ -120,6 +119,9 @@ def _too_large() -> Malformed:
 def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
     query = parameters.get("query")
     name = parameters.get("operationName")
+    if name == "":
+        # As some clients send it where there is nothing to choose.
+        name = None
     variables = parameters.get("variables")
     extensions = parameters.get("extensions")
     document_id = parameters.get("documentId")
