@@ -38,6 +38,13 @@ def test_a_token_is_signed_by_the_key_of_its_folder(membership: Command, tmp_pat
     assert (claims["role"], claims["programme"], claims["sub"]) == ("approver", programme, "manager")
 
 
+def test_a_token_cannot_be_good_for_ever(membership: Command) -> None:
+    refused = membership("token", "--role", "admin", "--data-dir", "data", "--days", "99999999999")
+    assert refused.returncode == 2
+    assert "--days" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_keys_are_for_their_owner_only(membership: Command, tmp_path: Path) -> None:
     membership("token", "--role", "admin", "--data-dir", "data")
     assert (tmp_path / "data/keys").stat().st_mode & 0o777 == 0o700

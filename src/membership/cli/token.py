@@ -24,7 +24,7 @@ def token(  # noqa: PLR0917 - typer makes an option of each
     till: Annotated[UUID | None, typer.Option(help="For role till.")] = None,
     brand: Annotated[UUID | None, typer.Option(help="For role associate.")] = None,
     subject: Annotated[str | None, typer.Option(help="Who it is, for the audit trail.")] = None,
-    days: Annotated[int, typer.Option(min=1, help="How long it is good for.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="How long it is good for.")] = 30,
     data_dir: Annotated[Path, typer.Option(help="Where `membership dev` keeps its keys.")] = Path(".data"),
 ) -> None:
     """Print a bearer token of the development issuer. A service in production does not trust that issuer.
