@@ -20,13 +20,14 @@ class DatabaseSettings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
-    database_url: PostgresDsn = Field(validation_alias="DATABASE_URL")
+    # Not in a repr, which may end in a log: an address may hold a password.
+    database_url: PostgresDsn = Field(validation_alias="DATABASE_URL", repr=False)
 
 
 class RedisSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MEMBERSHIP_", extra="ignore", frozen=True)
 
-    redis_url: RedisDsn = Field(validation_alias="REDIS_URL")
+    redis_url: RedisDsn = Field(validation_alias="REDIS_URL", repr=False)
     redis_cluster: bool = False
 
 
