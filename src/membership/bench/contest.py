@@ -15,6 +15,7 @@ from membership.kernel.actor import Role
 from membership.kernel.clock import SystemClock
 
 _FIRST_NUMBER = 1_000_000_000
+_CLOSE = 0.95
 _MOST_MEMBERS = 500
 """Of those who call with a token of their own."""
 
@@ -54,7 +55,7 @@ class Contest:
 
     def results(self, advance: Callable[[], None]) -> list[Result]:
         """`advance` is called after each of `steps` steps."""
-        hello = self._best(lambda connections: self._hello(connections).found.rate)
+        hello = self._fewest(lambda connections: self._hello(connections).found.rate)
         advance()
         tuned = [self._tune(entry, advance) for entry in self._studied]
         rounds = [Rounds() for _ in self._studied]
@@ -81,7 +82,7 @@ class Contest:
 
     def _tune(self, entry: Studied, advance: Callable[[], None]) -> tuple[int, int]:
         """The best numbers of connections to the API and of pgbench's clients. What ran is warm afterwards."""
-        connections = self._best(lambda count: self._api(entry.operation.ask, count).found.rate)
+        connections = self._fewest(lambda count: self._api(entry.operation.ask, count).found.rate)
         clients = self._best(lambda count: self._pgbench(entry, count)) if self._arena.pgbench is not None else 0
         advance()
         return connections, clients
@@ -119,3 +120,9 @@ class Contest:
         """The number of connections with the highest rate."""
         choices = self._plan.connections
         return max(choices, key=rate) if len(choices) > 1 else choices[0]
+
+    def _fewest(self, rate: Callable[[int], float]) -> int:
+        """The fewest connections that come close to the highest rate: more would only wait longer."""
+        choices = self._plan.connections
+        rates = {count: rate(count) for count in choices} if len(choices) > 1 else {choices[0]: 1.0}
+        return min(count for count, found in rates.items() if found >= _CLOSE * max(rates.values()))

@@ -98,8 +98,8 @@ def print_table(results: Sequence[Result], console: Console, *, filesystem: str)
     console.print(table)
     load = os.getloadavg()[0]
     console.print(
-        f"CPU ms: the API's for one request, {PROCESSES} at work. SQL: round trips of one request. to pgbench, to hello: "
-        f"our part of their rates, within a round; hello: {results[0].hello_rps:,.0f} req/s.\n"
+        f"CPU ms: of the API, for one request; {PROCESSES} at work. SQL: round trips of one request. "
+        f"to pgbench, to hello: our part of their rates within a round; hello: {results[0].hello_rps:,.0f} req/s.\n"
         f"All shared {os.cpu_count()} processors, load average {load:.1f}. Data on {filesystem}; "
         "fsync and synchronous_commit on."
     )
