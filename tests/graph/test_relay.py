@@ -61,11 +61,24 @@ def test_a_page_has_twenty_items_unless_asked_otherwise() -> None:
     assert NUMBERS.page(LARGEST_PAGE, None).size == LARGEST_PAGE == 100
 
 
-@given(st.datetimes(timezones=st.just(UTC)), st.uuids(), st.text(), st.integers(0, 2**53), st.dates())
+@given(
+    st.datetimes(timezones=st.just(UTC)),
+    st.uuids(),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    st.integers(0, 2**53),
+    st.dates(),
+)
 def test_a_cursor_keeps_its_key(moment: datetime, key: UUID, text: str, number: int, day: date) -> None:
     keyset = Keyset("all", (datetime, UUID, str, int, date))
     parts = (moment, key, text, number, day)
     assert keyset.page(None, keyset.cursor(parts)).after == parts
+
+
+def test_a_cursor_brings_no_nul() -> None:
+    keyset = Keyset("codes", (str,))
+    with pytest.raises(GraphQLError) as error:
+        keyset.page(None, keyset.cursor(("\0",)))
+    assert code(error) == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ async def _read_home(context: RequestContext, page: Page) -> MemberHome | None:
     services = context.services
     membership = own_membership(context)
     directory = await context.directory()
-    ladders = await services.ladders.ladders(membership.programme_id, context.now)
-    if not ladders:
+    ladders = await services.ladders.find(membership.programme_id, context.now)
+    if ladders is None:
         return None
     async with context.reader() as conn:
         home = await find_home(

@@ -49,12 +49,19 @@ class LadderCache:
         self._reloading = asyncio.Lock()
 
     async def ladders(self, programme_id: ProgrammeId, now: datetime) -> tuple[LadderRevision, ...]:
-        """A programme's revisions, earliest first: one at least, or none where there is no such programme."""
+        """A programme's revisions, earliest first. Every programme has one at least."""
+        found = await self.find(programme_id, now)
+        if found is None:
+            raise KeyError(programme_id)
+        return found
+
+    async def find(self, programme_id: ProgrammeId, now: datetime) -> tuple[LadderRevision, ...] | None:
+        """As `ladders`; None where there may be no such programme."""
         known = self._fresh(now)
         if known is None:
             async with self._reloading:
                 known = self._fresh(now) or await self.reload(now)
-        return known.get(programme_id, ())
+        return known.get(programme_id)
 
     async def reload(self, now: datetime) -> dict[ProgrammeId, tuple[LadderRevision, ...]]:
         """Read the ladders now, whatever their age."""
