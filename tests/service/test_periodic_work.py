@@ -11,6 +11,7 @@ from membership.kernel.ids import first_id_at, new_id
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.receipts.rules import MOST_DAYS_LATE
 from membership.stores.model import OpeningHours, Programme, ProgrammeId, Store, StoreId
 from membership.stores.service import Directory, DirectoryCache
 from membership.stores.store import Configuration
@@ -88,10 +89,10 @@ async def test_handled_events_are_kept_thirty_days_and_unfinished_ones_for_ever(
     ]  # fmt: skip
 
 
-async def test_unsold_quotes_are_kept_seven_days_and_sold_ones_for_ever(
+async def test_unsold_quotes_are_kept_while_a_late_sale_may_name_them_and_sold_ones_for_ever(
     world: World, database: Database, conn: Conn, clock: StoppedClock
 ) -> None:
-    cutoff = clock.now() - timedelta(days=7)
+    cutoff = clock.now() - timedelta(days=MOST_DAYS_LATE + 1)
     for expires_at in (cutoff, cutoff - timedelta(microseconds=1)):
         for state in ("QUOTED", "ABANDONED", "COMMITTED"):
             await conn.execute(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from membership.cli.failures import in_one_line
+from membership.cli.failures import CommandFailed, in_one_line
 from membership.kernel.actor import Role
 
 app = typer.Typer()
@@ -31,12 +31,18 @@ def token(  # noqa: PLR0917 - typer makes an option of each
 
     `membership dev` prints tokens for its sample; this makes others. Ids are plain UUIDs, as in the database.
 
-    Example: membership token --role approver --subject "store manager"
+    Example: membership token --role approver --programme 49adb930-3353-8c24-bbdc-5cc90a141e46
+
+    That is the programme of the sample. A folder without keys gets new ones, which a running service does not know.
     """
     from membership.cli.data_folder import DataFolder
     from membership.kernel.clock import SystemClock
     from membership.web.development_issuer import issue_token
+    from membership.web.tokens import NEEDED_CLAIMS
 
+    given = {"member": member, "programme": programme, "store": store, "till": till, "brand": brand}
+    if missing := [name for name in NEEDED_CLAIMS[role] if given[name] is None]:
+        raise CommandFailed(f"The role {role.value} needs {' and '.join(f'--{name}' for name in missing)}.")
     folder = DataFolder(data_dir)
     folder.prepare()
     print(

@@ -26,7 +26,7 @@ _REMEMBERED_TOKENS = 10_000
 _REMEMBERED_FOR = timedelta(minutes=5)
 _MAX_LENGTH = 4_096
 
-_NEEDS: Final[Mapping[Role, tuple[str, ...]]] = {
+NEEDED_CLAIMS: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.MEMBER: ("member", "programme"),
     Role.TILL: ("programme", "store", "till"),
     Role.ASSOCIATE: ("programme", "brand"),
@@ -150,7 +150,7 @@ def _claims(claims: Mapping[str, object]) -> Claims:
     except ValueError:
         raise _refused("The token's claim role names no role of this service.") from None
     ids = {name: _uuid(name, claims[name]) for name in _CLAIMS if claims.get(name) is not None}
-    if missing := [name for name in _NEEDS[role] if name not in ids]:
+    if missing := [name for name in NEEDED_CLAIMS[role] if name not in ids]:
         raise _refused(f"A token with the role {role.value} needs the claim {missing[0]}.")
     expires_at = claims["exp"]
     if not isinstance(expires_at, int | float):
