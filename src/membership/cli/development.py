@@ -129,9 +129,7 @@ class Development:
         print(f"\nGraphiQL   {url}")
         print(f"Logs       {self._folder.log_file}")
         if self._size is not None:
-            print(
-                "\nTokens of the development issuer, good for 30 days; each pair of lines can be pasted into another terminal:\n"
-            )
+            print("\nTokens of the development issuer, good for 30 days. Paste each pair of lines elsewhere:\n")
             print_callers(url, self._folder.keys)
         print("Ctrl-C stops everything.", flush=True)
 
