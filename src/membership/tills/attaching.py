@@ -28,7 +28,13 @@ from membership.receipts.model import DaySpend, NaturalKey, Sale, SaleState
 from membership.receipts.store import LineAmounts
 from membership.stores.errors import UnknownStore
 from membership.tills.context import StoreContext, Workings, keyed_request, open_store
-from membership.tills.customer import Customer, change_tier, member_facts, read_customer
+from membership.tills.customer import (
+    Customer,
+    change_tier,
+    identify,
+    member_facts,
+    read_customer,
+)
 from membership.tills.model import AttachAnswer, AttachSale
 from membership.tills.posting import revision_of
 
@@ -67,9 +73,10 @@ async def _attach(
     sale = await receipts.lock_sale(transaction.conn, found.sale_id)
     if sale is None:
         raise SaleChangedMeanwhile
-    _refuse_unattachable(context, sale)
+    facts = _FACTS.validate_json(sale.inputs)
+    _refuse_unattachable(context, sale, facts)
     customer = await read_customer(transaction.conn, context, membership, card_status=None, own_hold=None)
-    return await _credit(transaction, context, sale, customer)
+    return await _credit(transaction, context, sale, customer, facts)
 
 
 def _key(context: StoreContext, command: AttachSale) -> NaturalKey:
@@ -83,30 +90,27 @@ async def _membership(
     workings: Workings, transaction: Transaction, context: StoreContext, command: AttachSale
 ) -> MembershipKey:
     if command.member is not None:
-        identified = await workings.card_reader.resolve(
-            transaction.conn, command.member, programme_id=context.programme.programme_id, now=context.now
-        )
+        identified = await identify(workings, transaction, context, command.member)
         return identified.membership
     if context.actor.member_id is None:
         raise UnknownMember
     return MembershipKey(MemberId(context.actor.member_id), context.programme.programme_id)
 
 
-def _refuse_unattachable(context: StoreContext, sale: Sale) -> None:
+def _refuse_unattachable(context: StoreContext, sale: Sale, facts: SaleFacts) -> None:
     if sale.member_id is not None:
         raise AlreadyAttached
     if sale.state is not SaleState.COMMITTED:
         raise UnknownSale
-    most_days = context.terms(_FACTS.validate_json(sale.inputs).terms_revision).attach_within_days
+    most_days = context.terms(facts.terms_revision).attach_within_days
     if context.now - sale.sold_at > timedelta(days=most_days):
         raise AttachTooLate(most_days)
 
 
-async def _credit(transaction: Transaction, context: StoreContext, sale: Sale, customer: Customer) -> AttachAnswer:
-    facts = replace(
-        _FACTS.validate_json(sale.inputs),
-        member=member_facts(context, customer, sale.business_date),
-    )
+async def _credit(
+    transaction: Transaction, context: StoreContext, sale: Sale, customer: Customer, anonymous: SaleFacts
+) -> AttachAnswer:
+    facts = replace(anonymous, member=member_facts(context, customer, sale.business_date))
     terms = context.terms(facts.terms_revision)
     decision = decide_sale(facts, terms)
     posted = await points.post_sale(

@@ -28,6 +28,7 @@ from membership.tills.context import TillContext, Workings, keyed_request, open_
 from membership.tills.customer import (
     Customer,
     authorise_spending,
+    identify,
     lock_customer,
     read_customer,
 )
@@ -139,9 +140,7 @@ async def _identify(
     if command.member is None:
         return None
     try:
-        return await workings.card_reader.resolve(
-            transaction.conn, command.member, programme_id=context.programme.programme_id, now=context.now
-        )
+        return await identify(workings, transaction, context, command.member)
     except DomainError as fault:
         exceptions.append(ExceptionNoted(SaleException.MEMBER_NOT_IDENTIFIED, because=fault.code))
         return None

@@ -7,7 +7,7 @@ from uuid import UUID
 from membership.campaigns.engine import days_from_birthday
 from membership.campaigns.model import MemberFacts
 from membership.cards import service as cards
-from membership.cards.model import CardStatus, Identified, IdentifiedBy
+from membership.cards.model import CardStatus, Identified, IdentifiedBy, MemberLookup
 from membership.members.model import MembershipKey
 from membership.members.service import lock_membership
 from membership.points.model import Account
@@ -16,7 +16,7 @@ from membership.postgres.transaction import Transaction
 from membership.receipts.model import DaySpend, QuoteId
 from membership.tiers import service as tiers
 from membership.tiers.rules.standing import standing_on, tier_on
-from membership.tills.context import StoreContext, TillContext
+from membership.tills.context import StoreContext, TillContext, Workings
 from membership.tills.errors import SpendingNotConfirmed
 from membership.tills.model import MemberAfter
 from membership.tills.store import MemberState, get_member_state
@@ -52,6 +52,15 @@ class Customer:
             balance=account.current_balance,
             debt=account.owed,
         )
+
+
+async def identify(
+    workings: Workings, transaction: Transaction, context: StoreContext, lookup: MemberLookup
+) -> Identified:
+    """Who that is in the store's programme. Raises what the reading of a code, card or phone is refused for."""
+    return await workings.card_reader.resolve(
+        transaction.conn, lookup, programme_id=context.programme.programme_id, now=context.now
+    )
 
 
 async def lock_customer(transaction: Transaction, context: StoreContext, identified: Identified) -> Customer:

@@ -22,7 +22,13 @@ from membership.stores.model import TermsRevision
 from membership.stores.rules import terms_at
 from membership.tiers.rules.qualification import ladder_at
 from membership.tills.context import TillContext, Workings, keyed_request, open_till
-from membership.tills.customer import Customer, authorise_spending, lock_customer, member_facts
+from membership.tills.customer import (
+    Customer,
+    authorise_spending,
+    identify,
+    lock_customer,
+    member_facts,
+)
 from membership.tills.model import QuoteAnswer, QuoteSale
 from membership.tills.rules import find_spending_fault, quote_state, resolve_basket, sale_facts, value_of_points
 from membership.tills.store import lock_quote_and_member
@@ -100,13 +106,7 @@ async def _quote(
     workings: Workings, transaction: Transaction, context: TillContext, command: QuoteSale, basket: Basket
 ) -> QuoteAnswer:
     quote_id = QuoteId(workings.new_id())
-    identified = (
-        None
-        if command.member is None
-        else await workings.card_reader.resolve(
-            transaction.conn, command.member, programme_id=context.programme.programme_id, now=context.now
-        )
-    )
+    identified = None if command.member is None else await identify(workings, transaction, context, command.member)
     customer = None if identified is None else await lock_customer(transaction, context, identified)
     answer = judge(context, basket, customer, quote_id)
     if basket.points_to_spend and identified is not None and customer is not None:
@@ -128,9 +128,7 @@ async def _train(
 ) -> QuoteAnswer:
     if command.member is None:
         return judge(context, basket, None, None)
-    identified = await workings.card_reader.resolve(
-        transaction.conn, command.member, programme_id=context.programme.programme_id, now=context.now
-    )
+    identified = await identify(workings, transaction, context, command.member)
     return judge(context, basket, await lock_customer(transaction, context, identified), None)
 
 
