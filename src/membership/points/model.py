@@ -76,11 +76,12 @@ class Multiplier:
 
 @dataclass(frozen=True, slots=True)
 class LineAward:
-    """What one rule gives one line."""
+    """What one rule gives one line. `revision` names the campaign's revision; None: the terms of the posting."""
 
     line_no: int
     rule: str
     points: int
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
