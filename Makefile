@@ -3,6 +3,7 @@
 PORT ?= 8000
 DATA_DIR ?= .data
 SAMPLE ?= demo
+TODAY ?=
 ARGS ?=
 
 VENV := .venv
@@ -20,8 +21,9 @@ export PIP_NO_INPUT := 1
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
 
-run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SAMPLE=demo ARGS=--reset]
-	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE) $(ARGS)
+run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SAMPLE=demo TODAY=2026-11-12 ARGS=--reset]
+	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE) \
+		$(if $(TODAY),--today $(TODAY)) $(ARGS)
 
 test: $(READY) ## run all tests against real servers of their own [ARGS="-k commit"]
 	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)

@@ -422,6 +422,13 @@ CREATE TABLE platform.audit_entries (
     after jsonb
 );
 
+CREATE TABLE platform.clock (
+    only_row boolean DEFAULT true NOT NULL,
+    ahead_by interval DEFAULT '00:00:00'::interval NOT NULL,
+    CONSTRAINT clock_has_one_row CHECK (only_row),
+    CONSTRAINT clock_offset_has_no_months CHECK (((EXTRACT(year FROM ahead_by) = (0)::numeric) AND (EXTRACT(month FROM ahead_by) = (0)::numeric)))
+);
+
 CREATE TABLE platform.idempotency_keys (
     scope text NOT NULL,
     key text NOT NULL,
@@ -924,6 +931,9 @@ ALTER TABLE ONLY members.memberships
 
 ALTER TABLE ONLY platform.audit_entries
     ADD CONSTRAINT audit_entries_pkey PRIMARY KEY (audit_id);
+
+ALTER TABLE ONLY platform.clock
+    ADD CONSTRAINT clock_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY platform.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (scope, key);
@@ -1516,6 +1526,11 @@ GRANT SELECT,INSERT,UPDATE ON TABLE members.memberships TO membership_engine;
 GRANT SELECT ON TABLE members.memberships TO membership_reader;
 
 GRANT SELECT,INSERT ON TABLE platform.audit_entries TO membership_engine;
+
+GRANT SELECT ON TABLE platform.clock TO membership_engine;
+GRANT SELECT ON TABLE platform.clock TO membership_reader;
+
+GRANT UPDATE(ahead_by) ON TABLE platform.clock TO membership_engine;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE platform.idempotency_keys TO membership_engine;
 

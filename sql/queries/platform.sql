@@ -126,3 +126,11 @@ WITH old AS (
     DELETE FROM platform.outbox o USING old WHERE o.event_id = old.event_id RETURNING 1
 )
 SELECT count(*)::integer AS deleted FROM deleted;
+
+-- name: get_clock_offset :one
+-- How far the service's clock is ahead of the machine's.
+SELECT ahead_by FROM platform.clock;
+
+-- name: set_clock_offset :exec
+-- Moves the service's clock.
+UPDATE platform.clock SET ahead_by = $1::interval;

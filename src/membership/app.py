@@ -1,5 +1,6 @@
 """Composition root of the API: everything that serves requests is put together here."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,8 @@ from membership.kernel.clock import Clock, SystemClock
 from membership.kernel.randomness import random_bytes
 from membership.members.keyring import Keyring
 from membership.postgres.bell import OutboxBell
+from membership.postgres.clock import REFRESH_SECONDS, adjust, adjust_if_reachable
+from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Profile, Settings
@@ -44,18 +47,20 @@ def create_app(
 
     `manifest` None: the trusted documents of the repository.
     """
+    host_clock = host_clock or SystemClock()
     services = make_services(database, clock, keyring_of(settings))
     graphql = GraphQLEndpoint(
         build_schema(settings.profile, manifest),
         services,
         Tokens(settings, public_keys(settings)),
+        host_clock=host_clock,
         graphiql=settings.profile is Profile.OPEN,
     )
     return Starlette(
         routes=[
             Route("/graphql", graphql),
             Route("/healthz", alive, methods=["GET"]),
-            Route("/readyz", Readiness(database, redis, host_clock or SystemClock()).answer, methods=["GET"]),
+            Route("/readyz", Readiness(database, redis, host_clock).answer, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _refuse},
     )
@@ -79,11 +84,32 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     bell = OutboxBell(pool)
     redis = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)
     try:
-        yield create_app(settings, Database(pool, on_events=bell.ring), redis, clock or SystemClock())
+        async with _service_clock(pool) as moved:
+            yield create_app(settings, Database(pool, on_events=bell.ring), redis, clock or moved)
     finally:
         await bell.close()
         await redis.aclose()
         await pool.close()
+
+
+@asynccontextmanager
+async def _service_clock(pool: Pool) -> AsyncIterator[SystemClock]:
+    """Kept where the database has it, in the background: no request pays a round trip for the time."""
+    clock = SystemClock()
+    async with pool.acquire() as conn:
+        await adjust(clock, conn)
+    following = asyncio.create_task(_follow(clock, pool))
+    try:
+        yield clock
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+
+
+async def _follow(clock: SystemClock, pool: Pool) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        await adjust_if_reachable(clock, pool)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +30,10 @@ class Running:
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}")
+
+    def ask(self, query: str, token: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.post(f"http://127.0.0.1:{self.port}/graphql", json={"query": query}, headers=headers)
 
     def children(self) -> list[int]:
         return [
@@ -136,6 +141,33 @@ async def test_a_reset_throws_the_data_away_and_keeps_the_keys(
         assert await conn.fetchval("SELECT to_regclass('platform.mine')") is None
         await conn.close()
         assert contents(folder / "keys") == before
+
+
+def test_a_moved_clock_stays_until_it_is_set_back(environment: Environment, folder: Path, free_port: int) -> None:
+    with running(environment, folder, free_port, "--today", "2031-11-13T09:59:30+08:00") as service:
+        assert "\nClock      Thursday 13 November 2031, 09:59 in Asia/Shanghai;" in service.greeting
+        assert service.get("/readyz").status_code == 200
+        assert service.interrupt() == 0
+    with running(environment, folder, free_port) as service:
+        assert "\nClock      Thursday 13 November 2031, " in service.greeting
+        assert service.interrupt() == 0
+    with running(environment, folder, free_port, "--today", "now") as service:
+        assert "Clock" not in service.greeting
+
+
+async def test_the_sample_of_a_moved_clock_ends_the_day_before(
+    environment: Environment, folder: Path, free_port: int
+) -> None:
+    with running(environment, folder, free_port, "--today", "2031-11-13T12:00", sample="demo") as service:
+        conn = await asyncpg.connect(address_of(folder))
+        first = await conn.fetchval("SELECT min(business_date) FROM receipts.sales")
+        ended = await conn.fetchval("SELECT max(business_date) FROM receipts.sales WHERE member_id IS NOT NULL")
+        await conn.close()
+        member = re.search(r"^MEMBER=(eyJ\S+)$", service.greeting, re.MULTILINE)
+        assert member is not None
+        code = service.ask("{ memberCode { ... on MemberCode { changesAt } } }", member[1])
+    assert (first.year, ended) == (2030, date(2031, 11, 12))
+    assert '"changesAt":"2031-11-13T04:0' in code.text, code.text
 
 
 def test_a_database_and_redis_of_ones_own_win(

@@ -2,13 +2,17 @@
 
 import os
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import typer
 
 from membership.cli.failures import in_one_line
+from membership.postgres.clock import read_offset
+from membership.postgres.connection import Conn
 from support.command import Command
+from support.operations import SampleStores
 
 KEYS = {
     "MEMBERSHIP_IDENTITY_HASH_KEYS": '{"1": "' + "0" * 64 + '"}',
@@ -81,6 +85,23 @@ def test_settings_that_are_wrong_or_missing_are_named_without_their_values(membe
 def test_a_key_that_is_no_json_is_named(membership: Command) -> None:
     line = told(membership("serve", **(KEYS | {"MEMBERSHIP_IDENTITY_HASH_KEYS": "hush"})))
     assert "identity_hash_keys" in line and "hush" not in line
+
+
+def test_a_day_that_is_none(membership: Command, free_port: int) -> None:
+    line = told(membership("dev", "--port", str(free_port), "--today", "12.11.2026"))
+    assert line.startswith("--today does not understand '12.11.2026': give a date such as 2026-11-12, a moment")
+
+
+async def test_the_clock_of_a_database_that_lives_in_real_time_is_not_moved(
+    membership: Command, free_port: int, postgres_dsn: str, conn: Conn, redis_url: str
+) -> None:
+    await SampleStores.write(conn)
+    own = {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_url}
+    refused = membership("dev", "--port", str(free_port), "--sample", "none", "--today", "2026-11-12", **own)
+    assert refused.returncode == 2
+    line = refused.stderr.splitlines()[-1]
+    assert line.startswith("membership: --today would move the clock of a database of yours that lives in real time")
+    assert await read_offset(conn) == timedelta()
 
 
 def test_an_unknown_sample(membership: Command, free_port: int) -> None:

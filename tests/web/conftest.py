@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from membership.app import create_app
 from membership.graph.documents import Manifest
 from membership.kernel.actor import Role
-from membership.kernel.clock import SystemClock
+from membership.kernel.clock import Clock, SystemClock
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.settings import Profile, Settings
@@ -37,8 +37,8 @@ def issuer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def issue(issuer_folder: Path, clock: StoppedClock) -> Issue:
-    """A token with every id that any role needs."""
+def issue(issuer_folder: Path, host_clock: Clock) -> Issue:
+    """A token with every id that any role needs, good in real time."""
 
     def make(
         role: Role,
@@ -50,7 +50,7 @@ def issue(issuer_folder: Path, clock: StoppedClock) -> Issue:
         return issue_token(
             issuer_folder,
             role,
-            now=clock.now(),
+            now=host_clock.now(),
             lifetime=lifetime,
             issuer=issuer,
             audience=audience,
@@ -89,13 +89,15 @@ def make_app(
     database: Database,
     redis: "redis.asyncio.Redis",
     clock: StoppedClock,
-    host_clock: HostClock,
+    host_clock: Clock,
     issuer_folder: Path,
 ) -> MakeApp:
-    def make(profile: Profile = Profile.OPEN, manifest: Manifest | None = None) -> Starlette:
+    def make(
+        profile: Profile = Profile.OPEN, manifest: Manifest | None = None, service_clock: Clock = clock
+    ) -> Starlette:
         changed = {"profile": profile, "token_jwks_file": issuer_folder / "jwks.json"}
         configured = settings.model_copy(update=changed)
-        return create_app(configured, database, redis, clock, host_clock=host_clock, manifest=manifest or {})
+        return create_app(configured, database, redis, service_clock, host_clock=host_clock, manifest=manifest or {})
 
     return make
 

@@ -13,6 +13,7 @@ from graphql import GraphQLError
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 from pydantic import ValidationError
+from starlette.applications import Starlette
 
 from membership.kernel.actor import Actor, Role
 from membership.settings import Settings
@@ -20,9 +21,15 @@ from membership.web.development_issuer import ensure_keys, issue_token
 from membership.web.keys import PublicKeys, public_keys
 from membership.web.tokens import Tokens
 from support.clock import StoppedClock
-from web.conftest import SOMEBODY, Issue
+from web.conftest import SOMEBODY, Issue, MakeApp
 
 ASKING = {"query": '{ node(id: "x") { id } }'}
+
+
+@pytest.fixture
+def host_clock(clock: StoppedClock) -> StoppedClock:
+    """Tokens are judged by the machine's clock: here it stands until it is told to go on."""
+    return clock
 
 
 @pytest.fixture
@@ -278,6 +285,22 @@ class TestByHttp:
         response = await client.post("/graphql", json=ASKING, headers={"Accept": "application/graphql-response+json"})
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_clock_moved_for_a_demonstration_neither_ends_tokens_nor_revives_them(
+    make_app: MakeApp, client_of: Callable[[Starlette], httpx.AsyncClient], issue: Issue, clock: StoppedClock
+) -> None:
+    good, ended = issue(Role.TILL), issue(Role.TILL, lifetime=timedelta(hours=-1))
+    for moved_to in (clock.now() + timedelta(days=400), clock.now() - timedelta(days=400)):
+        app = make_app(service_clock=StoppedClock(moved_to))
+        async with client_of(app) as client:
+            answers = [
+                await client.post(
+                    "/graphql", json={"query": "{ __typename }"}, headers={"Authorization": f"Bearer {token}"}
+                )
+                for token in (good, ended)
+            ]
+        assert [answer.status_code for answer in answers] == [200, 401]
 
 
 def test_the_private_key_of_the_development_issuer_is_readable_by_its_owner_only(issuer_folder: Path) -> None:

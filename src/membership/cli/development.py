@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -15,8 +16,12 @@ from membership.cli.failures import CommandFailed
 from membership.cli.sampling import is_empty, load, size_of
 from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
 from membership.cli.steps import Steps
+from membership.cli.today import beginning, told
 from membership.embedded.postgres import EmbeddedPostgres
 from membership.embedded.valkey import EmbeddedValkey
+from membership.kernel.clock import SystemClock
+from membership.postgres.clock import read_offset, store_offset
+from membership.postgres.connection import Conn
 from membership.postgres.migrations import MigrationDrift, migrate, migrations
 from membership.settings import DatabaseSettings, RedisSettings, Settings
 from membership.web.development_issuer import ensure_keys
@@ -30,14 +35,18 @@ _GRACE_SECONDS = 2
 class Development:
     """One run."""
 
-    def __init__(self, *, port: int, data_folder: Path, sample: str) -> None:
+    def __init__(self, *, port: int, data_folder: Path, sample: str, today: str | None) -> None:
         self._port = port
         self._folder = DataFolder(data_folder)
         self._size = size_of(sample)
         self._sample = sample
+        self._today = today
+        self._offset = timedelta()
 
     def run(self, *, reset: bool) -> None:
         """Returns after Ctrl-C or SIGTERM. Raises CommandFailed or EmbeddedServerError with one line to show."""
+        if self._today is not None:
+            beginning(self._today, SystemClock().now())  # wrong ones are told before anything slow is begun
         if reset and is_set("DATABASE_URL"):
             raise CommandFailed("--reset is for the embedded database; empty the one of DATABASE_URL yourself.")
         with bind(HOST, self._port) as listener, ExitStack() as servers:
@@ -103,11 +112,30 @@ class Development:
                 except MigrationDrift as drift:
                     way_out = "; or start anew with --reset (make: ARGS=--reset)" if embedded else ""
                     raise CommandFailed(f"{drift}{way_out}.") from None
-            if self._size is not None and await is_empty(conn):
+            empty = await is_empty(conn)
+            self._offset = await self._move_clock(conn, may_move=embedded or empty)
+            if self._size is not None and empty:
                 with steps.step(f"Loading the sample {self._sample}") as report:
-                    await load(settings, self._size, report)
+                    await load(settings, self._size, report, now=SystemClock(self._offset).now())
+                # The moment asked for is the one at which the service begins to serve.
+                self._offset = await self._move_clock(conn, may_move=True)
         finally:
             await conn.close()
+
+    async def _move_clock(self, conn: Conn, *, may_move: bool) -> timedelta:
+        """To `--today` where it is given. Returns the offset that holds."""
+        stored = await read_offset(conn)
+        if self._today is None:
+            return stored
+        now = SystemClock().now()
+        offset = beginning(self._today, now) - now
+        if offset and not stored and not may_move:
+            raise CommandFailed(
+                "--today would move the clock of a database of yours that lives in real time: point DATABASE_URL at an "
+                "empty one."
+            )
+        await store_offset(conn, offset)
+        return offset
 
     async def _serve(self, settings: Settings, listener: socket.socket) -> None:
         with self._folder.log_file.open("a", encoding="utf-8", buffering=1) as log:
@@ -128,6 +156,8 @@ class Development:
         url = f"http://{HOST}:{self._port}/graphql"
         print(f"\nGraphiQL   {url}")
         print(f"Logs       {self._folder.log_file}")
+        if self._offset:
+            print(f"Clock      {told(self._offset, SystemClock().now())}")
         if self._size is not None:
             print("\nTokens of the development issuer, good for 30 days. Paste each pair of lines elsewhere:\n")
             print_callers(url, self._folder.keys)

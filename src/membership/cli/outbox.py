@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -40,12 +41,9 @@ def retry(event: EventId, operator: Operator) -> None:
 
     Example: membership outbox retry 01990000-0000-7000-8000-000000000000 --operator li.hua
     """
-    from membership.kernel.clock import SystemClock
     from membership.postgres.dead_letters import retry_dead_letter
 
-    asyncio.run(
-        _decide(operator, lambda database, actor: retry_dead_letter(database, actor, SystemClock().now(), event))
-    )
+    asyncio.run(_decide(operator, lambda database, actor, now: retry_dead_letter(database, actor, now, event)))
     print("It is handed on again, and then what it parked.")
 
 
@@ -58,11 +56,10 @@ def discard(
 
     Example: membership outbox discard 01990000-0000-7000-8000-000000000000 --operator li.hua --reason "sent by hand"
     """
-    from membership.kernel.clock import SystemClock
     from membership.postgres.dead_letters import discard_dead_letter
 
-    def decide(database: "Database", actor: "Actor") -> Awaitable[None]:
-        return discard_dead_letter(database, actor, SystemClock().now(), event, reason=reason)
+    def decide(database: "Database", actor: "Actor", now: datetime) -> Awaitable[None]:
+        return discard_dead_letter(database, actor, now, event, reason=reason)
 
     asyncio.run(_decide(operator, decide))
     print("It is discarded; what it parked goes on.")
@@ -80,14 +77,19 @@ async def _list(limit: int) -> None:
         print("There are no dead letters.")
 
 
-async def _decide(operator: str, decide: "Callable[[Database, Actor], Awaitable[None]]") -> None:
+async def _decide(operator: str, decide: "Callable[[Database, Actor, datetime], Awaitable[None]]") -> None:
     from membership.kernel.actor import Actor, Role
+    from membership.kernel.clock import SystemClock
+    from membership.postgres.clock import adjust
     from membership.postgres.dead_letters import NotADeadLetter
 
     actor = Actor(Role.ADMIN, f"operator:{operator}", origin=f"command line of {socket.gethostname()}")
+    clock = SystemClock()
     async with _database() as database:
+        async with database.pool.acquire() as conn:
+            await adjust(clock, conn)
         try:
-            await decide(database, actor)
+            await decide(database, actor, clock.now())
         except NotADeadLetter as refusal:
             raise CommandFailed(str(refusal)) from None
 

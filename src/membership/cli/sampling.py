@@ -1,8 +1,9 @@
 """The samples, as commands use them."""
 
+from datetime import datetime
+
 from membership.cli.failures import CommandFailed
 from membership.cli.steps import Report
-from membership.kernel.clock import SystemClock
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
 from membership.sample.sizes import Size
@@ -26,12 +27,11 @@ async def is_empty(conn: Conn) -> bool:
     return not await queries_of("stores").list_programmes.many(conn)
 
 
-async def load(settings: Settings, size: Size, report: Report) -> None:
-    """All of it or, when interrupted, nothing."""
+async def load(settings: Settings, size: Size, report: Report, *, now: datetime) -> None:
+    """All of it or, when interrupted, nothing. The year of receipts ends the day before `now`."""
     from membership.app import keyring_of
     from membership.sample.loading import load_sample
 
-    now = SystemClock().now()
     await load_sample(
         str(settings.database_url), keyring=keyring_of(settings), size=size, today=now.date(), now=now, progress=report
     )

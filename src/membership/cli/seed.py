@@ -24,6 +24,8 @@ def seed(
     from membership.cli.sampling import is_empty, load, size_of
     from membership.cli.serving import run_async
     from membership.cli.steps import Steps
+    from membership.kernel.clock import SystemClock
+    from membership.postgres.clock import read_offset
     from membership.settings import Settings
 
     size = size_of(sample)
@@ -34,10 +36,11 @@ def seed(
     async def run() -> None:
         conn = await connect(str(settings.database_url))
         empty = await is_empty(conn)
+        now = SystemClock(await read_offset(conn)).now()
         await conn.close()
         if not empty:
             raise CommandFailed("The database holds data already; a sample goes into an empty one.")
         with Steps() as steps, steps.step(f"Loading the sample {sample}") as report:
-            await load(settings, size, report)
+            await load(settings, size, report, now=now)
 
     run_async(run())

@@ -34,6 +34,7 @@ def token(  # noqa: PLR0917 - typer makes an option of each
     Example: membership token --role approver --programme 49adb930-3353-8c24-bbdc-5cc90a141e46
 
     That is the programme of the sample. A folder without keys gets new ones, which a running service does not know.
+    The days are real ones, however far `--today` has moved the service's clock.
     """
     from membership.cli.data_folder import DataFolder
     from membership.kernel.clock import SystemClock

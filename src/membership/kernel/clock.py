@@ -11,7 +11,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock, moved by an offset for demonstrations (zero in service)."""
+    """The machine's clock, moved by an offset for demonstrations (zero in service). See `postgres.clock`."""
 
     def __init__(self, offset: timedelta = timedelta()) -> None:
         self.offset = offset

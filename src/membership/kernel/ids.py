@@ -14,6 +14,7 @@ _VERSION_7 = 0x7 << 76
 _VARIANT = 0b10 << 62
 _COUNTER_BITS = 12
 _last_tick = 0
+_ahead_ns = 0
 
 
 def new_id() -> UUID:
@@ -23,13 +24,20 @@ def new_id() -> UUID:
     microseconds, and two calls inside one tick step it on. Source: RFC 9562, 6.2, method 3.
     """
     global _last_tick  # noqa: PLW0603 - the order of ids is a promise of the whole process
-    tick = (time.time_ns() << _COUNTER_BITS) // 1_000_000
+    tick = ((time.time_ns() + _ahead_ns) << _COUNTER_BITS) // 1_000_000
     if tick <= _last_tick:
         tick = _last_tick + 1
     _last_tick = tick
     milliseconds, counter = tick >> _COUNTER_BITS, tick & ((1 << _COUNTER_BITS) - 1)
     tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     return UUID(int=(milliseconds << 80) | _VERSION_7 | (counter << 64) | _VARIANT | tail)
+
+
+def move_ids(offset: timedelta) -> None:
+    """Ids of this process begin with the moved clock's time: what is written in a demonstration's future sorts after
+    the sample that was made for it. A step back changes nothing until time has caught up: ids only go up."""
+    global _ahead_ns  # noqa: PLW0603 - one clock and one order of ids in a process
+    _ahead_ns = offset // timedelta(microseconds=1) * 1_000
 
 
 def first_id_at(moment: datetime) -> UUID:

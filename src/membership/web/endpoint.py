@@ -21,6 +21,7 @@ from membership.graph.faults import FaultCode, code_of, fault, present
 from membership.graph.localisation import negotiate
 from membership.graph.schema import MembershipSchema
 from membership.graph.services import Services
+from membership.kernel.clock import Clock
 from membership.web.answers import AUTHENTICATE, Answer, encode, encode_error, status_of
 from membership.web.graphiql import show_graphiql
 from membership.web.negotiation import MediaType, answer_type, prefers_html
@@ -47,10 +48,13 @@ _MAY_RUN: Mapping[str, frozenset[OperationType]] = {
 class GraphQLEndpoint:
     """An ASGI application. `graphiql`: show the explorer to browsers."""
 
-    def __init__(self, schema: MembershipSchema, services: Services, tokens: Tokens, *, graphiql: bool) -> None:
+    def __init__(
+        self, schema: MembershipSchema, services: Services, tokens: Tokens, *, host_clock: Clock, graphiql: bool
+    ) -> None:
         self._schema = schema
         self._services = services
         self._tokens = tokens
+        self._host_clock = host_clock
         self._graphiql = graphiql
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +99,7 @@ class GraphQLEndpoint:
         caller = None
         if authorization := text(call.headers, b"authorization"):
             try:
-                claims = await self._tokens.verify(authorization, now)
+                claims = await self._tokens.verify(authorization, self._host_clock.now())
             except GraphQLError as error:
                 raise Malformed(401, error, {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
             client = call.scope.get("client")

@@ -2,6 +2,9 @@
 
 A signature costs more than a whole cached request, so a token that was verified is remembered for a while. What
 is checked anew each time is its expiry.
+
+Expiry is judged by the machine's clock, never by the service's, which a demonstration may move: an issuer knows nothing
+of that, and whoever may move the service's clock shall not thereby bring expired tokens back to life.
 """
 
 import base64
@@ -83,7 +86,10 @@ class Tokens:
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
 
     async def verify(self, authorization: str, now: datetime) -> Claims:
-        """The claims behind an Authorization header. Raises UNAUTHENTICATED, saying what is wrong with it."""
+        """The claims behind an Authorization header; `now` is real time.
+
+        Raises UNAUTHENTICATED, saying what is wrong with it.
+        """
         moment = now.timestamp()
         known = self._remembered.get(authorization)
         if known is not None and moment < known.until:

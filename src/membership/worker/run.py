@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from membership.kernel.clock import Clock, SystemClock
+from membership.postgres.clock import REFRESH_SECONDS, adjust, adjust_if_reachable
 from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
 from membership.postgres.migrations import Phase, pending
@@ -15,7 +16,7 @@ from membership.tiers.service import LadderCache
 from membership.worker.jobs import periodic_jobs
 from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
-from membership.worker.supervise import keep_running
+from membership.worker.supervise import any_set, keep_running
 
 _GRACE_SECONDS = 25  # below the 30 s after which Kubernetes kills
 
@@ -39,25 +40,32 @@ async def run_worker(
 
     A lost database ends nothing: each loop starts again with fresh connections until it is back.
     """
-    clock = clock or SystemClock()
+    moved = SystemClock()
+    clock = clock or moved
     handlers = handlers or event_handlers()
     dsn = str(settings.database_url)
     wake = asyncio.Event()
 
     async def relay() -> None:
-        async with _database(dsn, RelayLimits().lanes + 1) as database:
+        async with _database(dsn, RelayLimits().lanes + 1, moved) as database:
             await Relay(database, handlers, clock).run(stop, wake)
 
     async def bell() -> None:
         await listen(dsn, stop, wake)
 
     async def schedules() -> None:
-        async with _database(dsn, _JOB_CONNECTIONS) as database:
+        async with _database(dsn, _JOB_CONNECTIONS, moved) as database:
             known = periodic_jobs(DirectoryCache(database.pool), LadderCache(database.pool))
             await run_schedules(dsn, database, known if jobs is None else jobs, clock, stop)
 
+    async def time() -> None:
+        async with _database(dsn, 1, moved) as database:
+            while not stop.is_set():
+                await adjust_if_reachable(moved, database.pool)
+                await any_set(stop, timeout_seconds=REFRESH_SECONDS)
+
     async with asyncio.TaskGroup() as group:
-        loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in (relay, bell, schedules)]
+        loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in (relay, bell, schedules, time)]
         await stop.wait()
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)
         for task in late:
@@ -70,12 +78,14 @@ def event_handlers() -> Handlers:
 
 
 @asynccontextmanager
-async def _database(dsn: str, size: int) -> AsyncIterator[Database]:
+async def _database(dsn: str, size: int, clock: SystemClock) -> AsyncIterator[Database]:
+    """Work begins in the database's time, however far its clock is moved."""
     pool = await open_pool(dsn, max_size=size)
     try:
         async with pool.acquire() as conn:
             if missing := await pending(conn, Phase.PRE):
                 raise SchemaBehind(f"run `membership migrate` first: {', '.join(missing)}")
+            await adjust(clock, conn)
         yield Database(pool)
     finally:
         await _close(pool)

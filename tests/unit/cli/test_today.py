@@ -1,0 +1,36 @@
+"""`--today`: which moment is meant."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from membership.cli.failures import CommandFailed
+from membership.cli.today import beginning, told
+
+NOW = datetime(2026, 5, 20, 20, 30, 15, tzinfo=UTC)  # 04:30:15 of the 21st at the sample's first store
+
+
+@pytest.mark.parametrize(
+    ("today", "moment"),
+    [
+        ("now", NOW),
+        ("2026-11-12", datetime(2026, 11, 11, 20, 30, 15, tzinfo=UTC)),
+        ("2025-02-28", datetime(2025, 2, 27, 20, 30, 15, tzinfo=UTC)),
+        ("2026-11-12T09:59:30+08:00", datetime(2026, 11, 12, 1, 59, 30, tzinfo=UTC)),
+        ("2026-11-12T09:59:30", datetime(2026, 11, 12, 1, 59, 30, tzinfo=UTC)),
+        ("2026-11-12T09:59:30Z", datetime(2026, 11, 12, 9, 59, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_date_keeps_the_time_of_day_and_a_time_is_meant_at_the_store(today: str, moment: datetime) -> None:
+    assert beginning(today, NOW) == moment
+
+
+@pytest.mark.parametrize("today", ["", "tomorrow", "12.11.2026", "2026-11-31", "2026-11-12T25:00", "0001-01-01T00:00"])
+def test_what_is_no_moment_is_told(today: str) -> None:
+    with pytest.raises(CommandFailed, match="--today does not understand"):
+        beginning(today, NOW)
+
+
+def test_the_line_of_the_greeting_names_day_and_place() -> None:
+    offset = beginning("2026-11-12T09:59:30", NOW) - NOW
+    assert told(offset, NOW).startswith("Thursday 12 November 2026, 09:59 in Asia/Shanghai; ")
