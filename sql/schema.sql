@@ -525,6 +525,20 @@ CREATE TABLE public.schema_migrations (
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
+CREATE TABLE receipts.amounts_used (
+    sale_id uuid NOT NULL,
+    line_no integer NOT NULL,
+    exclusive_group text NOT NULL,
+    used_by text NOT NULL,
+    used_by_id uuid NOT NULL,
+    used_minor bigint NOT NULL,
+    used_at timestamp with time zone NOT NULL,
+    CONSTRAINT amounts_used_kind CHECK ((used_by = ANY (ARRAY['COUPON'::text, 'GIFT'::text]))),
+    CONSTRAINT amounts_used_minor CHECK ((used_minor > 0))
+);
+
+ALTER TABLE ONLY receipts.amounts_used FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE receipts.business_days (
     member_id uuid NOT NULL,
     programme_id uuid NOT NULL,
@@ -536,6 +550,17 @@ CREATE TABLE receipts.business_days (
 );
 
 ALTER TABLE ONLY receipts.business_days FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE receipts.group_amounts (
+    sale_id uuid NOT NULL,
+    line_no integer NOT NULL,
+    exclusive_group text NOT NULL,
+    net_minor bigint NOT NULL,
+    used_minor bigint NOT NULL,
+    CONSTRAINT group_amounts_used CHECK (((used_minor >= 0) AND (used_minor <= net_minor)))
+);
+
+ALTER TABLE ONLY receipts.group_amounts FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE receipts.lines (
     sale_id uuid NOT NULL,
@@ -550,6 +575,8 @@ CREATE TABLE receipts.lines (
     points bigint NOT NULL,
     returned_quantity integer DEFAULT 0 NOT NULL,
     returned_minor bigint DEFAULT 0 NOT NULL,
+    discount_minor bigint DEFAULT 0 NOT NULL,
+    returned_discount_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT lines_earn CHECK (((earn_minor >= 0) AND (earn_minor <= net_minor))),
     CONSTRAINT lines_line_no CHECK ((line_no > 0)),
     CONSTRAINT lines_net CHECK ((net_minor >= 0)),
@@ -591,6 +618,7 @@ CREATE TABLE receipts.return_lines (
     quantity integer NOT NULL,
     amount_minor bigint NOT NULL,
     points_clawed_back bigint NOT NULL,
+    discount_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT return_lines_amount CHECK ((amount_minor >= 0)),
     CONSTRAINT return_lines_clawed CHECK ((points_clawed_back >= 0)),
     CONSTRAINT return_lines_quantity CHECK ((quantity > 0))
@@ -614,6 +642,7 @@ CREATE TABLE receipts.returns (
     exchanged_for uuid,
     returned_at timestamp with time zone NOT NULL,
     answer jsonb NOT NULL,
+    discount_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT returns_amount CHECK ((amount_minor >= 0)),
     CONSTRAINT returns_clawed CHECK ((points_clawed_back >= 0)),
     CONSTRAINT returns_given CHECK ((points_given_back >= 0)),
@@ -648,6 +677,8 @@ CREATE TABLE receipts.sales (
     decision jsonb NOT NULL,
     exceptions jsonb NOT NULL,
     answer jsonb NOT NULL,
+    discount_minor bigint DEFAULT 0 NOT NULL,
+    returned_discount_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT sales_net CHECK ((net_minor >= 0)),
     CONSTRAINT sales_points_returned CHECK (((points_returned >= 0) AND (points_returned <= points_redeemed))),
     CONSTRAINT sales_redeemed CHECK ((points_redeemed >= 0)),
@@ -684,7 +715,9 @@ CREATE VIEW receipts.sales_with_lines WITH (security_invoker='true') AS
     answer,
     ( SELECT jsonb_agg((to_jsonb(l.*) - 'sale_id'::text) ORDER BY l.line_no) AS jsonb_agg
            FROM receipts.lines l
-          WHERE (l.sale_id = s.sale_id)) AS lines
+          WHERE (l.sale_id = s.sale_id)) AS lines,
+    discount_minor,
+    returned_discount_minor
    FROM receipts.sales s;
 
 CREATE TABLE receipts.tenders (
@@ -965,23 +998,44 @@ ALTER TABLE ONLY points.lots
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY receipts.amounts_used
+    ADD CONSTRAINT amounts_used_pkey PRIMARY KEY (sale_id, line_no, exclusive_group, used_by, used_by_id);
+
 ALTER TABLE ONLY receipts.business_days
     ADD CONSTRAINT business_days_pkey PRIMARY KEY (member_id, programme_id, business_date);
+
+ALTER TABLE ONLY receipts.group_amounts
+    ADD CONSTRAINT group_amounts_pkey PRIMARY KEY (sale_id, line_no, exclusive_group);
+
+ALTER TABLE receipts.lines
+    ADD CONSTRAINT lines_discount CHECK (((discount_minor >= 0) AND (discount_minor <= net_minor))) NOT VALID;
 
 ALTER TABLE ONLY receipts.lines
     ADD CONSTRAINT lines_pkey PRIMARY KEY (sale_id, line_no);
 
+ALTER TABLE receipts.lines
+    ADD CONSTRAINT lines_returned_discount CHECK (((returned_discount_minor >= 0) AND (returned_discount_minor <= discount_minor))) NOT VALID;
+
 ALTER TABLE ONLY receipts.quotes
     ADD CONSTRAINT quotes_pkey PRIMARY KEY (quote_id);
 
+ALTER TABLE receipts.return_lines
+    ADD CONSTRAINT return_lines_discount CHECK (((discount_minor >= 0) AND (discount_minor <= amount_minor))) NOT VALID;
+
 ALTER TABLE ONLY receipts.return_lines
     ADD CONSTRAINT return_lines_pkey PRIMARY KEY (return_id, line_no);
+
+ALTER TABLE receipts.returns
+    ADD CONSTRAINT returns_discount CHECK (((discount_minor >= 0) AND (discount_minor <= amount_minor))) NOT VALID;
 
 ALTER TABLE ONLY receipts.returns
     ADD CONSTRAINT returns_natural_key UNIQUE (store_id, till_id, business_date, sequence);
 
 ALTER TABLE ONLY receipts.returns
     ADD CONSTRAINT returns_pkey PRIMARY KEY (return_id);
+
+ALTER TABLE receipts.sales
+    ADD CONSTRAINT sales_discount CHECK (((discount_minor >= 0) AND (discount_minor <= net_minor))) NOT VALID;
 
 ALTER TABLE ONLY receipts.sales
     ADD CONSTRAINT sales_natural_key UNIQUE (store_id, till_id, business_date, sequence);
@@ -991,6 +1045,9 @@ ALTER TABLE ONLY receipts.sales
 
 ALTER TABLE ONLY receipts.sales
     ADD CONSTRAINT sales_quote_key UNIQUE (quote_id);
+
+ALTER TABLE receipts.sales
+    ADD CONSTRAINT sales_returned_discount CHECK (((returned_discount_minor >= 0) AND (returned_discount_minor <= discount_minor))) NOT VALID;
 
 ALTER TABLE ONLY receipts.tenders
     ADD CONSTRAINT tenders_pkey PRIMARY KEY (sale_id, tender_no);
@@ -1131,6 +1188,8 @@ CREATE INDEX lots_sale ON points.lots USING btree (sale_id) WHERE (sale_id IS NO
 
 CREATE INDEX lots_spendable ON points.lots USING btree (member_id, programme_id, expires_at, lot_id) WHERE (remaining > 0);
 
+CREATE INDEX amounts_used_by ON receipts.amounts_used USING btree (used_by_id);
+
 CREATE INDEX quotes_unsold ON receipts.quotes USING btree (expires_at) WHERE (state <> 'COMMITTED'::text);
 
 CREATE INDEX returns_sale ON receipts.returns USING btree (sale_id);
@@ -1242,8 +1301,14 @@ ALTER TABLE ONLY points.lot_uses
 ALTER TABLE ONLY points.lots
     ADD CONSTRAINT lots_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES points.entries(entry_id);
 
+ALTER TABLE ONLY receipts.amounts_used
+    ADD CONSTRAINT amounts_used_group FOREIGN KEY (sale_id, line_no, exclusive_group) REFERENCES receipts.group_amounts(sale_id, line_no, exclusive_group);
+
 ALTER TABLE ONLY receipts.business_days
     ADD CONSTRAINT business_days_membership FOREIGN KEY (member_id, programme_id) REFERENCES members.memberships(member_id, programme_id);
+
+ALTER TABLE ONLY receipts.group_amounts
+    ADD CONSTRAINT group_amounts_line FOREIGN KEY (sale_id, line_no) REFERENCES receipts.lines(sale_id, line_no);
 
 ALTER TABLE ONLY receipts.lines
     ADD CONSTRAINT lines_sale_id_fkey FOREIGN KEY (sale_id) REFERENCES receipts.sales(sale_id);
@@ -1383,9 +1448,15 @@ CREATE POLICY reader ON points.holds FOR SELECT TO membership_reader USING (plat
 
 CREATE POLICY reader ON points.lots FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
 
+ALTER TABLE receipts.amounts_used ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE receipts.business_days ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY engine ON receipts.amounts_used TO membership_engine USING (true) WITH CHECK (true);
+
 CREATE POLICY engine ON receipts.business_days TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON receipts.group_amounts TO membership_engine USING (true) WITH CHECK (true);
 
 CREATE POLICY engine ON receipts.lines TO membership_engine USING (true) WITH CHECK (true);
 
@@ -1399,11 +1470,21 @@ CREATE POLICY engine ON receipts.sales TO membership_engine USING (true) WITH CH
 
 CREATE POLICY engine ON receipts.tenders TO membership_engine USING (true) WITH CHECK (true);
 
+ALTER TABLE receipts.group_amounts ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE receipts.lines ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE receipts.quotes ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY reader ON receipts.amounts_used FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM receipts.sales s
+  WHERE (s.sale_id = amounts_used.sale_id))));
+
 CREATE POLICY reader ON receipts.business_days FOR SELECT TO membership_reader USING (((platform.caller_role() <> 'till'::text) AND (platform.caller_role() <> 'associate'::text) AND platform.may_read_member(member_id, programme_id)));
+
+CREATE POLICY reader ON receipts.group_amounts FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM receipts.sales s
+  WHERE (s.sale_id = group_amounts.sale_id))));
 
 CREATE POLICY reader ON receipts.lines FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
    FROM receipts.sales s
@@ -1545,8 +1626,14 @@ GRANT SELECT ON TABLE points.entries TO membership_reader;
 GRANT SELECT,INSERT ON TABLE points.lot_uses TO membership_engine;
 GRANT SELECT ON TABLE points.lot_uses TO membership_reader;
 
+GRANT SELECT,INSERT,DELETE ON TABLE receipts.amounts_used TO membership_engine;
+GRANT SELECT ON TABLE receipts.amounts_used TO membership_reader;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE receipts.business_days TO membership_engine;
 GRANT SELECT ON TABLE receipts.business_days TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE receipts.group_amounts TO membership_engine;
+GRANT SELECT ON TABLE receipts.group_amounts TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE receipts.lines TO membership_engine;
 GRANT SELECT ON TABLE receipts.lines TO membership_reader;

@@ -32,24 +32,29 @@ WITH sale AS (
     INSERT INTO receipts.sales (
         sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
         state, currency, net_minor, points_redeemed, sold_at, committed_at, basket, inputs, decision, exceptions,
-        answer
+        answer, discount_minor
     ) VALUES (
         $1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::uuid, $6::date, $7::bigint, $8::bytea, $9::uuid, $10::uuid,
         'COMMITTED', $11::text, $12::bigint, $13::bigint, $14::timestamptz, $15::timestamptz,
-        $16::jsonb, $17::jsonb, $18::jsonb, $19::jsonb, $34::jsonb
+        $16::jsonb, $17::jsonb, $18::jsonb, $19::jsonb, $34::jsonb,
+        (SELECT coalesce(sum(discount), 0)::bigint FROM unnest($35::bigint[]) AS line (discount))
     )
     ON CONFLICT ON CONSTRAINT sales_natural_key DO NOTHING
     RETURNING sale_id, member_id, programme_id, business_date
 ), new_lines AS (
     INSERT INTO receipts.lines (
-        sale_id, line_no, counter_id, category_id, description, quantity, net_minor, earn_minor, tier_minor, points
+        sale_id, line_no, counter_id, category_id, description, quantity, net_minor, earn_minor, tier_minor, points,
+        discount_minor
     )
     SELECT sale.sale_id, line.line_no, line.counter_id, line.category_id, line.description, line.quantity,
-        line.net_minor, line.earn_minor, line.tier_minor, line.points
+        line.net_minor, line.earn_minor, line.tier_minor, line.points, line.discount_minor
     FROM sale, unnest(
         $20::integer[], $21::uuid[], $22::uuid[], $23::text[], $24::integer[], $25::bigint[], $26::bigint[],
-        $27::bigint[], $28::bigint[]
-    ) AS line (line_no, counter_id, category_id, description, quantity, net_minor, earn_minor, tier_minor, points)
+        $27::bigint[], $28::bigint[], $35::bigint[]
+    ) AS line (
+        line_no, counter_id, category_id, description, quantity, net_minor, earn_minor, tier_minor, points,
+        discount_minor
+    )
 ), new_tenders AS (
     INSERT INTO receipts.tenders (sale_id, tender_no, tender_type, amount_minor, reference)
     SELECT sale.sale_id, tender.tender_no, tender.tender_type, tender.amount_minor, tender.reference
@@ -72,14 +77,14 @@ SELECT sale_id FROM sale;
 -- A sale with its lines, as one row.
 SELECT sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
     state, currency, net_minor, returned_minor, points_redeemed, points_returned, sold_at, committed_at, attached_at,
-    inputs, decision, exceptions, answer, lines
+    inputs, decision, exceptions, answer, lines, discount_minor, returned_discount_minor
 FROM receipts.sales_with_lines WHERE sale_id = $1::uuid;
 
 -- name: find_sale_by_natural_key :maybe
 -- The same, by the receipt's number.
 SELECT sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
     state, currency, net_minor, returned_minor, points_redeemed, points_returned, sold_at, committed_at, attached_at,
-    inputs, decision, exceptions, answer, lines
+    inputs, decision, exceptions, answer, lines, discount_minor, returned_discount_minor
 FROM receipts.sales_with_lines
 WHERE store_id = $1::uuid AND till_id = $2::uuid AND business_date = $3::date AND sequence = $4::bigint;
 
@@ -94,31 +99,35 @@ SELECT sale_id FROM receipts.sales WHERE sale_id = $1::uuid FOR UPDATE;
 WITH new_return AS (
     INSERT INTO receipts.returns (
         return_id, sale_id, kind, store_id, till_id, business_date, sequence, body_hash, amount_minor,
-        points_clawed_back, points_given_back, points_shortfall, exchanged_for, returned_at, answer
+        points_clawed_back, points_given_back, points_shortfall, exchanged_for, returned_at, answer, discount_minor
     ) VALUES (
         $1::uuid, $2::uuid, $3::text, $4::uuid, $5::uuid, $6::date, $7::bigint, $8::bytea, $9::bigint,
-        $10::bigint, $11::bigint, $12::bigint, $13::uuid, $14::timestamptz, $15::jsonb
+        $10::bigint, $11::bigint, $12::bigint, $13::uuid, $14::timestamptz, $15::jsonb,
+        (SELECT coalesce(sum(discount), 0)::bigint FROM unnest($23::bigint[]) AS line (discount))
     )
     ON CONFLICT ON CONSTRAINT returns_natural_key DO NOTHING
-    RETURNING return_id, sale_id
+    RETURNING return_id, sale_id, discount_minor
 ), lines AS (
-    SELECT line.line_no, line.quantity, line.amount_minor, line.points_clawed_back
-    FROM unnest($16::integer[], $17::integer[], $18::bigint[], $19::bigint[])
-        AS line (line_no, quantity, amount_minor, points_clawed_back)
+    SELECT line.line_no, line.quantity, line.amount_minor, line.points_clawed_back, line.discount_minor
+    FROM unnest($16::integer[], $17::integer[], $18::bigint[], $19::bigint[], $23::bigint[])
+        AS line (line_no, quantity, amount_minor, points_clawed_back, discount_minor)
 ), new_lines AS (
-    INSERT INTO receipts.return_lines (return_id, line_no, quantity, amount_minor, points_clawed_back)
-    SELECT new_return.return_id, lines.line_no, lines.quantity, lines.amount_minor, lines.points_clawed_back
+    INSERT INTO receipts.return_lines (return_id, line_no, quantity, amount_minor, points_clawed_back, discount_minor)
+    SELECT new_return.return_id, lines.line_no, lines.quantity, lines.amount_minor, lines.points_clawed_back,
+        lines.discount_minor
     FROM new_return, lines
 ), returned_lines AS (
     UPDATE receipts.lines target
     SET returned_quantity = target.returned_quantity + lines.quantity,
-        returned_minor = target.returned_minor + lines.amount_minor
+        returned_minor = target.returned_minor + lines.amount_minor,
+        returned_discount_minor = target.returned_discount_minor + lines.discount_minor
     FROM new_return, lines
     WHERE target.sale_id = new_return.sale_id AND target.line_no = lines.line_no
 ), returned_sale AS (
     UPDATE receipts.sales target
     SET state = $20::text,
         returned_minor = target.returned_minor + $9::bigint,
+        returned_discount_minor = target.returned_discount_minor + new_return.discount_minor,
         points_returned = target.points_returned + $11::bigint
     FROM new_return WHERE target.sale_id = new_return.sale_id
     RETURNING target.member_id, target.programme_id, target.business_date
@@ -202,7 +211,7 @@ SELECT count(*)::integer AS deleted FROM deleted;
 -- A member's receipts, the latest recorded first, from before sale $3 on (NULL: from the latest).
 SELECT sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
     state, currency, net_minor, returned_minor, points_redeemed, points_returned, sold_at, committed_at, attached_at,
-    inputs, decision, exceptions, answer, lines
+    inputs, decision, exceptions, answer, lines, discount_minor, returned_discount_minor
 FROM receipts.sales_with_lines
 WHERE member_id = $1::uuid AND programme_id = $2::uuid
     AND sale_id < coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
@@ -213,5 +222,67 @@ LIMIT $4::integer;
 -- Sales by their ids, with their lines.
 SELECT sale_id, programme_id, store_id, till_id, counter_id, business_date, sequence, body_hash, member_id, quote_id,
     state, currency, net_minor, returned_minor, points_redeemed, points_returned, sold_at, committed_at, attached_at,
-    inputs, decision, exceptions, answer, lines
+    inputs, decision, exceptions, answer, lines, discount_minor, returned_discount_minor
 FROM receipts.sales_with_lines WHERE sale_id = ANY ($1::uuid[]);
+
+-- name: use_amounts :exec
+-- Uses up amounts of lines in an exclusive group, on behalf of a coupon or a gift (C6: the check refuses too much).
+-- Lines in the order of their keys. Under the lock of the member whose receipts they are.
+WITH used AS (
+    SELECT line.sale_id, line.line_no, line.net_minor, entry.exclusive_group, entry.used_by_id, entry.used_minor
+    FROM unnest($3::uuid[], $4::uuid[], $5::integer[], $6::text[], $7::bigint[])
+        AS entry (used_by_id, sale_id, line_no, exclusive_group, used_minor)
+    JOIN receipts.lines line USING (sale_id, line_no)
+    ORDER BY line.sale_id, line.line_no, entry.exclusive_group
+), sums AS (
+    INSERT INTO receipts.group_amounts (sale_id, line_no, exclusive_group, net_minor, used_minor)
+    SELECT used.sale_id, used.line_no, used.exclusive_group, used.net_minor, sum(used.used_minor)
+    FROM used GROUP BY used.sale_id, used.line_no, used.exclusive_group, used.net_minor
+    ON CONFLICT ON CONSTRAINT group_amounts_pkey DO UPDATE
+        SET used_minor = group_amounts.used_minor + excluded.used_minor
+)
+INSERT INTO receipts.amounts_used (sale_id, line_no, exclusive_group, used_by, used_by_id, used_minor, used_at)
+SELECT used.sale_id, used.line_no, used.exclusive_group, $1::text, used.used_by_id, used.used_minor, $2::timestamptz
+FROM used;
+
+-- name: free_amounts :one
+-- Frees what some coupons or gifts used up, of one sale or (NULL) of all.
+WITH freed AS (
+    DELETE FROM receipts.amounts_used
+    WHERE used_by = $1::text AND used_by_id = ANY ($2::uuid[]) AND sale_id = coalesce($3::uuid, sale_id)
+    RETURNING sale_id, line_no, exclusive_group, used_minor
+), sums AS (
+    SELECT sale_id, line_no, exclusive_group, sum(used_minor) AS used_minor FROM freed
+    GROUP BY sale_id, line_no, exclusive_group
+), lowered AS (
+    UPDATE receipts.group_amounts target SET used_minor = target.used_minor - sums.used_minor
+    FROM sums
+    WHERE target.sale_id = sums.sale_id AND target.line_no = sums.line_no
+        AND target.exclusive_group = sums.exclusive_group
+)
+SELECT coalesce(sum(used_minor), 0)::bigint AS freed_minor FROM freed;
+
+-- name: list_unused_of_day :many
+-- Lines of a member's receipts of one business day in a store, with what was paid for what is kept of them (after
+-- discounts and returns), and what of that is not used up in an exclusive group. $6, $7: counters and categories
+-- that count; NULL: all.
+SELECT line.sale_id, line.line_no, line.counter_id, line.category_id, kept.paid_minor,
+    greatest(kept.paid_minor - coalesce(used.used_minor, 0), 0) AS unused_minor
+FROM receipts.sales sale
+JOIN receipts.lines line ON line.sale_id = sale.sale_id
+CROSS JOIN LATERAL (
+    SELECT line.net_minor - line.discount_minor - line.returned_minor + line.returned_discount_minor AS paid_minor
+) kept
+LEFT JOIN receipts.group_amounts used
+    ON used.sale_id = line.sale_id AND used.line_no = line.line_no AND used.exclusive_group = $5::text
+WHERE sale.member_id = $1::uuid AND sale.programme_id = $2::uuid AND sale.store_id = $3::uuid
+    AND sale.business_date = $4::date AND sale.state IN ('COMMITTED', 'PART_RETURNED')
+    AND ($6::uuid[] IS NULL OR line.counter_id = ANY ($6::uuid[]))
+    AND ($7::uuid[] IS NULL OR line.category_id = ANY ($7::uuid[]))
+ORDER BY sale.committed_at, line.sale_id, line.line_no;
+
+-- name: list_amounts_used :many
+-- What some coupons or gifts used up.
+SELECT sale_id, line_no, exclusive_group, used_by_id, used_minor FROM receipts.amounts_used
+WHERE used_by = $1::text AND used_by_id = ANY ($2::uuid[])
+ORDER BY sale_id, line_no, exclusive_group;

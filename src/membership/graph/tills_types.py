@@ -5,8 +5,8 @@ from datetime import date, datetime
 
 import strawberry
 
+import membership.graph.tills_enums  # noqa: F401 - describes the enums used below
 from membership.campaigns.model import LineDecision, Reason, ReasonGiven
-from membership.graph.enums import describe_enum
 from membership.graph.money import Money, money
 from membership.graph.relay import global_id
 from membership.graph.scalars import Points
@@ -14,56 +14,6 @@ from membership.receipts.model import ExceptionNoted, ReturnKind, SaleException
 from membership.stores.model import Programme
 from membership.tills import model
 from membership.tills.model import AttachAnswer
-
-describe_enum(
-    Reason,
-    "Why something earned nothing, or otherwise than at the plain rate.",
-    {
-        Reason.NO_MEMBER: "The customer was not identified.",
-        Reason.BRAND_GIVES_NO_POINTS: "The brand gives no points.",
-        Reason.CATEGORY_GIVES_NO_POINTS: "The category gives no points.",
-        Reason.BRAND_DOES_NOT_COUNT_FOR_TIER: "Spend at the brand does not count for the tier.",
-        Reason.CATEGORY_DOES_NOT_COUNT_FOR_TIER: "Spend on the category does not count for the tier.",
-        Reason.TENDER_EARNS_IN_PART: "What is paid with this tender earns in part, or not at all.",
-        Reason.PAID_WITH_POINTS: "What is paid with points earns none.",
-        Reason.BELOW_ONE_POINT: "The spend is too small for a point.",
-        Reason.TIER_MULTIPLE: "The member's tier earns a multiple.",
-        Reason.BIRTHDAY_MULTIPLE: "The member earns a multiple around the birthday.",
-        Reason.NOT_NEAR_BIRTHDAY: "It is not near the member's birthday.",
-        Reason.BIRTHDAY_UNKNOWN: "The member's birthday is not known.",
-    },
-)
-describe_enum(
-    SaleException,
-    "A loyalty fault that did not stop a paid receipt from being posted.",
-    {
-        SaleException.MEMBER_NOT_IDENTIFIED: "The member was not found; the receipt can be credited later.",
-        SaleException.CARD_IS_BLOCKED: "The card is blocked: it earned, but did not spend.",
-        SaleException.QUOTE_UNKNOWN: "There is no such quote at this till.",
-        SaleException.QUOTE_EXPIRED: "The quote had lapsed.",
-        SaleException.QUOTE_COMMITTED: "The quote was used for another receipt.",
-        SaleException.QUOTE_ABANDONED: "The quote was abandoned before.",
-        SaleException.NUMBERS_CHANGED: "The numbers differ from those of the quote.",
-        SaleException.PAYMENT_CARD_MASKED: "A payment-card number was masked in a text.",
-        SaleException.POINTS_VALUE_DIFFERS: "The till granted another amount for the points than they are worth.",
-        SaleException.SPENDING_NEEDS_MEMBER: "Points were to be spent without a member.",
-        SaleException.SPENDING_NOT_CONFIRMED: "Points were to be spent without a code or confirmation.",
-        SaleException.REDEMPTION_NOT_OFFERED: "Points cannot be spent in this programme.",
-        SaleException.POINTS_NOT_IN_BLOCKS: "The points were no multiple of a block, or below the minimum.",
-        SaleException.SHORT_BALANCE: "Fewer points were available than were to be spent.",
-        SaleException.MEMBER_IN_DEBT: "Nothing can be spent before a debt of points is earned back.",
-        SaleException.POINTS_EXCEED_TOTAL: "The points were worth more than the basket.",
-    },
-)
-describe_enum(
-    ReturnKind,
-    "How something came back.",
-    {
-        ReturnKind.VOID: "The whole sale was undone on its business day.",
-        ReturnKind.RETURN: "Lines were returned.",
-        ReturnKind.EXCHANGE: "Lines were returned and others bought.",
-    },
-)
 
 
 @strawberry.type(description="What a line counts for.")

@@ -335,3 +335,18 @@ class SaleChangedMeanwhile(DomainError):
     @property
     def message(self) -> str:
         return "The sale was changed by someone else at the same moment. Send the request again."
+
+
+@dataclass(eq=False)
+class AmountUsedAlready(DomainError):
+    """An amount counts once per exclusive group, and this one was used by another coupon or gift."""
+
+    code = "AMOUNT_USED_ALREADY"
+    field = "sale"
+
+    @property
+    def message(self) -> str:
+        return (
+            "This receipt was used for another coupon or gift of the same kind. "
+            "Choose another receipt, or another coupon or gift."
+        )

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NewType
 from uuid import UUID
 
+from membership.kernel.shares import cumulative_share
 from membership.members.model import MemberId, MembershipKey
 from membership.stores.model import CategoryId, CounterId, ProgrammeId, StoreId, TillId
 
@@ -106,15 +107,23 @@ class SaleException(StrEnum):
     SHORT_BALANCE = "SHORT_BALANCE"
     MEMBER_IN_DEBT = "MEMBER_IN_DEBT"
     POINTS_EXCEED_TOTAL = "POINTS_EXCEED_TOTAL"
+    COUPON_NOT_APPLIED = "COUPON_NOT_APPLIED"
+    COUPON_NOT_REDEEMED = "COUPON_NOT_REDEEMED"
+    DISCOUNT_DIFFERS = "DISCOUNT_DIFFERS"
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionNoted:
-    """`points`: how many were asked for and not taken. `because`: the refusal behind it, where there was one."""
+    """`points`: how many were asked for and not taken. `because`: the refusal or reason behind it, where there was one.
+
+    `coupon_id`: of a coupon. `minor`: by how much the till granted more (below zero: less).
+    """
 
     code: SaleException
     points: int | None = None
     because: str | None = None
+    coupon_id: UUID | None = None
+    minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +161,8 @@ class SaleLine:
     points: int
     returned_quantity: int
     returned_minor: int
+    discount_minor: int = 0
+    returned_discount_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +191,8 @@ class Sale:
     answer: str
     exceptions: tuple[ExceptionNoted, ...]
     lines: tuple[SaleLine, ...] = field(default=())
+    discount_minor: int = 0
+    returned_discount_minor: int = 0
 
     @property
     def membership(self) -> MembershipKey | None:
@@ -207,10 +220,19 @@ class LineReturn:
     def amount_minor(self) -> int:
         return self.returned_minor - self.line.returned_minor
 
+    @property
+    def discount_minor(self) -> int:
+        """The part of the line's discount that goes back with it; the last return takes what remains."""
+        after = cumulative_share(self.line.discount_minor, self.returned_minor, self.line.net_minor)
+        return after - self.line.returned_discount_minor
+
 
 @dataclass(frozen=True, slots=True)
 class ReturnDecision:
-    """What a return does to a sale, decided from cumulative quantities alone (law L5)."""
+    """What a return does to a sale, decided from cumulative quantities alone (law L5).
+
+    `amount_minor` is what the goods were sold for; `discount_minor` of that was never paid.
+    """
 
     lines: tuple[LineReturn, ...]
     amount_minor: int
@@ -218,6 +240,40 @@ class ReturnDecision:
     base_points: int
     points_given_back: int
     state: SaleState
+
+    @property
+    def discount_minor(self) -> int:
+        return sum(line.discount_minor for line in self.lines)
+
+
+class UsedBy(StrEnum):
+    """What uses up amounts in an exclusive group."""
+
+    COUPON = "COUPON"
+    GIFT = "GIFT"
+
+
+@dataclass(frozen=True, slots=True)
+class AmountUse:
+    """So much of a line is used up in an exclusive group. `used_by_id`: the coupon, or the gift's claim."""
+
+    used_by_id: UUID
+    sale_id: SaleId
+    line_no: int
+    exclusive_group: str
+    used_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnusedAmount:
+    """What was paid for what is kept of a line, and what of that an exclusive group has not used up yet."""
+
+    sale_id: SaleId
+    line_no: int
+    counter_id: CounterId
+    category_id: CategoryId
+    paid_minor: int
+    unused_minor: int
 
 
 @dataclass(frozen=True, slots=True)

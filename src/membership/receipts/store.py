@@ -43,6 +43,7 @@ class LineAmounts:
     earn_minor: int
     tier_minor: int
     points: int
+    discount_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ async def insert_sale(conn: Conn, sale: NewSale, now: datetime) -> bool:
         sale.tier_minor,
         sale.base_points,
         sale.answer,
+        [entry.discount_minor for entry in ordered],
     )
     return row is not None
 
@@ -223,6 +225,7 @@ async def insert_return(conn: Conn, entry: NewReturn, now: datetime) -> bool:
         decision.state.value,
         decision.tier_minor,
         decision.base_points,
+        [line.discount_minor for line in decision.lines],
     )
     return row is not None
 
@@ -314,6 +317,8 @@ def sale_of(row: asyncpg.Record) -> Sale:
         answer=row["answer"],
         exceptions=_EXCEPTIONS.validate_json(row["exceptions"]),
         lines=tuple(_line(entry) for entry in orjson.loads(row["lines"] or "[]")),
+        discount_minor=row["discount_minor"],
+        returned_discount_minor=row["returned_discount_minor"],
     )
 
 
