@@ -10,10 +10,31 @@ from datetime import date, time
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _of_the_wall_clock(at: time) -> time:
+    """No offset: the store's zone is meant. Whole seconds: finer ones are a slip of whoever wrote the file."""
+    if at.tzinfo is not None or at.microsecond:
+        raise ValueError("a time of the store's clock has no offset and whole seconds")
+    return at
+
+
+def _not_zero(number: int) -> int:
+    if number == 0:
+        raise ValueError("counting begins with 1, or with -1 from the end")
+    return number
+
 
 Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[A-Z0-9][A-Z0-9_-]*$")]
-Codes = tuple[str, ...]
+CodeOfAnother = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""Of something that is not the campaign's own: a tier, brand, floor, category, counter or store."""
+Codes = tuple[CodeOfAnother, ...]
+Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Names = Annotated[dict[Locale, Name], Field(min_length=1, max_length=40)]
+"""A name by BCP 47 locale."""
+WallTime = Annotated[time, AfterValidator(_of_the_wall_clock)]
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: 1 is Monday, 7 is Sunday.")]
 Minor = Annotated[int, Field(ge=0, le=10**12)]
 BasisPoints = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -41,7 +62,7 @@ class NthWeekday(Document):
     kind: Literal["NTH_WEEKDAY"] = "NTH_WEEKDAY"
     month: int = Field(ge=1, le=12)
     weekday: Weekday
-    nth: int = Field(ge=-1, le=5)
+    nth: Annotated[int, Field(ge=-1, le=5), AfterValidator(_not_zero)]
 
 
 class WeekdayAfter(Document):
@@ -70,7 +91,7 @@ class CampaignDay(Document):
     """The campaign's n-th day: 1 is the first, -1 the last."""
 
     kind: Literal["CAMPAIGN_DAY"] = "CAMPAIGN_DAY"
-    day: int = Field(ge=-366, le=366)
+    day: Annotated[int, Field(ge=-366, le=366), AfterValidator(_not_zero)]
 
 
 FirstDay = Annotated[OnDate | NthWeekday, Field(discriminator="kind")]
@@ -79,30 +100,38 @@ DayRule = Annotated[OnDate | NthWeekday | OnWeekday | CampaignDay, Field(discrim
 
 
 class DailyWindow(Document):
-    """Hours of the store's wall clock on each business day. An end at or before the start lies past midnight."""
+    """Hours of the store's wall clock on each business day. An end at or before the start lies past midnight.
 
-    starts_at: time
-    ends_at: time
+    A window stays within the business day: it cannot reach over the cut-over, so that the wall clock alone tells
+    whether a moment lies in it, and the business date to which day it belongs. Hours that an autumn change repeats
+    count twice.
+    """
+
+    starts_at: WallTime
+    ends_at: WallTime
 
 
 class TierPreview(Document):
     """For these tiers the campaign opens earlier."""
 
-    tiers: Codes
+    tiers: Codes = Field(min_length=1)
     hours_before: int = Field(ge=1, le=24 * 31)
 
 
 class Calendar(Document):
     """When a campaign is open, by rule, in each store's zone with its cut-over. First and last day are included.
 
-    `opens_at` None: as the first business day begins; `closes_at` None: as the last business day ends.
+    `opens_at` None: as the first business day begins; `closes_at` None: as the last business day ends. A time before
+    the cut-over is past midnight, since it belongs to the business day before; closing at the cut-over itself means the
+    end of that business day. Of a time that an autumn change repeats, the first is meant; one that a spring change
+    skips is refused. Previews are counted in hours that really pass.
     """
 
     year: int = Field(ge=2000, le=2200)
     first_day: FirstDay
     last_day: LastDay
-    opens_at: time | None = None
-    closes_at: time | None = None
+    opens_at: WallTime | None = None
+    closes_at: WallTime | None = None
     daily_window: DailyWindow | None = None
     blackout: tuple[DayRule, ...] = ()
     previews: tuple[TierPreview, ...] = ()
@@ -138,7 +167,7 @@ class RuleBase(Document):
     """`days` limits a rule to some of the campaign's days, such as a brand day."""
 
     code: Code
-    names: dict[str, str] = Field(min_length=1)
+    names: Names
     funding: Funding
     scope: Scope = Scope()
     days: tuple[DayRule, ...] = ()
@@ -205,7 +234,7 @@ class ClaimedInApp(Document):
     """Members take it themselves. With a quota that is a drop, from `drop_time` (store time) on each of the days."""
 
     kind: Literal["CLAIM"] = "CLAIM"
-    drop_time: time | None = None
+    drop_time: WallTime | None = None
 
 
 class BoughtWithPoints(Document):
@@ -260,7 +289,7 @@ class GiftPool(Document):
     """Units of one desk for some tiers, on each day of the offer. `desk` is the code of the counter that hands over."""
 
     code: Code
-    desk: str
+    desk: CodeOfAnother
     tiers: Codes = ()
     units_per_day: int = Field(ge=1, le=1_000_000)
 
@@ -270,7 +299,7 @@ class Collection(Document):
     the business day."""
 
     days_after: int = Field(default=0, ge=0, le=60)
-    until: time | None = None
+    until: WallTime | None = None
 
 
 class ReturnedUnits(StrEnum):
@@ -301,7 +330,7 @@ class GiftOffer(RuleBase):
     kind: Literal["GIFT"] = "GIFT"
     unit_cost_minor: Minor
     pools: tuple[GiftPool, ...] = Field(min_length=1)
-    drop_time: time | None = None
+    drop_time: WallTime | None = None
     limit_per_member_day: int | None = Field(default=1, ge=1, le=1_000)
     limit_per_member: int | None = Field(default=None, ge=1, le=1_000)
     collection: Collection = Collection()
@@ -318,7 +347,7 @@ class BookingOpening(Document):
 
     tiers: Codes = ()
     days_before: int = Field(ge=0, le=366)
-    at: time
+    at: WallTime
 
 
 class BookingWindow(RuleBase):
@@ -334,7 +363,7 @@ Rule = Annotated[EarnRule | CouponOffer | GiftOffer | BookingWindow, Field(discr
 class CampaignContent(Document):
     """One revision of a campaign, whole. `stores`: codes of those that take part, each with days of its own."""
 
-    names: dict[str, str] = Field(min_length=1)
+    names: Names
     stores: Codes = Field(min_length=1)
     calendar: Calendar
     stacking_groups: tuple[StackingGroup, ...] = ()

@@ -57,7 +57,8 @@ class ResolvedCalendar:
 
     `opens_at` and `closes_at` are instants (UTC), the latter excluded; `days` are its business dates, blackout days
     among them. `preview_opens_at`: by tier, for those that may come earlier. `rule_days`: by rule code, the business
-    dates on which a rule with days of its own holds.
+    dates on which a rule with days of its own holds. `rule_blackout`: by the code of a coupon offer, the business dates
+    on which its coupons are not taken; they may lie after the campaign, since coupons may outlive it.
     """
 
     opens_at: datetime
@@ -66,6 +67,12 @@ class ResolvedCalendar:
     blackout: frozenset[date] = frozenset()
     preview_opens_at: Mapping[str, datetime] = field(default_factory=dict)
     rule_days: Mapping[str, frozenset[date]] = field(default_factory=dict)
+    rule_blackout: Mapping[str, frozenset[date]] = field(default_factory=dict)
+
+    @property
+    def first_opens_at(self) -> datetime:
+        """The opening for whoever comes first."""
+        return min([self.opens_at, *self.preview_opens_at.values()])
 
     def opens_for(self, tier: str) -> datetime:
         return min(self.opens_at, self.preview_opens_at.get(tier, self.opens_at))

@@ -1,0 +1,153 @@
+"""Campaigns as each process knows them: which revisions issue in a store at a moment, without a query."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from membership.campaigns import store
+from membership.campaigns.errors import UnknownRevision
+from membership.campaigns.model import CampaignId, CampaignRevision, CampaignState, RevisionId
+from membership.campaigns.records import Timeline
+from membership.campaigns.rules.states import IN_FORCE
+from membership.postgres.connection import Conn, Pool
+from membership.stores.model import StoreId
+
+LATE_REPORTS = timedelta(days=35)
+"""For how long after its last closing a campaign is kept at hand: reports of sales arrive up to 30 days late."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One moment's timelines; replaced whole."""
+
+    by_campaign: Mapping[CampaignId, Timeline]
+    by_store: Mapping[StoreId, tuple[Timeline, ...]]
+
+
+class CampaignCache:
+    """Gives timelines at most `max_age` old, so that a pause is felt within that time everywhere. Callers that find
+    them stale wait for one shared reload. Frozen revisions never change and are kept for good."""
+
+    def __init__(self, pool: Pool, *, max_age: timedelta = timedelta(seconds=2)) -> None:
+        self._pool = pool
+        self._max_age = max_age
+        self._known: _Known | None = None
+        self._loaded_at: datetime | None = None
+        self._reloading = asyncio.Lock()
+        self._revisions: dict[RevisionId, CampaignRevision] = {}
+
+    async def issuing(self, store_id: StoreId, at: datetime, now: datetime) -> tuple[CampaignRevision, ...]:
+        """The revisions that issue in a store at a moment, in the order of their campaigns' codes.
+
+        Those whose campaign was SCHEDULED then, neither paused nor ended, and open for one tier at least: whether a
+        member's own tier may come already, blackout days and daily hours are for the rules to judge, which give the
+        reason. For a past moment the log of states decides, and the revision is the one in force then.
+        """
+        known = await self._timelines(now)
+        found = self._in_state(known, store_id, at, frozenset({CampaignState.SCHEDULED}))
+        return tuple(
+            revision
+            for revision in found
+            if revision.calendars[store_id].first_opens_at <= at < revision.calendars[store_id].closes_at
+        )
+
+    async def upcoming(self, store_id: StoreId, now: datetime) -> tuple[CampaignRevision, ...]:
+        """The revisions in force in a store that are open or will open: for drops, bookings and previews. What is
+        paused is not among them."""
+        known = await self._timelines(now)
+        found = self._in_state(known, store_id, now, frozenset({CampaignState.SCHEDULED}))
+        return tuple(revision for revision in found if now < revision.calendars[store_id].closes_at)
+
+    async def paused(self, store_id: StoreId, at: datetime, now: datetime) -> tuple[CampaignRevision, ...]:
+        """The revisions that would issue, were their campaign not paused: for the reason why they do not."""
+        known = await self._timelines(now)
+        found = self._in_state(known, store_id, at, frozenset({CampaignState.PAUSED}))
+        return tuple(
+            revision
+            for revision in found
+            if revision.calendars[store_id].first_opens_at <= at < revision.calendars[store_id].closes_at
+        )
+
+    async def in_force(self, campaign_id: CampaignId, now: datetime) -> CampaignRevision | None:
+        """A campaign's latest scheduled revision while the campaign is SCHEDULED or PAUSED; None otherwise, or when it
+        closed long ago."""
+        timeline = (await self._timelines(now)).by_campaign.get(campaign_id)
+        if timeline is None or timeline.state_at(now) not in IN_FORCE:
+            return None
+        revision_id = timeline.revision_at(now)
+        return None if revision_id is None else self._revisions[revision_id]
+
+    async def state(self, campaign_id: CampaignId, at: datetime, now: datetime) -> CampaignState | None:
+        """A campaign's state at a moment. None: it was not there yet, was never scheduled or closed long ago."""
+        timeline = (await self._timelines(now)).by_campaign.get(campaign_id)
+        return None if timeline is None else timeline.state_at(at)
+
+    async def revision(self, revision_id: RevisionId) -> CampaignRevision:
+        """Any frozen revision. Raises UnknownRevision."""
+        found = (await self.revisions([revision_id])).get(revision_id)
+        if found is None:
+            raise UnknownRevision
+        return found
+
+    async def revisions(self, revision_ids: Collection[RevisionId]) -> Mapping[RevisionId, CampaignRevision]:
+        """Frozen revisions by id; no query for those seen before. Unknown ones are left out."""
+        missing = [revision_id for revision_id in revision_ids if revision_id not in self._revisions]
+        if missing:
+            async with self._pool.acquire() as conn:
+                self._revisions |= await store.load_frozen(conn, missing)
+        return {
+            revision_id: self._revisions[revision_id] for revision_id in revision_ids if revision_id in self._revisions
+        }
+
+    async def reload(self, now: datetime) -> None:
+        """Read the timelines now, whatever their age: after a change that this process made itself."""
+        async with self._reloading:
+            await self._load(now)
+
+    async def _timelines(self, now: datetime) -> _Known:
+        known = self._fresh(now)
+        if known is None:
+            async with self._reloading:
+                known = self._fresh(now) or await self._load(now)
+        return known
+
+    async def _load(self, now: datetime) -> _Known:
+        async with self._pool.acquire() as conn:
+            timelines = await store.load_timelines(conn, now - LATE_REPORTS)
+            await self._load_revisions(conn, timelines)
+        self._known = _Known(
+            by_campaign={timeline.campaign_id: timeline for timeline in timelines},
+            by_store=self._by_store(timelines),
+        )
+        self._loaded_at = now
+        return self._known
+
+    async def _load_revisions(self, conn: Conn, timelines: Collection[Timeline]) -> None:
+        named = {revision_id for timeline in timelines for _, revision_id in timeline.revisions}
+        if missing := named - self._revisions.keys():
+            self._revisions |= await store.load_frozen(conn, missing)
+
+    def _by_store(self, timelines: Collection[Timeline]) -> dict[StoreId, tuple[Timeline, ...]]:
+        found: dict[StoreId, list[Timeline]] = defaultdict(list)
+        for timeline in timelines:
+            revisions = [self._revisions[revision_id] for _, revision_id in timeline.revisions]
+            for store_id in {store_id for revision in revisions for store_id in revision.calendars}:
+                found[store_id].append(timeline)
+        return {store_id: tuple(entries) for store_id, entries in found.items()}
+
+    def _in_state(
+        self, known: _Known, store_id: StoreId, at: datetime, states: Collection[CampaignState]
+    ) -> Iterator[CampaignRevision]:
+        for timeline in known.by_store.get(store_id, ()):
+            revision_id = timeline.revision_at(at)
+            if revision_id is not None and timeline.state_at(at) in states:
+                revision = self._revisions[revision_id]
+                if store_id in revision.calendars:
+                    yield revision
+
+    def _fresh(self, now: datetime) -> _Known | None:
+        if self._known is None or self._loaded_at is None or now - self._loaded_at >= self._max_age:
+            return None
+        return self._known
