@@ -226,9 +226,10 @@ CREATE TABLE campaigns.campaigns (
     state text NOT NULL,
     opens_at timestamp with time zone,
     closes_at timestamp with time zone,
+    last_closes_at timestamp with time zone,
     created_by text NOT NULL,
     created_at timestamp with time zone NOT NULL,
-    CONSTRAINT campaigns_open CHECK (((opens_at < closes_at) AND ((opens_at IS NULL) = (closes_at IS NULL)))),
+    CONSTRAINT campaigns_open CHECK (((opens_at < closes_at) AND (closes_at <= last_closes_at) AND (num_nonnulls(opens_at, closes_at, last_closes_at) = ANY (ARRAY[0, 3])))),
     CONSTRAINT campaigns_scheduled CHECK (((state = ANY (ARRAY['DRAFT'::text, 'REVIEW'::text, 'CANCELLED'::text])) OR (closes_at IS NOT NULL))),
     CONSTRAINT campaigns_state CHECK ((state = ANY (ARRAY['DRAFT'::text, 'REVIEW'::text, 'SCHEDULED'::text, 'PAUSED'::text, 'ENDED_EARLY'::text, 'CANCELLED'::text, 'SETTLING'::text, 'CLOSED'::text])))
 );
@@ -1221,7 +1222,7 @@ ALTER TABLE ONLY tiers.reviews
 ALTER TABLE ONLY tiers.standings
     ADD CONSTRAINT standings_pkey PRIMARY KEY (member_id, programme_id);
 
-CREATE INDEX campaigns_closes_at ON campaigns.campaigns USING btree (closes_at) WHERE (closes_at IS NOT NULL);
+CREATE INDEX campaigns_last_closes_at ON campaigns.campaigns USING btree (last_closes_at) WHERE (last_closes_at IS NOT NULL);
 
 CREATE UNIQUE INDEX revisions_open_key ON campaigns.revisions USING btree (campaign_id) WHERE (status = ANY (ARRAY['DRAFT'::text, 'REVIEW'::text]));
 

@@ -9,7 +9,8 @@ CREATE TABLE campaigns.campaigns (
     code text NOT NULL,
     state text NOT NULL,
     opens_at timestamptz,                 -- of the revision in force: the first opening in any store, previews included
-    closes_at timestamptz,                -- the last closing of any revision that was in force, in any store
+    closes_at timestamptz,                -- of the same: the last closing in any store
+    last_closes_at timestamptz,           -- the latest closing of all revisions that were ever in force
     created_by text NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT campaigns_code_key UNIQUE (programme_id, code),
@@ -19,9 +20,12 @@ CREATE TABLE campaigns.campaigns (
     CONSTRAINT campaigns_scheduled CHECK (
         state IN ('DRAFT', 'REVIEW', 'CANCELLED') OR closes_at IS NOT NULL
     ),
-    CONSTRAINT campaigns_open CHECK (opens_at < closes_at AND (opens_at IS NULL) = (closes_at IS NULL))
+    CONSTRAINT campaigns_open CHECK (
+        opens_at < closes_at AND closes_at <= last_closes_at
+        AND num_nonnulls(opens_at, closes_at, last_closes_at) IN (0, 3)
+    )
 );
-CREATE INDEX campaigns_closes_at ON campaigns.campaigns (closes_at) WHERE closes_at IS NOT NULL;
+CREATE INDEX campaigns_last_closes_at ON campaigns.campaigns (last_closes_at) WHERE last_closes_at IS NOT NULL;
 
 CREATE TABLE campaigns.revisions (
     revision_id uuid CONSTRAINT revisions_pkey PRIMARY KEY,

@@ -48,8 +48,10 @@ SELECT $1::uuid, 1 + coalesce(max(earlier.number), 0), $2::timestamptz, $5::text
 FROM campaigns.state_changes earlier WHERE earlier.campaign_id = $1::uuid;
 
 -- name: update_opening :exec
--- When the campaign opens by the revision that comes into force, and the last closing of all that ever were.
-UPDATE campaigns.campaigns SET opens_at = $2::timestamptz, closes_at = greatest(closes_at, $3::timestamptz)
+-- When the campaign opens and closes by the revision that comes into force.
+UPDATE campaigns.campaigns
+SET opens_at = $2::timestamptz, closes_at = $3::timestamptz,
+    last_closes_at = greatest(last_closes_at, $3::timestamptz)
 WHERE campaign_id = $1::uuid;
 
 -- name: list_state_changes :many
@@ -106,7 +108,7 @@ JOIN campaigns.campaigns campaign USING (campaign_id)
 WHERE revision.revision_id = ANY ($1::uuid[]) AND revision.status = 'SCHEDULED';
 
 -- name: list_timelines :many
--- Of every campaign that was in force and closes after $1: its states and its revisions with the moment each began.
+-- Of every campaign that was in force and, by any of its revisions, closes after $1: its states and its revisions with the moment each began.
 SELECT campaign.campaign_id, states.changed_at, states.states, frozen.revision_ids, frozen.scheduled_at
 FROM campaigns.campaigns campaign
 CROSS JOIN LATERAL (
@@ -120,7 +122,7 @@ CROSS JOIN LATERAL (
     FROM campaigns.revisions revision
     WHERE revision.campaign_id = campaign.campaign_id AND revision.status = 'SCHEDULED'
 ) frozen
-WHERE campaign.closes_at > $1::timestamptz
+WHERE campaign.last_closes_at > $1::timestamptz
 ORDER BY campaign.programme_id, campaign.code;
 
 -- name: list_in_force_between :many

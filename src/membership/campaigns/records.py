@@ -21,8 +21,8 @@ class RevisionStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """`opens_at` and `closes_at` are None until a revision was scheduled. The first is that of the revision in force,
-    previews included; the second the latest of all revisions that were ever in force."""
+    """`opens_at` (the first in any store, previews included) and `closes_at` (the last) are those of the revision in
+    force; None until one was scheduled."""
 
     campaign_id: CampaignId
     programme_id: ProgrammeId
