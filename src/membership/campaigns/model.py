@@ -132,7 +132,9 @@ class Reason(StrEnum):
     COUPON_EXPIRED = "COUPON_EXPIRED"
     COUPON_NOT_USABLE = "COUPON_NOT_USABLE"
     ANOTHER_COUPON_IS_BETTER = "ANOTHER_COUPON_IS_BETTER"
+    ANOTHER_COUPON_GOES_FIRST = "ANOTHER_COUPON_GOES_FIRST"
     AMOUNT_USED_ALREADY = "AMOUNT_USED_ALREADY"
+    CHOICE_NOT_PROVEN_BEST = "CHOICE_NOT_PROVEN_BEST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,7 @@ class SaleFacts:
     local_time: time | None = None  # the same on the store's wall clock
     issuing: tuple[RevisionId, ...] = ()  # the revisions whose earn rules were in force then
     coupons_wanted: tuple[CouponId, ...] | None = None  # None: whichever of the member's coupons give most
+    store: str = ""  # the store's code
 
     @property
     def net_minor(self) -> int:

@@ -86,7 +86,7 @@ def decide_sale(
 ) -> tuple[Posting, Posted]:
     """Redeem first, then earn: a sale cannot be paid with the points it gives. Earnings pay a debt first.
 
-    `lots`, in the order of spending, cover what is redeemed.
+    `lots`, in the order of spending, cover what is redeemed. What a campaign gives is booked under its revision.
     """
     draft = Draft(membership, sale.account, lots, now=now, new_id=new_id)
     cause = Happening(sale.sale_id, sale.revision, sale.sale_id, sale.occurred_at, sale.business_date)
@@ -98,14 +98,15 @@ def decide_sale(
         if award.points == 0:
             continue
         move = EARN if award.rule == BASE_RULE else BONUS
-        entry_id = draft.enter(cause, f"{award.line_no}/{award.rule}", move, award.points)
+        revision = award.revision or sale.revision
+        entry_id = draft.enter(replace(cause, revision=revision), f"{award.line_no}/{award.rule}", move, award.points)
         lot = Lot(
             lot_id=LotId(new_id()),
             membership=membership,
             sale_id=sale.sale_id,
             line_no=award.line_no,
             rule=award.rule,
-            revision=sale.revision,
+            revision=revision,
             points=award.points,
             remaining=award.points,
             reversed=0,
