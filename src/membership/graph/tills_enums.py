@@ -39,7 +39,9 @@ describe_enum(
         Reason.COUPON_EXPIRED: "The coupon's time is over.",
         Reason.COUPON_NOT_USABLE: "The coupon was used, withdrawn, or is not the member's.",
         Reason.ANOTHER_COUPON_IS_BETTER: "Of coupons that exclude each other, another one takes more off.",
+        Reason.ANOTHER_COUPON_GOES_FIRST: "Of coupons that exclude each other, another goes first.",
         Reason.AMOUNT_USED_ALREADY: "The amount counts for another coupon of the same exclusive group.",
+        Reason.CHOICE_NOT_PROVEN_BEST: "There were too many coupons to prove that no choice takes off more.",
     },
 )
 describe_enum(
