@@ -174,7 +174,6 @@ def test_the_end_of_a_campaign_and_its_hours_stop_no_coupon_but_its_blackout_doe
         pytest.param(CampaignDay(day=-1), [10], id="the last day"),
         pytest.param(CampaignDay(day=-11), [0], id="counted back"),
         pytest.param(CampaignDay(day=12), [], id="a day it does not have"),
-        pytest.param(CampaignDay(day=0), [], id="no day"),
         pytest.param(NthWeekday(month=11, weekday=4, nth=2), [0], id="the second Thursday of November"),
         pytest.param(NthWeekday(month=11, weekday=7, nth=-1), [], id="the last Sunday, after the days tried"),
         pytest.param(OnDate(date=DAYS[3]), [3], id="a date"),
