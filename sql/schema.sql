@@ -4,6 +4,8 @@ CREATE SCHEMA campaigns;
 
 CREATE SCHEMA cards;
 
+CREATE SCHEMA inventory;
+
 CREATE SCHEMA jobs;
 
 CREATE SCHEMA members;
@@ -325,6 +327,80 @@ CREATE TABLE cards.spend_confirmations (
     expires_at timestamp with time zone NOT NULL,
     spent_for uuid,
     CONSTRAINT spend_confirmations_points CHECK ((most_points > 0))
+);
+
+CREATE TABLE inventory.claims (
+    claim_id uuid NOT NULL,
+    pool_id uuid NOT NULL,
+    offer_id uuid NOT NULL,
+    member_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    day date,
+    state text NOT NULL,
+    counts boolean NOT NULL,
+    request_hash bytea NOT NULL,
+    refusal jsonb,
+    claimed_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT claims_counts CHECK (
+CASE state
+    WHEN 'CONFIRMED'::text THEN counts
+    WHEN 'RETURNED'::text THEN true
+    ELSE (NOT counts)
+END),
+    CONSTRAINT claims_ended CHECK (((state = 'CONFIRMED'::text) = (ended_at IS NULL))),
+    CONSTRAINT claims_refusal CHECK (((state = 'REFUSED'::text) = (refusal IS NOT NULL))),
+    CONSTRAINT claims_state CHECK ((state = ANY (ARRAY['CONFIRMED'::text, 'RETURNED'::text, 'EXPIRED'::text, 'REFUSED'::text])))
+);
+
+ALTER TABLE ONLY inventory.claims FORCE ROW LEVEL SECURITY;
+
+CREATE SEQUENCE inventory.epochs
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+CREATE TABLE inventory.member_counts (
+    offer_id uuid NOT NULL,
+    member_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    day date,
+    claimed integer NOT NULL,
+    most integer NOT NULL,
+    CONSTRAINT member_counts_limit CHECK (((claimed >= 0) AND (claimed <= most)))
+);
+
+ALTER TABLE ONLY inventory.member_counts FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE inventory.offers (
+    offer_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    limit_per_member integer,
+    limit_per_member_day integer,
+    rebuild_due boolean DEFAULT false NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    CONSTRAINT offers_limit CHECK ((limit_per_member > 0)),
+    CONSTRAINT offers_limit_day CHECK ((limit_per_member_day > 0))
+);
+
+CREATE TABLE inventory.pools (
+    pool_id uuid NOT NULL,
+    offer_id uuid NOT NULL,
+    store_id uuid,
+    day date,
+    total integer NOT NULL,
+    confirmed integer DEFAULT 0 NOT NULL,
+    voided integer DEFAULT 0 NOT NULL,
+    mode text NOT NULL,
+    epoch bigint NOT NULL,
+    run_id text,
+    mode_since timestamp with time zone NOT NULL,
+    closed_at timestamp with time zone,
+    CONSTRAINT pools_mode CHECK ((mode = ANY (ARRAY['REDIS'::text, 'POSTGRES'::text]))),
+    CONSTRAINT pools_run CHECK (((mode = 'REDIS'::text) = (run_id IS NOT NULL))),
+    CONSTRAINT pools_stock CHECK (((confirmed >= 0) AND (voided >= 0) AND ((confirmed + voided) <= total)))
 );
 
 CREATE TABLE jobs.pgqueuer (
@@ -1030,6 +1106,18 @@ ALTER TABLE ONLY cards.spend_confirmations
 ALTER TABLE ONLY cards.spend_confirmations
     ADD CONSTRAINT spend_confirmations_spent_key UNIQUE (spent_for);
 
+ALTER TABLE ONLY inventory.claims
+    ADD CONSTRAINT claims_pkey PRIMARY KEY (claim_id);
+
+ALTER TABLE ONLY inventory.member_counts
+    ADD CONSTRAINT member_counts_key UNIQUE NULLS NOT DISTINCT (offer_id, member_id, day);
+
+ALTER TABLE ONLY inventory.offers
+    ADD CONSTRAINT offers_pkey PRIMARY KEY (offer_id);
+
+ALTER TABLE ONLY inventory.pools
+    ADD CONSTRAINT pools_pkey PRIMARY KEY (pool_id);
+
 ALTER TABLE ONLY jobs.pgqueuer_log
     ADD CONSTRAINT pgqueuer_log_pkey PRIMARY KEY (id);
 
@@ -1232,6 +1320,18 @@ CREATE INDEX code_seeds_member ON cards.code_seeds USING btree (member_id, progr
 
 CREATE INDEX spend_confirmations_member ON cards.spend_confirmations USING btree (member_id, programme_id, confirmed_at DESC);
 
+CREATE INDEX claims_confirmed ON inventory.claims USING btree (pool_id) WHERE (state = 'CONFIRMED'::text);
+
+CREATE INDEX claims_member ON inventory.claims USING btree (member_id, programme_id, offer_id);
+
+CREATE INDEX member_counts_member ON inventory.member_counts USING btree (member_id, programme_id);
+
+CREATE INDEX offers_rebuild_due ON inventory.offers USING btree (offer_id) WHERE rebuild_due;
+
+CREATE INDEX pools_offer ON inventory.pools USING btree (offer_id);
+
+CREATE INDEX pools_open ON inventory.pools USING btree (offer_id) WHERE (closed_at IS NULL);
+
 CREATE INDEX pgqueuer_ep_ea_idx ON jobs.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::jobs.pgqueuer_status);
 
 CREATE INDEX pgqueuer_ep_prio_id_idx ON jobs.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::jobs.pgqueuer_status);
@@ -1369,6 +1469,12 @@ ALTER TABLE ONLY cards.code_spends
 
 ALTER TABLE ONLY cards.spend_confirmations
     ADD CONSTRAINT spend_confirmations_membership FOREIGN KEY (member_id, programme_id) REFERENCES members.memberships(member_id, programme_id);
+
+ALTER TABLE ONLY inventory.member_counts
+    ADD CONSTRAINT member_counts_offer_id_fkey FOREIGN KEY (offer_id) REFERENCES inventory.offers(offer_id);
+
+ALTER TABLE ONLY inventory.pools
+    ADD CONSTRAINT pools_offer_id_fkey FOREIGN KEY (offer_id) REFERENCES inventory.offers(offer_id);
 
 ALTER TABLE ONLY members.consents
     ADD CONSTRAINT consents_brand_id_fkey FOREIGN KEY (brand_id) REFERENCES stores.brands(brand_id);
@@ -1541,6 +1647,18 @@ CREATE POLICY engine ON cards.cards TO membership_engine USING (true) WITH CHECK
 
 CREATE POLICY reader ON cards.cards FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
 
+ALTER TABLE inventory.claims ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY engine ON inventory.claims TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON inventory.member_counts TO membership_engine USING (true) WITH CHECK (true);
+
+ALTER TABLE inventory.member_counts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reader ON inventory.claims FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
+
+CREATE POLICY reader ON inventory.member_counts FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
+
 ALTER TABLE members.consents ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY engine ON members.consents TO membership_engine USING (true) WITH CHECK (true);
@@ -1697,6 +1815,9 @@ GRANT USAGE ON SCHEMA campaigns TO membership_reader;
 GRANT USAGE ON SCHEMA cards TO membership_engine;
 GRANT USAGE ON SCHEMA cards TO membership_reader;
 
+GRANT USAGE ON SCHEMA inventory TO membership_engine;
+GRANT USAGE ON SCHEMA inventory TO membership_reader;
+
 GRANT USAGE ON SCHEMA jobs TO membership_engine;
 
 GRANT USAGE ON SCHEMA members TO membership_engine;
@@ -1749,6 +1870,20 @@ GRANT SELECT,INSERT,UPDATE ON TABLE cards.code_seeds TO membership_engine;
 GRANT SELECT,INSERT ON TABLE cards.code_spends TO membership_engine;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE cards.spend_confirmations TO membership_engine;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE inventory.claims TO membership_engine;
+GRANT SELECT ON TABLE inventory.claims TO membership_reader;
+
+GRANT USAGE,UPDATE ON SEQUENCE inventory.epochs TO membership_engine;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE inventory.member_counts TO membership_engine;
+GRANT SELECT ON TABLE inventory.member_counts TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE inventory.offers TO membership_engine;
+GRANT SELECT ON TABLE inventory.offers TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE inventory.pools TO membership_engine;
+GRANT SELECT ON TABLE inventory.pools TO membership_reader;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE jobs.pgqueuer TO membership_engine;
 

@@ -56,6 +56,8 @@ class Database:
             await write_pending(transaction)
         if transaction.events:
             self._on_events()
+        for step in transaction.after:
+            await step()
 
     @asynccontextmanager
     async def reader(self, actor: Actor) -> AsyncIterator[Conn]:

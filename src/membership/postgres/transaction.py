@@ -1,5 +1,6 @@
 """One use case's transaction, and what is written with it."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -51,6 +52,13 @@ class Transaction:
     events: list[Event] = field(default_factory=list)
     audit_entries: list[AuditEntry] = field(default_factory=list)
     keyed_outcome: KeyedOutcome | None = None
+    after: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    def after_commit(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do this once the transaction has committed, and not at all if it rolls back. A process that dies in between
+        never does it, and what it raises reaches a caller whose writes stand: it must be something that is repaired
+        when it is missing, and deal with its own failures."""
+        self.after.append(step)
 
     def emit(self, event: Event) -> None:
         self.events.append(event)

@@ -1,0 +1,35 @@
+"""What this process knows of offers: remembered until Redis or PostgreSQL says that it has changed."""
+
+from membership.inventory import store
+from membership.inventory.model import OfferId, PoolId, Shelf
+from membership.postgres.database import Database
+
+
+class Shelves:
+    """One per process. Everything here may be out of date; the epoch in it is what shows that."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._by_offer: dict[OfferId, Shelf] = {}
+        self._offer_of: dict[PoolId, OfferId] = {}
+
+    async def of(self, pool_id: PoolId) -> Shelf | None:
+        """As last seen. None: there is no such pool."""
+        offer_id = self._offer_of.get(pool_id)
+        shelf = self._by_offer.get(offer_id) if offer_id else None
+        return shelf if shelf is not None else await self.read(pool_id)
+
+    async def read(self, pool_id: PoolId) -> Shelf | None:
+        """As it is now."""
+        async with self._database.pool.acquire() as conn:
+            shelf = await store.find_shelf(conn, pool_id)
+        return None if shelf is None else self.keep(shelf)
+
+    def keep(self, shelf: Shelf) -> Shelf:
+        """Remember it, unless a later one is known. Returns the later of the two."""
+        known = self._by_offer.get(shelf.offer.offer_id)
+        if known is not None and known.load.epoch > shelf.load.epoch:
+            return known
+        self._by_offer[shelf.offer.offer_id] = shelf
+        self._offer_of |= dict.fromkeys(shelf.pools, shelf.offer.offer_id)
+        return shelf
