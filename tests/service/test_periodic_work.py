@@ -6,7 +6,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from redis.asyncio import Redis
 
+from membership.inventory.service import Inventory
 from membership.kernel.ids import first_id_at, new_id
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
@@ -233,9 +235,12 @@ async def _add_silver(store: SampleStore, database: Database, conn: Conn, clock:
     return member
 
 
-async def test_every_job_runs_on_the_sample_world(world: World, database: Database, clock: StoppedClock) -> None:
-    known = periodic_jobs(DirectoryCache(database.pool), LadderCache(database.pool))
-    assert len({job.name for job in known}) == len(known) == 6
+async def test_every_job_runs_on_the_sample_world(
+    world: World, database: Database, redis: Redis, clock: StoppedClock
+) -> None:
+    inventory = Inventory(database, redis)
+    known = periodic_jobs(DirectoryCache(database.pool), LadderCache(database.pool), inventory)
+    assert len({job.name for job in known}) == len(known) == 7
     for job in known:
         await run_job(database, job, clock, asyncio.Event())
         assert await run_job(database, job, clock, asyncio.Event()) == 0, job.name

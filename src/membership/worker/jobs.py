@@ -4,7 +4,9 @@ decide under their own locks what is left to do."""
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
+from membership.inventory.service import Inventory
 from membership.kernel.ids import first_id_at
 from membership.points.service import post_expiries
 from membership.postgres.catalogue import queries_of
@@ -16,6 +18,7 @@ from membership.stores.model import Programme
 from membership.stores.service import DirectoryCache
 from membership.tiers.jobs import award_ranks, review_due
 from membership.tiers.service import LadderCache
+from membership.worker.inventory import check_inventory
 from membership.worker.schedules import PeriodicJob
 
 SQL = queries_of("platform")
@@ -26,7 +29,7 @@ _KEEP_HANDLED_EVENTS = timedelta(days=30)
 _KEEP_UNSOLD_QUOTES = timedelta(days=MOST_DAYS_LATE + 1)
 
 
-def periodic_jobs(directory: DirectoryCache, ladders: LadderCache) -> Sequence[PeriodicJob]:
+def periodic_jobs(directory: DirectoryCache, ladders: LadderCache, inventory: Inventory) -> Sequence[PeriodicJob]:
     """At minutes that spread the load; every hour, since days begin at other times in other stores."""
     programmes = ProgrammeJobs(directory, ladders)
     return (
@@ -34,6 +37,7 @@ def periodic_jobs(directory: DirectoryCache, ladders: LadderCache) -> Sequence[P
         PeriodicJob("tiers.reviews", "5 * * * *", programmes.review_tiers),
         PeriodicJob("tiers.ranks", "15 * * * *", programmes.award_ranks),
         PeriodicJob("receipts.quotes", "30 * * * *", forget_unsold_quotes),
+        PeriodicJob("inventory.check", "* * * * *", partial(check_inventory, inventory)),
         PeriodicJob("platform.idempotency_keys", "40 * * * *", forget_idempotency_keys),
         PeriodicJob("platform.outbox", "50 * * * *", forget_handled_events),
     )

@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from membership.inventory.service import Inventory
 from membership.kernel.clock import Clock, SystemClock
 from membership.postgres.clock import REFRESH_SECONDS, adjust, adjust_if_reachable
 from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
 from membership.postgres.migrations import Phase, pending
 from membership.postgres.outbox import Handlers
+from membership.redis.client import RedisClient, open_redis
 from membership.settings import Settings
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.worker.inventory import keep_inventory
 from membership.worker.jobs import periodic_jobs
 from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
@@ -22,6 +25,7 @@ _GRACE_SECONDS = 25  # below the 30 s after which Kubernetes kills
 
 _CLOSE_SECONDS = 5
 _JOB_CONNECTIONS = 4
+_INVENTORY_CONNECTIONS = 2
 
 
 class SchemaBehind(Exception):
@@ -54,9 +58,13 @@ async def run_worker(
         await listen(dsn, stop, wake)
 
     async def schedules() -> None:
-        async with _database(dsn, _JOB_CONNECTIONS, moved) as database:
-            known = periodic_jobs(DirectoryCache(database.pool), LadderCache(database.pool))
+        async with _database(dsn, _JOB_CONNECTIONS, moved) as database, _redis(settings) as redis:
+            known = periodic_jobs(DirectoryCache(database.pool), LadderCache(database.pool), Inventory(database, redis))
             await run_schedules(dsn, database, known if jobs is None else jobs, clock, stop)
+
+    async def inventory() -> None:
+        async with _database(dsn, _INVENTORY_CONNECTIONS, moved) as database, _redis(settings) as redis:
+            await keep_inventory(Inventory(database, redis), clock, stop)
 
     async def time() -> None:
         async with _database(dsn, 1, moved) as database:
@@ -65,7 +73,8 @@ async def run_worker(
                 await any_set(stop, timeout_seconds=REFRESH_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in (relay, bell, schedules, time)]
+        parts = (relay, bell, schedules, inventory, time)
+        loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in parts]
         await stop.wait()
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)
         for task in late:
@@ -89,6 +98,16 @@ async def _database(dsn: str, size: int, clock: SystemClock) -> AsyncIterator[Da
         yield Database(pool)
     finally:
         await _close(pool)
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[RedisClient]:
+    """It need not be there: whoever uses it goes on without."""
+    client = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)
+    try:
+        yield client
+    finally:
+        await client.aclose()
 
 
 async def _close(pool: Pool) -> None:
