@@ -1,0 +1,126 @@
+"""A drop in one process: how many claims are confirmed and refused in a second, beside what the bare script does.
+
+Claims go through `Inventory`, without HTTP: what GraphQL adds is measured by the other operations.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from time import perf_counter
+
+from membership.inventory.errors import SoldOut
+from membership.inventory.model import ClaimRequest, GrantedClaim, Limits, NewPool, Offer, OfferId, PoolId
+from membership.inventory.rules import HOLD_FOR, claim_id_of
+from membership.inventory.service import Inventory
+from membership.inventory.stock import Stock, ToHold
+from membership.inventory.writing import Batching
+from membership.kernel.actor import Actor, Role
+from membership.kernel.clock import SystemClock
+from membership.kernel.ids import derived_id, new_id
+from membership.members.model import MemberId, MembershipKey
+from membership.postgres.database import Database
+from membership.postgres.json import digest
+from membership.postgres.transaction import Transaction
+from membership.redis.client import RedisClient
+from membership.stores.model import ProgrammeId
+
+_PROGRAMME = ProgrammeId(derived_id("bench.drop"))
+_MEMBERS = Actor(Role.SERVICE, "bench", programme_id=_PROGRAMME)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """So many calls in so much time."""
+
+    calls: int
+    seconds: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        return self.calls / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class DropFigures:
+    """`script`: the same hold by the bare script, a call for each, one after the other on one connection."""
+
+    confirmed: Pace
+    refused: Pace
+    script: Pace
+
+
+async def measure_drop(
+    database: Database, redis: RedisClient, *, units: int, clients: int, batching: Batching | None = None
+) -> DropFigures:
+    """`clients` at a time claim until all units are gone, and then as many claims are refused."""
+    inventory = Inventory(database, redis, batching=batching)
+    offer, pool_id = await _open(database, inventory, units)
+    numbers = count()
+
+    async def claim() -> None:
+        await inventory.claim(_MEMBERS, SystemClock().now(), _request(pool_id, next(numbers)), _give_nothing)
+
+    async def be_refused() -> None:
+        try:
+            await claim()
+        except SoldOut:
+            return
+        raise RuntimeError("a unit was left")
+
+    confirmed = await _pace(claim, units, clients)
+    refused = await _pace(be_refused, units, clients)
+    return DropFigures(confirmed, refused, await _script_pace(database, inventory, redis, offer, units))
+
+
+async def _open(database: Database, inventory: Inventory, units: int) -> tuple[Offer, PoolId]:
+    now = SystemClock().now()
+    offer = Offer(OfferId(new_id()), _PROGRAMME, Limits(per_member=1, per_member_day=1))
+    pool = NewPool(PoolId(new_id()), units, day=now.date())
+    async with database.engine(_MEMBERS, now) as tx:
+        await inventory.open_offer(tx, offer, [pool])
+    return offer, pool.pool_id
+
+
+def _request(pool_id: PoolId, number: int) -> ClaimRequest:
+    member = MembershipKey(MemberId(derived_id("bench.member", number)), _PROGRAMME)
+    return ClaimRequest(claim_id_of(member, str(pool_id)), pool_id, member, digest([str(pool_id)]))
+
+
+async def _give_nothing(tx: Transaction, claims: Sequence[GrantedClaim]) -> None:
+    """The owner's rows are the owner's cost."""
+
+
+async def _pace(call: Callable[[], Awaitable[None]], calls: int, clients: int) -> Pace:
+    left = count(calls, -1)
+    latencies: list[float] = []
+
+    async def client() -> None:
+        while next(left) > 0:
+            began = perf_counter()
+            await call()
+            latencies.append(perf_counter() - began)
+
+    began = perf_counter()
+    await asyncio.gather(*(client() for _ in range(clients)))
+    seconds = perf_counter() - began
+    return Pace(len(latencies), seconds, 1000 * sorted(latencies)[int(len(latencies) * 0.99)])
+
+
+async def _script_pace(database: Database, inventory: Inventory, redis: RedisClient, offer: Offer, units: int) -> Pace:
+    """Of a fresh load, so that every call holds a unit."""
+    fresh, pool_id = await _open(database, inventory, units)
+    shelf = await inventory.rebuild(fresh.offer_id, SystemClock().now())
+    if shelf is None:
+        raise RuntimeError(f"offer {offer.offer_id} is gone")
+    stock, numbers, epoch = Stock(redis), count(), shelf.load.epoch
+    deadline = SystemClock().now() + HOLD_FOR
+
+    async def hold() -> None:
+        request = _request(pool_id, next(numbers))
+        day = shelf.pools[pool_id].day
+        held = ToHold(request.claim_id, pool_id, request.member.member_id, day, request.fingerprint, deadline)
+        await stock.hold(fresh.offer_id, epoch, [held])
+
+    return await _pace(hold, units, clients=1)
