@@ -32,6 +32,11 @@ class BundledBasket:
     lines: tuple[LineFacts, ...]
 
     @cached_property
+    def places_by_scope(self) -> dict[object, tuple[int, ...]]:
+        """The bundles in each scope that was asked for: many rules share one."""
+        return {}
+
+    @cached_property
     def bundles(self) -> tuple[Bundle, ...]:
         alike: dict[tuple[object, ...], list[int]] = {}
         for position, line in sorted(enumerate(self.lines), key=lambda entry: entry[1].line_no):
@@ -46,6 +51,9 @@ class BundledBasket:
         shares = [0] * len(self.lines)
         for place, total in by_bundle.items():
             positions = self.bundles[place].positions
+            if len(positions) == 1:
+                shares[positions[0]] = total
+                continue
             parts = largest_remainder(total, [room[position] for position in positions])
             for position, part in zip(positions, parts, strict=True):
                 shares[position] = part

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from membership.campaigns.content import AmountOff, CouponOffer, StackingPolicy
 from membership.campaigns.engine.allotting import Demand, allot
 from membership.campaigns.engine.basket import BundledBasket
-from membership.campaigns.engine.choosing import Candidate, choose, missing_for
+from membership.campaigns.engine.candidates import Candidate
+from membership.campaigns.engine.choosing import Shortage, choose
 from membership.campaigns.engine.scoping import (
     CompiledOffer,
     CompiledRevision,
@@ -109,7 +110,8 @@ def judge_coupons(facts: SaleFacts, basket: BundledBasket, revisions: Revisions)
     room = [bundle.net_minor for bundle in basket.bundles]
     choice = choose([entry.candidate for entry in candidates], room)
     chosen = [entry for entry in candidates if entry.facts.coupon_id in choice.chosen]
-    told += [_told_of(entry, chosen, room) for entry in candidates if entry not in chosen]
+    shortage = Shortage([entry.candidate for entry in chosen], room)
+    told += [_told_of(entry, chosen, shortage) for entry in candidates if entry.facts.coupon_id not in choice.chosen]
     applied, taken = _apply(chosen, basket, room)
     told += [
         ReasonGiven(Reason.COUPON_APPLIES, rule=entry.rule, coupon_id=entry.coupon_id, minor=entry.discount_minor)
@@ -194,16 +196,16 @@ def _first_of_groups(usable: Sequence[Usable], told: list[ReasonGiven]) -> list[
     for entry in sorted(usable, key=lambda entry: entry.rank):
         if entry.group is not None and entry.policy is StackingPolicy.FIRST:
             first.setdefault(entry.group, entry)
-    after = [entry for entry in usable if entry.policy is StackingPolicy.FIRST and entry not in first.values()]
+    after = [entry for entry in usable if entry.group in first and entry is not first[entry.group]]
     told += [entry.told(Reason.ANOTHER_COUPON_GOES_FIRST) for entry in after]
-    return [entry for entry in usable if entry not in after]
+    return [entry for entry in usable if entry.group not in first or entry is first[entry.group]]
 
 
-def _told_of(entry: Usable, chosen: Sequence[Usable], room: Sequence[int]) -> ReasonGiven:
+def _told_of(entry: Usable, chosen: Sequence[Usable], shortage: Shortage) -> ReasonGiven:
     group = entry.candidate.only_one_of
     if group is not None and any(other.candidate.only_one_of == group for other in chosen):
         return entry.told(Reason.ANOTHER_COUPON_IS_BETTER)
-    missing = missing_for(entry.candidate, [other.candidate for other in chosen], room)
+    missing = shortage.of(entry.candidate)
     return entry.told(Reason.AMOUNT_USED_ALREADY if missing else Reason.ANOTHER_COUPON_IS_BETTER, missing or None)
 
 
@@ -273,13 +275,12 @@ def _allot_discounts(
 
 def _over_lines(basket: BundledBasket, discount: Sequence[int], used: Sequence[int], left: Sequence[int]) -> list[int]:
     """A discount per bundle over its lines: where they are used, else where anything is left."""
-    taken = [0] * len(used)
     within = [min(part, there) for part, there in zip(used, left, strict=True)]
-    for place, off in enumerate(discount):
-        if not off:
-            continue
-        positions = basket.bundles[place].positions
-        over = within if sum(within[position] for position in positions) >= off else left
-        for position, part in enumerate(basket.spread({place: off}, over)):
-            taken[position] += part
-    return taken
+    by_place = {place: off for place, off in enumerate(discount) if off}
+    lacking = {
+        place: off
+        for place, off in by_place.items()
+        if sum(within[position] for position in basket.bundles[place].positions) < off
+    }
+    taken = basket.spread({place: off for place, off in by_place.items() if place not in lacking}, within)
+    return [there or more for there, more in zip(taken, basket.spread(lacking, left), strict=True)]

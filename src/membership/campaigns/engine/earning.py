@@ -71,13 +71,23 @@ class Payments:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A rule that holds, with what it would give alone. `room`: what its caps leave over; None: no cap."""
+    """A rule that holds, with what it would give each bundle alone. `room`: what its caps leave over; None: no cap."""
 
     entry: CompiledEarnRule
     label: str
-    places: tuple[int, ...]
+    by_place: Mapping[int, int]
     alone: int
     room: int | None
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        return tuple(self.by_place)
+
+    def uncut(self, won: Sequence[int], payments: Payments) -> Mapping[int, int]:
+        """What it gives the bundles it won, before caps."""
+        if len(won) == len(self.by_place):
+            return self.by_place
+        return _uncapped(self.entry.rule, self.places, won, payments)
 
     def density(self, place: int, payments: Payments) -> Fraction:
         """Points per minor unit paid, after caps."""
@@ -111,15 +121,15 @@ def campaign_awards(
     contenders = list(_contenders(facts, facts.member, payments, basket=basket, revisions=revisions, reasons=reasons))
     awards: list[LineAward] = []
     for contender, won in zip(contenders, _share_out(contenders, payments), strict=True):
-        by_place = _give(contender, won, payments)
-        points = sum(by_place.values())
+        uncut = contender.uncut(won, payments)
+        by_place = _cut(uncut, contender.room)
         by_line = basket.spread({place: part for place, part in by_place.items() if part}, paid)
         awards += [
             LineAward(line.line_no, contender.entry.name, part, contender.label)
             for line, part in zip(basket.lines, by_line, strict=True)
             if part
         ]
-        reasons.extend(_reasons(contender, won, points, payments))
+        reasons.extend(_reasons(contender, won, sum(uncut.values()), sum(by_place.values())))
     return tuple(awards)
 
 
@@ -173,12 +183,13 @@ def _contenders(
             if missing:
                 reasons.append(ReasonGiven(Reason.BELOW_MINIMUM_SPEND, rule=entry.name, minor=missing))
                 continue
-            alone = sum(_uncapped(entry.rule, places, places, payments).values())
+            by_place = _uncapped(entry.rule, places, places, payments)
+            alone = sum(by_place.values())
             room = _room(entry.rule, before.get(entry.name))
             if room == 0 and alone:
                 reasons.append(ReasonGiven(Reason.MEMBER_CAP_REACHED, rule=entry.name, points=alone))
                 continue
-            yield Contender(entry, revision.label, places, alone, room)
+            yield Contender(entry, revision.label, {place: by_place[place] for place in places}, alone, room)
 
 
 def _missing(rule: EarnRule, places: Sequence[int], payments: Payments) -> int:
@@ -200,11 +211,11 @@ def _room(rule: EarnRule, before: EarnedBefore | None) -> int | None:
 
 def _share_out(contenders: Sequence[Contender], payments: Payments) -> list[tuple[int, ...]]:
     """The bundles each rule gives points for: of those that say HIGHEST, a bundle goes to one."""
-    rivals = [rank for rank, entry in enumerate(contenders) if entry.entry.rule.stacking is EarnStacking.HIGHEST]
+    rivals = {rank for rank, entry in enumerate(contenders) if entry.entry.rule.stacking is EarnStacking.HIGHEST}
     if len(rivals) < 2:
         return [entry.places for entry in contenders]
     best: dict[int, tuple[Fraction, int]] = {}
-    for rank in rivals:
+    for rank in sorted(rivals):
         for place in contenders[rank].places:
             density = contenders[rank].density(place, payments)
             if place not in best or density > best[place][0]:
@@ -229,21 +240,16 @@ def _uncapped(rule: EarnRule, places: Sequence[int], won: Sequence[int], payment
     return _spread(points, {place: payments.paid[place] for place in won})
 
 
-def _give(contender: Contender, won: Sequence[int], payments: Payments) -> Mapping[int, int]:
-    """Points per bundle, after caps."""
-    by_place = _uncapped(contender.entry.rule, contender.places, won, payments)
-    if contender.room is None or sum(by_place.values()) <= contender.room:
-        return by_place
-    return _spread(contender.room, by_place)
+def _cut(uncut: Mapping[int, int], room: int | None) -> Mapping[int, int]:
+    return uncut if room is None or sum(uncut.values()) <= room else _spread(room, uncut)
 
 
 def _spread(points: int, weights: Mapping[int, int]) -> dict[int, int]:
     return dict(zip(weights, largest_remainder(points, list(weights.values())), strict=True))
 
 
-def _reasons(contender: Contender, won: Sequence[int], points: int, payments: Payments) -> Iterator[ReasonGiven]:
+def _reasons(contender: Contender, won: Sequence[int], uncut: int, points: int) -> Iterator[ReasonGiven]:
     name = contender.entry.name
-    uncut = sum(_uncapped(contender.entry.rule, contender.places, won, payments).values())
     if points:
         yield ReasonGiven(Reason.RULE_APPLIES, rule=name, points=points)
     if points < uncut:

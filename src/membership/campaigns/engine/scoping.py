@@ -59,7 +59,7 @@ def moment_of(facts: SaleFacts, member: MemberFacts) -> Moment | None:
 class LineScope:
     """The lines of a scope. Within each kind of code one must match; an excluded code wins."""
 
-    __slots__ = ("_excluded", "_included", "is_everything")
+    __slots__ = ("_excluded", "_included", "_key")
 
     def __init__(self, scope: Scope) -> None:
         included = (scope.brands, scope.floors, scope.categories, scope.counters)
@@ -71,22 +71,22 @@ class LineScope:
         )
         self._included = tuple((place, frozenset(codes)) for place, codes in enumerate(included) if codes)
         self._excluded = tuple((place, frozenset(codes)) for place, codes in enumerate(excluded) if codes)
-        self.is_everything = not self._included and not self._excluded
+        self._key = self._included, self._excluded
 
     def holds(self, line: LineFacts) -> bool:
-        if self.is_everything:
-            return True
         codes = (line.brand, line.floor, line.category, line.counter)
-        for place, included in self._included:
-            if codes[place] not in included:
-                return False
-        return all(codes[place] not in excluded for place, excluded in self._excluded)
+        return all(codes[place] in included for place, included in self._included) and all(
+            codes[place] not in excluded for place, excluded in self._excluded
+        )
 
     def places(self, basket: BundledBasket) -> tuple[int, ...]:
         """The bundles in scope on which anything was spent."""
-        return tuple(
-            place for place, bundle in enumerate(basket.bundles) if bundle.net_minor and self.holds(bundle.like)
-        )
+        found = basket.places_by_scope.get(self._key)
+        if found is None:
+            found = basket.places_by_scope[self._key] = tuple(
+                place for place, bundle in enumerate(basket.bundles) if bundle.net_minor and self.holds(bundle.like)
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
