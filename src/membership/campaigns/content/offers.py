@@ -170,8 +170,8 @@ class GiftOffer(RuleBase):
     """Where its units are."""
     drop_time: WallTime | None = None
     """From when on each of its days, on the store's clock; as the business day begins if absent."""
-    limit_per_member_day: int | None = Field(default=1, ge=1, le=1_000)
-    """How many a member may claim on a business day; no limit if null."""
+    limit_per_member_day: int = Field(default=1, ge=1, le=1_000)
+    """How many a member may claim on a business day."""
     limit_per_member: int | None = Field(default=None, ge=1, le=1_000)
     """How many a member may claim in all; no limit if absent."""
     collection: Collection = Collection()
