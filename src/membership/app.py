@@ -9,11 +9,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from membership.graph.documents import Manifest
 from membership.graph.faults import FaultCode, fault, present
-from membership.graph.schema import build_schema
+from membership.graph.schema import MembershipSchema, build_schema
 from membership.graph.services import make_services
 from membership.kernel.clock import Clock, SystemClock
 from membership.kernel.randomness import random_bytes
@@ -28,8 +28,11 @@ from membership.web.answers import encode_error
 from membership.web.endpoint import GraphQLEndpoint
 from membership.web.health import Readiness, alive
 from membership.web.keys import public_keys
+from membership.web.operations import Operations
 from membership.web.requests import correlation_id_of
+from membership.web.streams import StreamLimits, Streams
 from membership.web.tokens import Tokens
+from membership.web.websocket import WebSocketEndpoint
 
 log = structlog.get_logger("membership.app")
 
@@ -42,28 +45,33 @@ def create_app(
     *,
     host_clock: Clock | None = None,
     manifest: Manifest | None = None,
+    schema: MembershipSchema | None = None,
+    stream_limits: StreamLimits | None = None,
 ) -> Starlette:
     """The ASGI application. `clock` may be moved for a demonstration; `host_clock` is the machine's own.
 
-    `manifest` None: the trusted documents of the repository.
+    `manifest` None: the trusted documents of the repository. `state.streams` is to be closed before the server stops.
     """
     host_clock = host_clock or SystemClock()
     services = make_services(database, clock, keyring_of(settings))
-    graphql = GraphQLEndpoint(
-        build_schema(settings.profile, manifest),
+    operations = Operations(
+        schema or build_schema(settings.profile, manifest),
         services,
         Tokens(settings, public_keys(settings)),
-        host_clock=host_clock,
-        graphiql=settings.profile is Profile.OPEN,
+        host_clock,
     )
-    return Starlette(
+    streams = Streams(stream_limits or StreamLimits(connections=settings.stream_limit))
+    application = Starlette(
         routes=[
-            Route("/graphql", graphql),
+            Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=settings.profile is Profile.OPEN)),
+            WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", Readiness(database, redis, host_clock).answer, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _refuse},
     )
+    application.state.streams = streams
+    return application
 
 
 def keyring_of(settings: Settings) -> Keyring:

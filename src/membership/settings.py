@@ -42,6 +42,9 @@ class Settings(DatabaseSettings, RedisSettings):
     database_pool_size: int = Field(default=10, ge=1, le=200)
     database_statement_cache_size: int = Field(default=1024, ge=0)
 
+    # WebSockets and event streams that one process keeps open.
+    stream_limit: int = Field(default=5_000, ge=0)
+
     token_issuer: str = "membership-dev"  # noqa: S105 - a name
     token_audience: str = "membership"  # noqa: S105 - a name
     token_algorithm: Literal["ES256", "RS256", "EdDSA"] = "ES256"  # noqa: S105 - a name

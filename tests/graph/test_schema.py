@@ -26,7 +26,7 @@ def described_things(schema: MembershipSchema) -> Iterator[tuple[str, str | None
     for name, type_ in schema._schema.type_map.items():
         if name.startswith("__") or is_specified_scalar_type(type_):
             continue
-        if name not in ("Query", "Mutation"):
+        if name not in ("Query", "Mutation", "Subscription"):
             yield name, type_.description
         if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
             for field_name, field in type_.fields.items():

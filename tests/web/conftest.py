@@ -1,6 +1,7 @@
 """The whole application by HTTP, in process, on a real database."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -13,14 +14,19 @@ from starlette.applications import Starlette
 
 from membership.app import create_app
 from membership.graph.documents import Manifest
+from membership.graph.permissions import PERMISSIONS
+from membership.graph.schema import MembershipSchema
 from membership.kernel.actor import Role
 from membership.kernel.clock import Clock, SystemClock
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.settings import Profile, Settings
 from membership.web.development_issuer import ensure_keys, issue_token
+from membership.web.streams import StreamLimits
 from support.clock import StoppedClock
 from support.operations import SampleStores
+from web.sockets import Served, serving
+from web.subscriptions import WATCHERS, subscription_schema
 
 SOMEBODY = UUID("0190a000-0000-7000-8000-000000000001")
 
@@ -93,13 +99,56 @@ def make_app(
     issuer_folder: Path,
 ) -> MakeApp:
     def make(
-        profile: Profile = Profile.OPEN, manifest: Manifest | None = None, service_clock: Clock = clock
+        profile: Profile = Profile.OPEN,
+        manifest: Manifest | None = None,
+        *,
+        service_clock: Clock = clock,
+        schema: MembershipSchema | None = None,
+        stream_limits: StreamLimits | None = None,
     ) -> Starlette:
         changed = {"profile": profile, "token_jwks_file": issuer_folder / "jwks.json"}
         configured = settings.model_copy(update=changed)
-        return create_app(configured, database, redis, service_clock, host_clock=host_clock, manifest=manifest or {})
+        return create_app(
+            configured,
+            database,
+            redis,
+            service_clock,
+            host_clock=host_clock,
+            manifest=manifest or {},
+            schema=schema,
+            stream_limits=stream_limits,
+        )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def open_subscriptions() -> MembershipSchema:
+    return subscription_schema(Profile.OPEN)
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+def serve(make_app: MakeApp, open_subscriptions: MembershipSchema, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """The application with fields to subscribe to, behind real sockets."""
+    monkeypatch.setitem(PERMISSIONS, "Subscription.level", WATCHERS)
+
+    @asynccontextmanager
+    async def make(
+        schema: MembershipSchema = open_subscriptions, limits: StreamLimits | None = None
+    ) -> AsyncIterator[Served]:
+        async with serving(make_app(schema=schema, stream_limits=limits)) as served:
+            yield served
+
+    return make
+
+
+@pytest.fixture
+async def served(serve: Serve) -> AsyncIterator[Served]:
+    async with serve() as served:
+        yield served
 
 
 @pytest.fixture

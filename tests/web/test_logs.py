@@ -61,7 +61,7 @@ async def test_an_error_outside_graphql_is_masked_too(
     def fail(_: str) -> str:
         raise RuntimeError("hunter2")
 
-    monkeypatch.setattr("membership.web.endpoint.negotiate", fail)
+    monkeypatch.setattr("membership.web.operations.negotiate", fail)
     with capture_logs() as lines:
         response = await client.post("/graphql", json={"query": "{ __typename }"})
 

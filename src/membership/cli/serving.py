@@ -5,15 +5,19 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 
 from membership.app import running
 from membership.cli.failures import CommandFailed
 from membership.settings import Settings
+from membership.web.requests import MAX_BODY_BYTES
+from membership.web.streams import Streams
 
+_STREAMS_CLOSE_SECONDS = 2
 _GRACE_SECONDS = 20  # below the 30 s after which Kubernetes kills
 
 
@@ -61,28 +65,46 @@ async def serve_until(
 ) -> None:
     """Calls `on_ready` when requests are taken; returns when `stop` is set and the requests in hand are answered.
 
-    What takes longer than the grace, such as an open subscription, is cut off.
+    Subscriptions are told to come again, and what takes longer than the grace is cut off.
     """
     async with running(settings) as application:
-        server = _Server(
-            uvicorn.Config(
-                application,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=grace_seconds,
-            ),
-            on_ready,
-        )
-        async with asyncio.TaskGroup() as group:
-            stopping = group.create_task(_exit_when(stop, server))
-            await server.serve(sockets=[listener])
-            stopping.cancel()
+        await serve_application(stop, application, listener, grace_seconds=grace_seconds, on_ready=on_ready)
 
 
-async def _exit_when(stop: asyncio.Event, server: uvicorn.Server) -> None:
+async def serve_application(
+    stop: asyncio.Event,
+    application: Starlette,
+    listener: socket.socket,
+    *,
+    grace_seconds: int = _GRACE_SECONDS,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """The same for an application that somebody else opened and will close."""
+    server = _Server(
+        uvicorn.Config(
+            application,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=grace_seconds,
+            ws_max_size=MAX_BODY_BYTES,
+            # Small messages to many: compression would cost each connection its own window.
+            ws_per_message_deflate=False,
+        ),
+        on_ready,
+    )
+    async with asyncio.TaskGroup() as group:
+        stopping = group.create_task(_exit_when(stop, server, application.state.streams))
+        await server.serve(sockets=[listener])
+        stopping.cancel()
+
+
+async def _exit_when(stop: asyncio.Event, server: uvicorn.Server, streams: Streams) -> None:
     await stop.wait()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_STREAMS_CLOSE_SECONDS):
+            await streams.close()
     server.should_exit = True
 
 

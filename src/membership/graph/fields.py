@@ -1,4 +1,5 @@
-"""Decorators for resolvers: `field` where nothing can be refused, `query` and `mutation` where something can.
+"""Decorators for resolvers: `field` and `subscription` where nothing can be refused, `query` and `mutation` where
+something can.
 
 A resolver returns its payload and raises refusals; the decorators make the result union from its return
 annotation and its refusals. A refusal that was not declared is a bug and ends as a masked error.
@@ -29,6 +30,16 @@ def field(*, description: str, deprecated: str | None = None) -> Callable[[Resol
     def decorate(resolver: Resolver) -> StrawberryField:
         made = strawberry.field(resolver=resolver, description=description, deprecation_reason=deprecated)
         return cast(StrawberryField, made)
+
+    return decorate
+
+
+def subscription(*, description: str) -> Callable[[Resolver], StrawberryField]:
+    """A field of Subscription: an async generator. Its context is made when it begins, so `context.now` stands still:
+    what needs the present asks `context.services.clock`."""
+
+    def decorate(resolver: Resolver) -> StrawberryField:
+        return cast(StrawberryField, strawberry.subscription(resolver=resolver, description=description))
 
     return decorate
 

@@ -1,4 +1,4 @@
-"""The schema: every slice's fields under one Query and one Mutation."""
+"""The schema: every slice's fields under one Query, one Mutation and one Subscription."""
 
 import strawberry
 from graphql import GraphQLError, GraphQLSchema, Undefined, is_input_object_type, is_interface_type, is_object_type
@@ -43,6 +43,7 @@ MUTATIONS: tuple[type, ...] = (
     AccountsMutation,
     TiersMutation,
 )
+SUBSCRIPTIONS: tuple[type, ...] = ()
 TYPES: tuple[type, ...] = ()
 """Types that no field names, such as those reached by `node` only."""
 
@@ -64,11 +65,17 @@ class MembershipSchema(strawberry.Schema):
         return {**given, "hide_suggestions": self.hides_suggestions}
 
 
-def build_schema(profile: Profile = Profile.PRODUCTION, manifest: Manifest | None = None) -> MembershipSchema:
+def build_schema(
+    profile: Profile = Profile.PRODUCTION,
+    manifest: Manifest | None = None,
+    *,
+    subscriptions: tuple[type, ...] = SUBSCRIPTIONS,
+) -> MembershipSchema:
     """`production` runs trusted documents only; `open` takes text and introspection too."""
     schema = MembershipSchema(
         query=_merged("Query", QUERIES, "What can be read."),
         mutation=_merged("Mutation", MUTATIONS, "What can be done.") if MUTATIONS else None,
+        subscription=_merged("Subscription", subscriptions, "What can be watched.") if subscriptions else None,
         types=TYPES,
         extensions=[Gate],
         execution_context_class=Execution,

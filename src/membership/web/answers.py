@@ -57,7 +57,7 @@ def status_of(result: ExecutionResult, media_type: MediaType, *, was_executed: b
     return _STATUS_OF_FAULT.get(code_of(result.errors[0]) or "", 400)
 
 
-def encode(result: ExecutionResult, *, was_executed: bool) -> bytes:
+def body_of(result: ExecutionResult, *, was_executed: bool) -> dict[str, object]:
     body: dict[str, object] = {}
     if result.errors:
         body["errors"] = [error.formatted for error in result.errors]
@@ -65,7 +65,11 @@ def encode(result: ExecutionResult, *, was_executed: bool) -> bytes:
         body["data"] = result.data
     if result.extensions:
         body["extensions"] = result.extensions
-    return orjson.dumps(body)
+    return body
+
+
+def encode(result: ExecutionResult, *, was_executed: bool) -> bytes:
+    return orjson.dumps(body_of(result, was_executed=was_executed))
 
 
 def encode_error(error: GraphQLError) -> bytes:

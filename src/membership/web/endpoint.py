@@ -1,4 +1,4 @@
-"""/graphql: GraphQL over HTTP.
+"""/graphql: GraphQL over HTTP, one answer or a stream of events.
 
 Our own ASGI endpoint: strawberry's view answers no `application/graphql-response+json`, refuses in plain text, and
 builds a good many objects per request. The engine behind it is strawberry's, and whatever must hold for every
@@ -12,19 +12,15 @@ import structlog
 from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 from strawberry.schema.exceptions import InvalidOperationTypeError
-from strawberry.types import ExecutionResult
-from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from membership.graph.context import RequestContext
 from membership.graph.faults import FaultCode, code_of, fault, present
-from membership.graph.localisation import negotiate
-from membership.graph.schema import MembershipSchema
-from membership.graph.services import Services
-from membership.kernel.clock import Clock
 from membership.web.answers import AUTHENTICATE, Answer, encode, encode_error, status_of
+from membership.web.events import EventStream
 from membership.web.graphiql import show_graphiql
-from membership.web.negotiation import MediaType, answer_type, prefers_html
+from membership.web.negotiation import MediaType, answer_type, prefers_html, takes_events
+from membership.web.operations import Bearer, Operations, Results, was_executed
 from membership.web.requests import (
     ClientGone,
     GraphQLRequest,
@@ -35,7 +31,7 @@ from membership.web.requests import (
     read_post,
     text,
 )
-from membership.web.tokens import Tokens
+from membership.web.streams import End, SlowConsumer, Streams, TooManyStreams
 
 log = structlog.get_logger("membership.web")
 
@@ -43,18 +39,15 @@ _MAY_RUN: Mapping[str, frozenset[OperationType]] = {
     "GET": frozenset({OperationType.QUERY}),
     "POST": frozenset({OperationType.QUERY, OperationType.MUTATION}),
 }
+_SUBSCRIPTION = frozenset({OperationType.SUBSCRIPTION})
 
 
 class GraphQLEndpoint:
     """An ASGI application. `graphiql`: show the explorer to browsers."""
 
-    def __init__(
-        self, schema: MembershipSchema, services: Services, tokens: Tokens, *, host_clock: Clock, graphiql: bool
-    ) -> None:
-        self._schema = schema
-        self._services = services
-        self._tokens = tokens
-        self._host_clock = host_clock
+    def __init__(self, operations: Operations, streams: Streams, *, graphiql: bool) -> None:
+        self._operations = operations
+        self._streams = streams
         self._graphiql = graphiql
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,91 +56,119 @@ class GraphQLEndpoint:
         if self._graphiql and scope["method"] == "GET" and prefers_html(accept):
             await show_graphiql(scope, receive, send)
             return
-        call = _Call(scope, headers, correlation_id_of(headers), answer_type(accept))
+        call = _Call(scope, headers, correlation_id_of(headers), accept)
         try:
-            answer = await self._answer(call, receive)
+            answer = await self._answer(call, receive, send)
         except ClientGone:
             return
         except Malformed as refused:
             answer = call.refuse(refused.status, refused.error, refused.headers)
         except Exception as error:
             answer = call.refuse(500, GraphQLError("", original_error=error))
-        await answer.send(send, call.correlation_id)
-        call.log(answer)
+        if answer is not None:
+            await answer.send(send, call.correlation_id)
+        call.log(200 if answer is None else answer.status)
 
-    async def _answer(self, call: "_Call", receive: Receive) -> Answer:
+    async def _answer(self, call: "_Call", receive: Receive, send: Send) -> Answer | None:
+        """None when the answer went out as a stream."""
         method: str = call.scope["method"]
         if method not in _MAY_RUN:
             raise Malformed(405, fault(FaultCode.METHOD_NOT_ALLOWED, "Use POST or GET."), {"Allow": "GET, POST"})
-        if call.media_type is None:
-            kinds = " or ".join(MediaType)
+        if call.media_type is None and not call.takes_events:
+            kinds = " or ".join((*MediaType, "text/event-stream"))
             raise Malformed(406, fault(FaultCode.NOT_ACCEPTABLE, f"Answers come as {kinds}."))
         request = read_get(call.scope) if method == "GET" else await read_post(call.headers, receive)
         context = call.context = await self._context(call)
-        result = await self._execute(request, context, method)
-        was_executed = _was_executed(result)
+        if call.media_type is not None:
+            try:
+                return await self._one_answer(call, request, context, call.media_type)
+            except InvalidOperationTypeError as refused:
+                # Many clients take events only for what cannot be answered otherwise.
+                if refused.operation_type is not OperationType.SUBSCRIPTION or not call.takes_events:
+                    raise _not_by(refused.operation_type) from None
+        await self._stream(
+            call, self._operations.stream(request, context, _MAY_RUN[method] | _SUBSCRIPTION), receive, send
+        )
+        return None
+
+    async def _context(self, call: "_Call") -> RequestContext:
+        if authorization := text(call.headers, b"authorization"):
+            client = call.scope.get("client")
+            try:
+                call.bearer = await self._operations.bearer(
+                    authorization, origin=client[0] if client else None, correlation_id=call.correlation_id
+                )
+            except GraphQLError as error:
+                raise Malformed(401, error, {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
+        return self._operations.context(
+            call.bearer.actor if call.bearer else None,
+            accept_language=text(call.headers, b"accept-language"),
+            correlation_id=call.correlation_id,
+        )
+
+    async def _one_answer(
+        self, call: "_Call", request: GraphQLRequest, context: RequestContext, media_type: MediaType
+    ) -> Answer:
+        result = await self._operations.execute(request, context, _MAY_RUN[call.scope["method"]])
+        executed = was_executed(result)
         if result.errors:
             # The gate has presented them, but for those raised outside its reach.
             result.errors = present(result.errors, correlation_id=call.correlation_id)
             call.outcome = code_of(result.errors[0])
-        status = status_of(result, call.media_type, was_executed=was_executed)
+        status = status_of(result, media_type, was_executed=executed)
         extra = AUTHENTICATE if status == 401 else ()
-        return Answer(status, encode(result, was_executed=was_executed), call.media_type, extra)
+        return Answer(status, encode(result, was_executed=executed), media_type, extra)
 
-    async def _context(self, call: "_Call") -> RequestContext:
-        now = self._services.clock.now()
-        caller = None
-        if authorization := text(call.headers, b"authorization"):
-            try:
-                claims = await self._tokens.verify(authorization, self._host_clock.now())
-            except GraphQLError as error:
-                raise Malformed(401, error, {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
-            client = call.scope.get("client")
-            caller = claims.actor(origin=client[0] if client else None, correlation_id=call.correlation_id)
-        locale = negotiate(text(call.headers, b"accept-language"))
-        return RequestContext(self._services, caller, now, locale, call.correlation_id)
-
-    async def _execute(self, request: GraphQLRequest, context: RequestContext, method: str) -> ExecutionResult:
-        extensions = request.extensions
-        if request.document_id is not None:
-            extensions = {**(extensions or {}), "documentId": request.document_id}
+    async def _stream(self, call: "_Call", results: Results, receive: Receive, send: Send) -> None:
         try:
-            return await self._schema.execute(
-                request.query,
-                variable_values=request.variables,
-                context_value=context,
-                operation_name=request.operation_name,
-                allowed_operation_types=_MAY_RUN[method],
-                operation_extensions=extensions,
-            )
-        except InvalidOperationTypeError as refused:
-            if refused.operation_type is OperationType.SUBSCRIPTION:
-                raise Malformed(
-                    422, fault(FaultCode.OPERATION_NOT_ALLOWED, "Subscriptions need a WebSocket or an event stream.")
-                ) from None
-            raise Malformed(
-                405, fault(FaultCode.OPERATION_NOT_ALLOWED, "A mutation needs POST."), {"Allow": "POST"}
-            ) from None
+            with self._streams.open() as stream:
+                if call.bearer is not None:
+                    stream.end_in(call.bearer.seconds_left, End.EXPIRED)
+                events = EventStream(stream, receive, send, call.correlation_id)
+                try:
+                    await events.run(results)
+                except SlowConsumer:
+                    call.outcome = End.SLOW.name
+                except Exception as error:
+                    # Too late for another status: the client sees a stream that was cut off, and asks again.
+                    call.refuse(500, GraphQLError("", original_error=error))
+                if events.first_error is not None:
+                    call.outcome = code_of(events.first_error)
+        except TooManyStreams:
+            busy = fault(FaultCode.TOO_MANY_CONNECTIONS, "There are too many open connections. Try again in a moment.")
+            raise Malformed(503, busy, {"Retry-After": "5"}) from None
 
 
-def _was_executed(result: ExecutionResult) -> bool:
-    """Whether the answer has `data`, be it null: an error before execution has no path."""
-    if isinstance(result, PreExecutionError):
-        return False
-    return result.data is not None or not result.errors or any(error.path for error in result.errors)
+def _not_by(operation_type: OperationType) -> Malformed:
+    if operation_type is OperationType.SUBSCRIPTION:
+        wanted = "Subscriptions need a WebSocket or `Accept: text/event-stream`."
+        return Malformed(422, fault(FaultCode.OPERATION_NOT_ALLOWED, wanted))
+    return Malformed(405, fault(FaultCode.OPERATION_NOT_ALLOWED, "A mutation needs POST."), {"Allow": "POST"})
 
 
 class _Call:
     """One request on its way: what is known of it for the answer and for the log."""
 
-    __slots__ = ("began", "context", "correlation_id", "headers", "media_type", "outcome", "scope")
+    __slots__ = (
+        "bearer",
+        "began",
+        "context",
+        "correlation_id",
+        "headers",
+        "media_type",
+        "outcome",
+        "scope",
+        "takes_events",
+    )
 
-    def __init__(self, scope: Scope, headers: Headers, correlation_id: str, media_type: MediaType | None) -> None:
+    def __init__(self, scope: Scope, headers: Headers, correlation_id: str, accept: str) -> None:
         self.scope = scope
         self.headers = headers
         self.correlation_id = correlation_id
-        self.media_type = media_type
+        self.media_type = answer_type(accept)
+        self.takes_events = takes_events(accept)
         self.began = perf_counter()
+        self.bearer: Bearer | None = None
         self.context: RequestContext | None = None
         self.outcome: str | None = None
 
@@ -157,8 +178,8 @@ class _Call:
         pairs = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
         return Answer(status, encode_error(presented), self.media_type or MediaType.JSON, pairs)
 
-    def log(self, answer: Answer) -> None:
-        """One line a request. Never variables: they hold what members said."""
+    def log(self, status: int) -> None:
+        """One line a request, of a stream when it has ended. Never variables: they hold what members said."""
         context = self.context
         log.info(
             "graphql request",
@@ -166,6 +187,6 @@ class _Call:
             operation=context.operation if context else None,
             role=context.caller.role.value if context and context.caller else None,
             outcome=self.outcome or "OK",
-            status=answer.status,
+            status=status,
             duration_ms=round((perf_counter() - self.began) * 1000, 2),
         )

@@ -36,6 +36,13 @@ def is_json(content_type: str) -> bool:
 
 
 @lru_cache(maxsize=256)
+def takes_events(accept: str) -> bool:
+    """Whether a client names text/event-stream: `*/*` is no wish for a stream."""
+    ranges = [_range(part) for part in accept.split(",")[:_MAX_RANGES]]
+    return any(media_type == "text/event-stream" and quality > 0 for media_type, quality in ranges)
+
+
+@lru_cache(maxsize=256)
 def prefers_html(accept: str) -> bool:
     """Whether a browser asks, rather than a GraphQL client."""
     ranges = [_range(part) for part in accept.split(",")[:_MAX_RANGES]]

@@ -42,6 +42,12 @@ class GraphQLRequest:
     variables: dict[str, object] | None
     extensions: dict[str, object] | None
 
+    def engine_extensions(self) -> dict[str, object] | None:
+        """The extensions as the gate reads them, wherever in the request the document's id stood."""
+        if self.document_id is None:
+            return self.extensions
+        return {**(self.extensions or {}), "documentId": self.document_id}
+
 
 Headers: TypeAlias = dict[bytes, bytes]
 """By lower-case name; of a repeated one the last."""
@@ -73,7 +79,7 @@ async def read_post(headers: Headers, receive: Receive) -> GraphQLRequest:
         raise Malformed(400, fault(FaultCode.BAD_REQUEST, "The body is not JSON.")) from None
     if not isinstance(parameters, dict):
         raise Malformed(422, fault(FaultCode.BAD_REQUEST, "The body takes one JSON object; batches are off."))
-    return _request(parameters)
+    return request_of(parameters)
 
 
 def read_get(scope: Scope) -> GraphQLRequest:
@@ -85,7 +91,7 @@ def read_get(scope: Scope) -> GraphQLRequest:
                 parameters[name] = orjson.loads(value) if value else None
             except orjson.JSONDecodeError:
                 raise Malformed(400, fault(FaultCode.BAD_REQUEST, f"`{name}` is not JSON.")) from None
-    return _request(parameters)
+    return request_of(parameters)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -116,7 +122,8 @@ def _too_large() -> Malformed:
     )
 
 
-def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
+def request_of(parameters: Mapping[str, object]) -> GraphQLRequest:
+    """From the names that every transport uses. Raises Malformed."""
     query = parameters.get("query")
     name = parameters.get("operationName")
     if name == "":

@@ -96,11 +96,15 @@ class Tokens:
             self._remembered.move_to_end(authorization)
             return known.claims
         claims = await self._read(_token(authorization), now)
-        until = min(claims.expires_at + self._leeway, moment + _REMEMBERED_FOR.total_seconds())
+        until = min(self.good_until(claims), moment + _REMEMBERED_FOR.total_seconds())
         self._remembered[authorization] = _Remembered(claims, until)
         if len(self._remembered) > _REMEMBERED_TOKENS:
             self._remembered.popitem(last=False)
         return claims
+
+    def good_until(self, claims: Claims) -> float:
+        """In seconds of Unix time, real time, with the leeway for clocks that differ."""
+        return claims.expires_at + self._leeway
 
     async def _read(self, token: str, now: datetime) -> Claims:
         key = await self._keys.find(_key_id(token), now)

@@ -1,0 +1,107 @@
+"""What every transport does alike: who calls, in which context, and what the schema answers.
+
+The gate (graph/gate.py) is passed by all of them: `execute` for one answer, `stream` for many.
+"""
+
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from graphql import GraphQLError
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+from strawberry.types.graphql import OperationType
+
+from membership.graph.context import RequestContext
+from membership.graph.faults import FaultCode, fault, present
+from membership.graph.localisation import negotiate
+from membership.graph.schema import MembershipSchema
+from membership.graph.services import Services
+from membership.kernel.actor import Actor
+from membership.kernel.clock import Clock
+from membership.web.requests import GraphQLRequest
+from membership.web.tokens import Tokens
+
+Results: TypeAlias = AsyncGenerator[ExecutionResult, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Who calls, and for how many seconds more their token is good."""
+
+    actor: Actor
+    seconds_left: float
+
+
+class Operations:
+    """One for all transports of a process. `host_clock` judges tokens, `services.clock` everything else."""
+
+    def __init__(self, schema: MembershipSchema, services: Services, tokens: Tokens, host_clock: Clock) -> None:
+        self._schema = schema
+        self._services = services
+        self._tokens = tokens
+        self._host_clock = host_clock
+
+    async def bearer(self, authorization: str, *, origin: str | None, correlation_id: str) -> Bearer:
+        """Raises UNAUTHENTICATED for a token that is not good."""
+        now = self._host_clock.now()
+        claims = await self._tokens.verify(authorization, now)
+        actor = claims.actor(origin=origin, correlation_id=correlation_id)
+        return Bearer(actor, self._tokens.good_until(claims) - now.timestamp())
+
+    def context(self, caller: Actor | None, *, accept_language: str, correlation_id: str) -> RequestContext:
+        now = self._services.clock.now()
+        return RequestContext(self._services, caller, now, negotiate(accept_language), correlation_id)
+
+    async def execute(
+        self, request: GraphQLRequest, context: RequestContext, may_run: Collection[OperationType]
+    ) -> ExecutionResult:
+        """Raises strawberry's InvalidOperationTypeError for an operation of another type."""
+        return await self._schema.execute(
+            request.query,
+            variable_values=request.variables,
+            context_value=context,
+            operation_name=request.operation_name,
+            allowed_operation_types=may_run,
+            operation_extensions=request.engine_extensions(),
+        )
+
+    async def stream(
+        self, request: GraphQLRequest, context: RequestContext, may_run: Collection[OperationType]
+    ) -> Results:
+        """The results of any operation, with their errors presented: one of a query, any number of a subscription, or
+        one PreExecutionError of what may not run. The next result is made when it is asked for."""
+        results = await self._schema.stream(
+            request.query,
+            variable_values=request.variables,
+            context_value=context,
+            operation_name=request.operation_name,
+            allowed_operation_types=may_run,
+            operation_extensions=request.engine_extensions(),
+        )
+        async with aclosing(results):
+            async for result in results:
+                # No incremental delivery: it is not switched on in the schema.
+                yield _presented(cast(ExecutionResult, result), context.correlation_id)
+
+
+def was_executed(result: ExecutionResult) -> bool:
+    """Whether the answer has `data`, be it null: an error before execution has no path."""
+    if isinstance(result, PreExecutionError):
+        return False
+    return result.data is not None or not result.errors or any(error.path for error in result.errors)
+
+
+def _presented(result: ExecutionResult, correlation_id: str) -> ExecutionResult:
+    if result.errors:
+        errors = [_of_the_wrong_type(error) or error for error in result.errors]
+        result.errors = present(errors, correlation_id=correlation_id)
+    return result
+
+
+def _of_the_wrong_type(error: GraphQLError) -> GraphQLError | None:
+    if isinstance(error.original_error, InvalidOperationTypeError):
+        return fault(FaultCode.OPERATION_NOT_ALLOWED, "A mutation needs POST.")
+    return None

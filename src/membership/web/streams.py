@@ -1,0 +1,117 @@
+"""Connections that stay open: how many a process bears, and how they end.
+
+A WebSocket or an event stream ends by itself, or is ended: when its token expires, when it does nothing, when its
+client does not read, when the process stops. Whoever serves one waits for `ended` beside everything else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class End(Enum):
+    """Why the service ends a connection."""
+
+    NOT_INITIALISED = auto()
+    EXPIRED = auto()
+    IDLE = auto()
+    SLOW = auto()
+    SHUTDOWN = auto()
+
+
+class TooManyStreams(Exception):
+    """The process has as many open connections as it bears, or is about to stop."""
+
+
+class SlowConsumer(Exception):
+    """The client did not read what was sent for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """`connections`: WebSockets and event streams of one process together. `operations`: of one WebSocket at a time."""
+
+    connections: int = 5_000
+    operations: int = 20
+    init_seconds: float = 10
+    idle_seconds: float = 300
+    send_seconds: float = 30
+    keep_alive_seconds: float = 12
+    close_seconds: float = 2
+
+
+class Stream:
+    """One open connection."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self.limits = limits
+        self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._timers: dict[End, asyncio.TimerHandle] = {}
+
+    def end(self, why: End) -> None:
+        """The first reason counts."""
+        if not self.ended.done():
+            self.ended.set_result(why)
+
+    def end_in(self, seconds: float, why: End) -> None:
+        """Unless it is called again, or off, before."""
+        self.call_off(why)
+        self._timers[why] = asyncio.get_running_loop().call_later(max(0.0, seconds), self.end, why)
+
+    def call_off(self, why: End) -> None:
+        if (timer := self._timers.pop(why, None)) is not None:
+            timer.cancel()
+
+    def release(self) -> None:
+        """A token may be good for months: its timer must not keep the stream that long."""
+        for why in list(self._timers):
+            self.call_off(why)
+
+    async def within_time(self, sending: Awaitable[None]) -> None:
+        """Raises SlowConsumer. The server's own buffers are bounded, so a send waits for a client that does not
+        read; meanwhile nothing else is made for it."""
+        try:
+            async with asyncio.timeout(self.limits.send_seconds):
+                await sending
+        except TimeoutError:
+            raise SlowConsumer from None
+
+
+class Streams:
+    """All open connections of this process."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self.limits = limits
+        self._open: set[Stream] = set()
+        self._is_closing = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @contextmanager
+    def open(self) -> Iterator[Stream]:
+        """A place for one more. Raises TooManyStreams."""
+        if self._is_closing or len(self._open) >= self.limits.connections:
+            raise TooManyStreams
+        stream = Stream(self.limits)
+        self._open.add(stream)
+        self._empty.clear()
+        try:
+            yield stream
+        finally:
+            stream.release()
+            self._open.discard(stream)
+            if not self._open:
+                self._empty.set()
+
+    async def close(self) -> None:
+        """Ends all, takes no more, and returns when the last one is gone. Call it before the server stops: by then it
+        would cut them off."""
+        self._is_closing = True
+        for stream in self._open:
+            stream.end(End.SHUTDOWN)
+        await self._empty.wait()
