@@ -53,7 +53,7 @@ def create_app(
     `manifest` None: the trusted documents of the repository. `state.streams` is to be closed before the server stops.
     """
     host_clock = host_clock or SystemClock()
-    services = make_services(database, clock, keyring_of(settings))
+    services = make_services(database, clock, keyring_of(settings), redis=redis)
     operations = Operations(
         schema or build_schema(settings.profile, manifest),
         services,
@@ -70,7 +70,7 @@ def create_app(
         ],
         exception_handlers={HTTPException: _refuse},
     )
-    application.state.streams = streams
+    application.state.streams, application.state.services = streams, services
     return application
 
 
@@ -93,7 +93,11 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     redis = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)
     try:
         async with _service_clock(pool) as moved:
-            yield create_app(settings, Database(pool, on_events=bell.ring), redis, clock or moved)
+            app = create_app(settings, Database(pool, on_events=bell.ring), redis, clock or moved)
+            try:
+                yield app
+            finally:
+                await app.state.services.close()
     finally:
         await bell.close()
         await redis.aclose()

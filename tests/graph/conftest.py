@@ -1,8 +1,9 @@
 """Operations on the schema itself; tests/web sends them by HTTP."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import redis.asyncio
 
 from membership.graph.documents import Manifest
 from membership.graph.schema import MembershipSchema, build_schema
@@ -21,8 +22,12 @@ def open_schema() -> MembershipSchema:
 
 
 @pytest.fixture
-def services(database: Database, clock: StoppedClock, keyring: Keyring) -> Services:
-    return make_services(database, clock, keyring)
+async def services(
+    database: Database, clock: StoppedClock, keyring: Keyring, redis: "redis.asyncio.Redis"
+) -> AsyncIterator[Services]:
+    services = make_services(database, clock, keyring, redis=redis)
+    yield services
+    await services.close()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ PUBLIC: None = None
 _MEMBER_OR_SERVICES = frozenset({Role.MEMBER, Role.MEMBER_SERVICES})
 _CARD_KEEPERS = frozenset({Role.MEMBER_SERVICES, Role.ADMIN})
 _SECOND_PERSON = frozenset({Role.MEMBER_SERVICES, Role.APPROVER})
+_WATCH_STOCK = frozenset({Role.MEMBER, Role.DESK, Role.PLANNER, Role.APPROVER, Role.ADMIN, Role.SERVICE})
 _KNOW_THE_PERSON = frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE})
 """Everybody else who may see a member at all sees initials, and the last digits of a card."""
 
@@ -73,6 +74,12 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.grantTier": frozenset({Role.MEMBER_SERVICES}),
     "Mutation.endTierGrant": frozenset({Role.MEMBER_SERVICES}),
     "Mutation.runTierReview": frozenset({Role.ADMIN, Role.SERVICE}),
+    # Limited units: how the stock is spread is not for members
+    "Query.stockLevels": _WATCH_STOCK,
+    "Subscription.stockLevels": _WATCH_STOCK,
+    "StockLevel.confirmed": _WATCH_STOCK - {Role.MEMBER},
+    "StockLevel.held": _WATCH_STOCK - {Role.MEMBER},
+    "StockLevel.voided": _WATCH_STOCK - {Role.MEMBER},
     # The till's conversation
     "Mutation.quoteSale": frozenset({Role.TILL}),
     "Mutation.renewQuote": frozenset({Role.TILL}),

@@ -12,6 +12,7 @@ from membership.graph.execution import Execution, plan_attributes
 from membership.graph.gate import Gate
 from membership.graph.home import HomeQuery
 from membership.graph.inputs import plan_inputs
+from membership.graph.inventory import InventoryQuery, InventorySubscription
 from membership.graph.members import MembersMutation, MembersQuery
 from membership.graph.nodes import NodeQuery
 from membership.graph.points import PointsMutation, PointsQuery
@@ -34,6 +35,7 @@ QUERIES: tuple[type, ...] = (
     AccountsQuery,
     LadderQuery,
     TiersQuery,
+    InventoryQuery,
 )
 MUTATIONS: tuple[type, ...] = (
     PointsMutation,
@@ -43,7 +45,7 @@ MUTATIONS: tuple[type, ...] = (
     AccountsMutation,
     TiersMutation,
 )
-SUBSCRIPTIONS: tuple[type, ...] = ()
+SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription,)
 TYPES: tuple[type, ...] = ()
 """Types that no field names, such as those reached by `node` only."""
 

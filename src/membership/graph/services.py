@@ -7,6 +7,9 @@ from membership.accounts.service import Accounts
 from membership.cards.changes import Cards
 from membership.cards.codes import MemberCodes
 from membership.cards.service import CardReader
+from membership.graph.live import LiveValues
+from membership.inventory.model import PoolId, PoolLevel
+from membership.inventory.service import Inventory
 from membership.kernel.clock import Clock
 from membership.kernel.ids import NewId, new_id
 from membership.kernel.randomness import random_bytes
@@ -15,6 +18,7 @@ from membership.members.keyring import Keyring
 from membership.members.service import Members
 from membership.points.adjustments import Adjustments
 from membership.postgres.database import Database
+from membership.redis.client import RedisClient
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
 from membership.tiers.staff import HandGrants
@@ -37,13 +41,21 @@ class Services:
     accounts: Accounts
     adjustments: Adjustments
     hand_grants: HandGrants
+    inventory: Inventory
+    stock: LiveValues[PoolId, PoolLevel]
     new_id: NewId = new_id
 
+    async def close(self) -> None:
+        """Before the pool and Redis are closed: what runs beside the requests comes to its end."""
+        await self.stock.close()
+        await self.inventory.finish()
 
-def make_services(database: Database, clock: Clock, keyring: Keyring) -> Services:
+
+def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: RedisClient) -> Services:
     """The use cases on one database, with the caches that they share."""
     directory, ladders = DirectoryCache(database.pool), LadderCache(database.pool)
     workings = Workings(database, directory, ladders, CardReader(keyring), new_id)
+    inventory = Inventory(database, redis)
     account_workings = AccountWorkings(database, directory, ladders, keyring, new_id, random_bytes)
     return Services(
         database=database,
@@ -59,4 +71,6 @@ def make_services(database: Database, clock: Clock, keyring: Keyring) -> Service
         accounts=Accounts(account_workings),
         adjustments=Adjustments(database, directory, new_id),
         hand_grants=HandGrants(database, directory, ladders, new_id),
+        inventory=inventory,
+        stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),
     )

@@ -1,0 +1,83 @@
+"""How much is left of limited units: asked for, or watched."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Annotated
+
+import strawberry
+
+from membership.graph.context import Info
+from membership.graph.faults import bad_user_input
+from membership.graph.fields import field, subscription
+from membership.graph.relay import global_id, key_of
+from membership.inventory.model import PoolId, PoolLevel
+
+MOST_POOLS = 50
+POOL = "Pool"
+"""The type in the global id of a pool: `global_id(POOL, pool_id)`."""
+
+
+@strawberry.type(description="How much of a pool of limited units (a gift, a coupon with a quota) is left.")
+class StockLevel:
+    pool_id: strawberry.ID = strawberry.field(description="Global id of the pool.")
+    total: int = strawberry.field(description="How many units there are for everybody together.")
+    available: int = strawberry.field(description="How many can be had at this moment.")
+    sold_out: bool = strawberry.field(
+        description="Whether the last unit has been given out. While nothing is available and this is false, units "
+        "are held by others and some may come back."
+    )
+    confirmed: int = strawberry.field(description="How many members have one.")
+    held: int = strawberry.field(description="How many are being claimed at this moment.")
+    voided: int = strawberry.field(description="How many nobody gets.")
+
+
+PoolIds = Annotated[list[strawberry.ID], strawberry.argument(description=f"Global ids of pools, {MOST_POOLS} at most.")]
+Levels = list[StockLevel | None]
+
+
+@strawberry.type
+class InventoryQuery:
+    @field(
+        description="How much is left in these pools, in their order, a quarter of a second old at most; null where "
+        "there is no such pool. Cheap enough to be asked once a second while a drop is on."
+    )
+    async def stock_levels(self, info: Info, pool_ids: PoolIds) -> Levels:
+        pools = _pools(pool_ids)
+        return _levels(pools, await info.context.services.stock.now(pools))
+
+
+@strawberry.type
+class InventorySubscription:
+    @subscription(
+        description="How much is left in these pools: at once, and whenever it has changed, four times a second at "
+        "most. Between two messages only the latest change counts. Null where there is no such pool."
+    )
+    async def stock_levels(self, info: Info, pool_ids: PoolIds) -> AsyncGenerator[Levels, None]:
+        pools = _pools(pool_ids)
+        async with aclosing(info.context.services.stock.watch(pools)) as levels:
+            async for known in levels:
+                yield _levels(pools, known)
+
+
+def _pools(pool_ids: list[strawberry.ID]) -> list[PoolId]:
+    if len(pool_ids) > MOST_POOLS:
+        raise bad_user_input(f"`poolIds` takes at most {MOST_POOLS} ids.")
+    return [PoolId(key_of(pool_id, POOL)) for pool_id in pool_ids]
+
+
+def _levels(pools: list[PoolId], known: Mapping[PoolId, PoolLevel | None]) -> Levels:
+    return [_level(known.get(pool_id)) for pool_id in pools]
+
+
+def _level(level: PoolLevel | None) -> StockLevel | None:
+    if level is None:
+        return None
+    return StockLevel(
+        pool_id=global_id(POOL, level.pool_id),
+        total=level.total,
+        available=level.available,
+        sold_out=level.sold_out,
+        confirmed=level.confirmed,
+        held=level.held,
+        voided=level.voided,
+    )
