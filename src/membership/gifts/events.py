@@ -1,0 +1,16 @@
+"""Facts about gifts that others may react to, such as who tells the member. A claim of thousands a second is none."""
+
+from membership.gifts.model import Gift, GiftCause, GiftState
+from membership.postgres.transaction import Event
+
+QUIET = frozenset({GiftCause.PACKED, GiftCause.HANDED_OVER})
+"""The desk and the member are both there: nobody has to be told."""
+
+
+def changed(gift: Gift, to_state: GiftState, cause: GiftCause) -> Event:
+    """A gift that is to be brought back, is covered again, was cancelled, forfeited, returned or waived."""
+    return Event(
+        f"gifts.{to_state.value.lower()}",
+        gift.membership.member_id,
+        {"gift_id": str(gift.gift_id), "offer_id": str(gift.offer_id), "state": to_state.value, "cause": cause.value},
+    )
