@@ -90,3 +90,16 @@ class OwnAdjustment(DomainError):
     @property
     def message(self) -> str:
         return "You requested this adjustment yourself, so a second person must decide on it. Ask a colleague."
+
+
+@dataclass(eq=False)
+class PointsAreOwed(DomainError):
+    """Nothing can be bought with points before a debt is earned back."""
+
+    code = "POINTS_ARE_OWED"
+    field = "points"
+    debt_points: int
+
+    @property
+    def message(self) -> str:
+        return f"The member owes {self.debt_points} points after a return. New points pay that first."

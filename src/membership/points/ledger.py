@@ -26,7 +26,7 @@ from membership.points.draft import (
     Happening,
     spending_order,
 )
-from membership.points.errors import NotEnoughPoints
+from membership.points.errors import NotEnoughPoints, PointsAreOwed
 from membership.points.model import (
     ADJUSTMENT_RULE,
     BASE_RULE,
@@ -37,6 +37,7 @@ from membership.points.model import (
     EntryId,
     Lot,
     LotId,
+    PointsPurchase,
     Posted,
     Posting,
     ReturnPosted,
@@ -119,6 +120,30 @@ def decide_sale(
     posting = draft.close()
     earned = sum(award.points for award in sale.awards)
     return posting, Posted(posting.account_changes[0].after, earned, redeemed)
+
+
+def decide_purchase(
+    membership: MembershipKey,
+    purchase: PointsPurchase,
+    account: Account,
+    lots: Sequence[Lot],
+    *,
+    now: datetime,
+    new_id: NewId,
+) -> Posting:
+    """Take points for something else than a sale. `lots`, in the order of spending, cover it.
+
+    Raises PointsAreOwed in debt, NotEnoughPoints (law L8).
+    """
+    if account.owed:
+        raise PointsAreOwed(account.owed)
+    if purchase.points > account.available:
+        raise NotEnoughPoints(account.available)
+    draft = Draft(membership, account, lots, now=now, new_id=new_id)
+    cause = Happening(purchase.event_id, purchase.revision, None, now, purchase.business_date)
+    entry_id = draft.enter(cause, purchase.item, REDEEM, purchase.points)
+    draft.spend(entry_id, draft.active(), purchase.points)
+    return draft.close()
 
 
 def decide_return(

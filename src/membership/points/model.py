@@ -233,6 +233,17 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
+class PointsPurchase:
+    """Something bought with points outside a sale, such as a coupon. `event_id` and `item` key it (law L2)."""
+
+    event_id: UUID
+    item: str
+    points: int
+    revision: str
+    business_date: date
+
+
+@dataclass(frozen=True, slots=True)
 class SalePosting:
     """A sale's effect on points. `account` as read under the lock, for the sale's own hold if it has one."""
 

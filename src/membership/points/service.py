@@ -17,6 +17,7 @@ from membership.points.model import (
     Account,
     HoldId,
     Lot,
+    PointsPurchase,
     Posted,
     ReturnPosted,
     ReturnPosting,
@@ -81,6 +82,21 @@ async def _lots_for(tx: Transaction, membership: MembershipKey, posting: ReturnP
     if not most or posting.policy is ReturnPolicy.ONLY_PENDING:
         return ()
     return await store.list_lots_to_take(tx.conn, membership, most + posting.account.debt, tx.now)
+
+
+async def purchase(
+    tx: Transaction, membership: MembershipKey, purchase: PointsPurchase, *, new_id: NewId = new_id
+) -> Account:
+    """Take points for something bought with them outside a sale; the account afterwards. Three statements.
+
+    Raises PointsAreOwed in debt, NotEnoughPoints; AlreadyPosted for a repeat.
+    """
+    account = await store.get_account(tx.conn, membership, tx.now)
+    enough = 0 < purchase.points <= account.available
+    lots = await store.list_lots_to_take(tx.conn, membership, purchase.points, tx.now) if enough else ()
+    posting = ledger.decide_purchase(membership, purchase, account, lots, now=tx.now, new_id=new_id)
+    await store.insert_posting(tx.conn, posting, tx.now)
+    return posting.account_changes[0].after
 
 
 async def hold(

@@ -1,0 +1,254 @@
+"""What schedules and states of campaigns do to offers, and coupons for everybody who is eligible.
+
+An offer "to all" is issued in runs: by member id, some thousands in a transaction, so that it can stop and go on
+anywhere. Whoever becomes eligible later gets it in the transaction that makes them so (`issue_newly_eligible`). The
+unique key of member, offer and ordinal makes all of that safe to repeat and to run at once. A run passes again a minute
+later, for whom a transaction that had not ended made eligible, or a process that did not know the offer yet; and then
+on every business day, for tiers that begin by the clock.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from membership.campaigns.cache import CampaignCache
+from membership.campaigns.content import CouponOffer
+from membership.campaigns.model import CampaignRevision, CampaignState, CouponId
+from membership.campaigns.scheduling import Hooks
+from membership.coupons import events, rules, store
+from membership.coupons.context import CouponWorkings, said_by, said_of
+from membership.coupons.errors import QuotaOnOfferToAll
+from membership.coupons.model import Channel, Offer, OfferId, OfferState, Validity
+from membership.kernel.actor import Actor
+from membership.kernel.ids import NewId
+from membership.members.model import MembershipKey
+from membership.postgres.connection import Pool
+from membership.postgres.transaction import Transaction
+from membership.stores.model import ProgrammeId
+from membership.stores.service import DirectoryCache
+from membership.tiers.model import LadderRevision
+from membership.tiers.rules.qualification import ladder_at
+
+BATCH = 10_000
+
+
+# ---- campaigns that move
+
+
+def campaign_hooks(directory: DirectoryCache, new_id: NewId) -> Hooks:
+    """What coupons do in the transaction that moves a campaign."""
+
+    async def on_schedule(tx: Transaction, revision: CampaignRevision, _before: CampaignRevision | None) -> None:
+        await put_in_force(tx, directory, revision, new_id)
+
+    return Hooks(on_schedule=(on_schedule,), on_state_change=(on_state_change,))
+
+
+async def put_in_force(tx: Transaction, directory: DirectoryCache, revision: CampaignRevision, new_id: NewId) -> None:
+    """The offers of a revision, and runs of those that everybody gets. Raises QuotaOnOfferToAll, QuotaBelowIssued."""
+    known = await directory.directory(tx.now)
+    offers = [
+        _offer(said_by(known, revision, rule.code), OfferId(new_id()))
+        for rule in revision.content.rules_of(CouponOffer)
+    ]
+    ids = await store.write_offers(tx.conn, revision, offers, tx.now)
+    to_all = [ids[offer.code] for offer in offers if offer.channel is Channel.TO_ALL]
+    if to_all:
+        await store.start_issue_runs(tx.conn, to_all, tx.now)
+
+
+async def on_state_change(
+    tx: Transaction, revision: CampaignRevision, _from_state: CampaignState, to_state: CampaignState
+) -> None:
+    """A paused or ended campaign issues nothing; coupons stay as they are (law C5), but for a campaign that never
+    opens: what was issued for it is withdrawn."""
+    campaign_id = revision.campaign_id
+    match to_state:
+        case CampaignState.PAUSED:
+            await store.set_offer_states(tx.conn, campaign_id, OfferState.PAUSED, tx.now, instead_of=[OfferState.OPEN])
+        case CampaignState.SCHEDULED:
+            await store.set_offer_states(tx.conn, campaign_id, OfferState.OPEN, tx.now, instead_of=[OfferState.PAUSED])
+        case CampaignState.CANCELLED:
+            issuing = [OfferState.OPEN, OfferState.PAUSED]
+            await store.set_offer_states(tx.conn, campaign_id, OfferState.CANCELLED, tx.now, instead_of=issuing)
+            offers = await store.list_offers_of_campaign(tx.conn, revision.code, revision.programme_id)
+            to_all = [offer.offer_id for offer in offers if offer.channel is Channel.TO_ALL]
+            await store.start_issue_runs(tx.conn, to_all, tx.now)
+        case _:
+            issuing = [OfferState.OPEN, OfferState.PAUSED]
+            await store.set_offer_states(tx.conn, campaign_id, OfferState.ENDED, tx.now, instead_of=issuing)
+
+
+def _offer(said: rules.Said, offer_id: OfferId) -> Offer:
+    rule, revision = said.offer, said.revision
+    channel = rules.channel_of(rule)
+    if channel is Channel.TO_ALL and (rule.quota or rule.quota_per_day):
+        raise QuotaOnOfferToAll(rule.code)
+    return Offer(
+        offer_id=offer_id,
+        programme_id=revision.programme_id,
+        campaign_id=revision.campaign_id,
+        campaign_code=revision.code,
+        code=rule.code,
+        revision_id=revision.revision_id,
+        channel=channel,
+        state=OfferState.OPEN,
+        quota=rule.quota,
+        quota_per_day=rule.quota_per_day,
+        member_limit=rule.limit_per_member,
+        issued=0,
+        opens_at=min(calendar.first_opens_at for _, calendar in said.calendars),
+        closes_at=max(calendar.closes_at for _, calendar in said.calendars),
+    )
+
+
+# ---- to everybody, in runs
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """What a step of a run did. `ended`: the pass is over."""
+
+    looked_at: int
+    issued: int
+    ended: bool
+
+
+async def step(workings: CouponWorkings, tx: Transaction, offer: Offer, *, size: int = BATCH) -> Stepped | None:
+    """The next step of an offer's run. None: somebody else takes one, or there is no run."""
+    run = await store.lock_issue_run(tx.conn, offer.offer_id)
+    if run is None:
+        return None
+    if offer.state is OfferState.CANCELLED:
+        looked_at = await store.void_batch(tx.conn, offer.offer_id, tx.now, size=size)
+        return Stepped(looked_at, 0, ended=looked_at < size)
+    directory = await workings.directory.directory(tx.now)
+    today = directory.earliest_business_date(offer.programme_id, tx.now) or tx.now.date()
+    entry = ladder_at(await workings.ladders.ladders(offer.programme_id, tx.now), today)
+    said = await said_of(directory, workings.campaigns, offer)
+    looked_at, issued = await store.issue_batch(
+        tx.conn,
+        offer,
+        now=tx.now,
+        today=today,
+        size=size,
+        lowest_tier=entry.ladder.tiers[0].code,
+        validities=_validities(said, entry),
+        next_at=rules.next_pass_at(run.pass_no, said.stores, offer.closes_at, tx.now),
+    )
+    if looked_at < size:
+        await store.void_strays(tx.conn, offer.offer_id, tx.now)
+    return Stepped(looked_at, issued, ended=looked_at < size)
+
+
+def _validities(said: rules.Said, entry: LadderRevision) -> dict[str, Validity]:
+    """By each code under which an eligible tier may be stored: today's ladder may have renamed it."""
+    found: dict[str, Validity] = {}
+    for stored, level in entry.levels.items():
+        tier = entry.ladder.tiers[level].code
+        if rules.is_eligible(said.offer, tier):
+            found[stored] = rules.validity_of(said, tier)
+    return found
+
+
+async def step_due(workings: CouponWorkings, actor: Actor, now: datetime, *, size: int = BATCH) -> int:
+    """One step of the run that waits longest and is free. How many members it looked at, or 1; 0: none is due."""
+    async with workings.database.engine(actor, now) as tx:
+        for offer in await store.list_offers_due(tx.conn, now):
+            stepped = await step(workings, tx, offer, size=size)
+            if stepped is not None:
+                return max(stepped.looked_at, 1)
+    return 0
+
+
+async def issue_to_all(
+    workings: CouponWorkings,
+    actor: Actor,
+    offer: Offer,
+    *,
+    clock: Callable[[], datetime],
+    progress: Callable[[Stepped], None] = lambda _: None,
+    size: int = BATCH,
+) -> int:
+    """A whole pass now, step by step, or what is left of one that was begun; how many coupons were issued."""
+    issued = 0
+    while True:
+        async with workings.database.engine(actor, clock()) as tx:
+            stepped = await step(workings, tx, offer, size=size)
+        if stepped is None:
+            await asyncio.sleep(0.1)  # the worker is at it
+            continue
+        issued += stepped.issued
+        progress(stepped)
+        if stepped.ended:
+            return issued
+
+
+# ---- to whoever becomes eligible
+
+
+class OffersToAll:
+    """The offers that everybody gets and that are not over, at most `max_age` old: who becomes eligible costs no
+    statement while there is none. A run that passes again makes good for what was not known yet."""
+
+    def __init__(self, pool: Pool, campaigns: CampaignCache, *, max_age: timedelta = timedelta(seconds=10)) -> None:
+        self._pool = pool
+        self._campaigns = campaigns
+        self._max_age = max_age
+        self._offers: dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] | None = None
+        self._loaded_at: datetime | None = None
+        self._reloading = asyncio.Lock()
+
+    async def live(self, programme_id: ProgrammeId, now: datetime) -> Sequence[tuple[Offer, CampaignRevision]]:
+        known = self._fresh(now)
+        if known is None:
+            async with self._reloading:
+                known = self._fresh(now) or await self.reload(now)
+        return [(offer, revision) for offer, revision in known.get(programme_id, ()) if now < offer.closes_at]
+
+    async def reload(self, now: datetime) -> dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]]:
+        async with self._pool.acquire() as conn:
+            offers = await store.list_offers_to_all(conn, now)
+        revisions = await self._campaigns.revisions({offer.revision_id for offer in offers})
+        found: dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] = defaultdict(list)
+        for offer in offers:
+            found[offer.programme_id].append((offer, revisions[offer.revision_id]))
+        self._offers, self._loaded_at = dict(found), now
+        return self._offers
+
+    def _fresh(self, now: datetime) -> dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] | None:
+        if self._loaded_at is None or now - self._loaded_at >= self._max_age:
+            return None
+        return self._offers
+
+
+@dataclass(frozen=True, slots=True)
+class NewlyEligible:
+    """Gives the coupons that everybody gets to a member whose tier has changed, or who has just joined."""
+
+    offers: OffersToAll
+    directory: DirectoryCache
+    new_id: NewId
+
+    async def issue(self, tx: Transaction, membership: MembershipKey, tier: str) -> list[CouponId]:
+        """Under the member's lock. No statement while no such offer is for that tier; one otherwise."""
+        live = await self.offers.live(membership.programme_id, tx.now)
+        if not live:
+            return []
+        directory = await self.directory.directory(tx.now)
+        said = [(offer, said_by(directory, revision, offer.code)) for offer, revision in live]
+        coupons = [
+            (CouponId(self.new_id()), offer, rules.validity_from(rule, tier, tx.now))
+            for offer, rule in said
+            if rules.is_eligible(rule.offer, tier)
+        ]
+        open_ones = [entry for entry in coupons if entry[2].starts_at < entry[2].ends_at]
+        if not open_ones:
+            return []
+        issued = await store.issue_to_member(tx.conn, membership, open_ones, tx.now)
+        names = {offer.offer_id: f"{offer.campaign_code}/{offer.code}" for _, offer, _ in open_ones}
+        for coupon_id, offer_id in issued:
+            tx.emit(events.issued(membership, coupon_id, names[offer_id], Channel.TO_ALL))
+        return [coupon_id for coupon_id, _ in issued]
