@@ -4,6 +4,10 @@ CREATE SCHEMA campaigns;
 
 CREATE SCHEMA cards;
 
+CREATE SCHEMA coupons;
+
+CREATE SCHEMA gifts;
+
 CREATE SCHEMA inventory;
 
 CREATE SCHEMA jobs;
@@ -55,6 +59,22 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+
+CREATE FUNCTION coupons.may_read_offer(programme_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((platform.caller_role() = 'admin'::text) OR (programme_id = platform.caller_programme()));
+
+CREATE FUNCTION coupons.refuse_change_of_ended() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'a coupon that is % stays so', OLD.state
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'coupons_ended_stays';
+END $$;
+
+CREATE FUNCTION coupons.state_at(state text, valid_from timestamp with time zone, valid_until timestamp with time zone, reserved_until timestamp with time zone, at timestamp with time zone) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (state = ANY (ARRAY['REDEEMED'::text, 'EXPIRED'::text, 'VOIDED'::text])) THEN state WHEN ((state = 'RESERVED'::text) AND (reserved_until > at)) THEN 'RESERVED'::text WHEN (valid_until <= at) THEN 'EXPIRED'::text WHEN (valid_from > at) THEN 'ISSUED'::text ELSE 'ACTIVE'::text END;
 
 CREATE FUNCTION jobs.fn_pgqueuer_changed() RETURNS trigger
     LANGUAGE plpgsql
@@ -327,6 +347,197 @@ CREATE TABLE cards.spend_confirmations (
     expires_at timestamp with time zone NOT NULL,
     spent_for uuid,
     CONSTRAINT spend_confirmations_points CHECK ((most_points > 0))
+);
+
+CREATE TABLE coupons.codes (
+    code_hash bytea NOT NULL,
+    hash_key_version smallint NOT NULL,
+    offer_id uuid NOT NULL,
+    batch_id uuid NOT NULL,
+    last_characters text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    coupon_id uuid,
+    used_at timestamp with time zone,
+    CONSTRAINT codes_last_characters CHECK ((length(last_characters) <= 4)),
+    CONSTRAINT codes_used CHECK (((coupon_id IS NULL) = (used_at IS NULL)))
+);
+
+ALTER TABLE ONLY coupons.codes FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE coupons.coupons (
+    coupon_id uuid NOT NULL,
+    member_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    offer_id uuid NOT NULL,
+    ordinal integer NOT NULL,
+    member_limit integer NOT NULL,
+    revision_id uuid NOT NULL,
+    channel text NOT NULL,
+    cause uuid,
+    state text NOT NULL,
+    valid_from timestamp with time zone NOT NULL,
+    valid_until timestamp with time zone NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    reserved_by uuid,
+    reserved_at timestamp with time zone,
+    reserved_until timestamp with time zone,
+    sale_id uuid,
+    merged_from uuid,
+    CONSTRAINT coupons_cause CHECK (((channel = 'TO_ALL'::text) OR (cause IS NOT NULL))),
+    CONSTRAINT coupons_channel CHECK ((channel = ANY (ARRAY['TO_ALL'::text, 'CLAIM'::text, 'POINTS'::text, 'CODE'::text]))),
+    CONSTRAINT coupons_member_limit CHECK (((ordinal <= member_limit) OR (merged_from IS NOT NULL))),
+    CONSTRAINT coupons_ordinal CHECK ((ordinal > 0)),
+    CONSTRAINT coupons_redeemed CHECK (((state = 'REDEEMED'::text) = (sale_id IS NOT NULL))),
+    CONSTRAINT coupons_reserved CHECK ((num_nonnulls(reserved_by, reserved_at, reserved_until) =
+CASE state
+    WHEN 'RESERVED'::text THEN 3
+    ELSE 0
+END)),
+    CONSTRAINT coupons_reserved_in_time CHECK (((reserved_at >= valid_from) AND (reserved_at < valid_until))),
+    CONSTRAINT coupons_state CHECK ((state = ANY (ARRAY['ISSUED'::text, 'ACTIVE'::text, 'RESERVED'::text, 'REDEEMED'::text, 'EXPIRED'::text, 'VOIDED'::text]))),
+    CONSTRAINT coupons_valid CHECK ((valid_from < valid_until))
+);
+
+ALTER TABLE ONLY coupons.coupons FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE coupons.issue_runs (
+    offer_id uuid NOT NULL,
+    pass integer NOT NULL,
+    after_member_id uuid,
+    looked_at bigint NOT NULL,
+    issued bigint NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    next_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT issue_runs_pass CHECK ((pass > 0))
+);
+
+ALTER TABLE ONLY coupons.issue_runs FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE coupons.offer_days (
+    offer_id uuid NOT NULL,
+    business_date date NOT NULL,
+    quota bigint NOT NULL,
+    issued bigint NOT NULL,
+    CONSTRAINT offer_days_quota CHECK (((issued >= 0) AND (issued <= quota)))
+);
+
+ALTER TABLE ONLY coupons.offer_days FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE coupons.offers (
+    offer_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    campaign_id uuid NOT NULL,
+    campaign_code text NOT NULL,
+    code text NOT NULL,
+    revision_id uuid NOT NULL,
+    channel text NOT NULL,
+    state text NOT NULL,
+    quota bigint,
+    quota_per_day bigint,
+    member_limit integer NOT NULL,
+    issued bigint DEFAULT 0 NOT NULL,
+    opens_at timestamp with time zone NOT NULL,
+    closes_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT offers_channel CHECK ((channel = ANY (ARRAY['TO_ALL'::text, 'CLAIM'::text, 'POINTS'::text, 'CODE'::text]))),
+    CONSTRAINT offers_member_limit CHECK ((member_limit > 0)),
+    CONSTRAINT offers_open CHECK ((opens_at < closes_at)),
+    CONSTRAINT offers_quota CHECK (((issued >= 0) AND (issued <= quota))),
+    CONSTRAINT offers_state CHECK ((state = ANY (ARRAY['OPEN'::text, 'PAUSED'::text, 'ENDED'::text, 'CANCELLED'::text])))
+);
+
+ALTER TABLE ONLY coupons.offers FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE coupons.redemptions (
+    coupon_id uuid NOT NULL,
+    sale_id uuid NOT NULL,
+    discount_minor bigint NOT NULL,
+    redeemed_at timestamp with time zone NOT NULL,
+    reversed_at timestamp with time zone,
+    CONSTRAINT redemptions_discount CHECK ((discount_minor >= 0))
+);
+
+ALTER TABLE ONLY coupons.redemptions FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE gifts.changes (
+    gift_id uuid NOT NULL,
+    step integer NOT NULL,
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    cause text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor_role text NOT NULL,
+    actor text NOT NULL
+);
+
+ALTER TABLE ONLY gifts.changes FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE gifts.gifts (
+    gift_id uuid NOT NULL,
+    code text NOT NULL,
+    member_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    offer_id uuid NOT NULL,
+    pool_id uuid NOT NULL,
+    store_id uuid NOT NULL,
+    day date NOT NULL,
+    counter_id uuid NOT NULL,
+    revision_id uuid NOT NULL,
+    rule_code text NOT NULL,
+    state text NOT NULL,
+    step integer DEFAULT 1 NOT NULL,
+    claimed_at timestamp with time zone NOT NULL,
+    collect_until timestamp with time zone NOT NULL,
+    minimum_spend_minor bigint,
+    spend_group text,
+    ready_at timestamp with time zone,
+    collected_at timestamp with time zone,
+    collected_by text,
+    ended_at timestamp with time zone,
+    cause text,
+    CONSTRAINT gifts_collect CHECK ((claimed_at < collect_until)),
+    CONSTRAINT gifts_collected CHECK ((num_nonnulls(collected_at, collected_by) =
+CASE
+    WHEN (state = ANY (ARRAY['COLLECTED'::text, 'CLAWBACK_DUE'::text, 'RETURNED'::text, 'WAIVED'::text])) THEN 2
+    ELSE 0
+END)),
+    CONSTRAINT gifts_ended CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['CANCELLED'::text, 'FORFEITED'::text, 'RETURNED'::text, 'WAIVED'::text])))),
+    CONSTRAINT gifts_minimum_spend CHECK ((minimum_spend_minor > 0)),
+    CONSTRAINT gifts_state CHECK ((state = ANY (ARRAY['CONFIRMED'::text, 'READY'::text, 'COLLECTED'::text, 'CANCELLED'::text, 'FORFEITED'::text, 'CLAWBACK_DUE'::text, 'RETURNED'::text, 'WAIVED'::text]))),
+    CONSTRAINT gifts_threshold CHECK (((minimum_spend_minor IS NULL) = (spend_group IS NULL)))
+);
+
+ALTER TABLE ONLY gifts.gifts FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE gifts.judgements (
+    member_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    store_id uuid NOT NULL,
+    day date NOT NULL,
+    due_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY gifts.judgements FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE gifts.offers (
+    offer_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    campaign_id uuid NOT NULL,
+    revision_id uuid NOT NULL,
+    rule_code text NOT NULL
+);
+
+CREATE TABLE gifts.pools (
+    pool_id uuid NOT NULL,
+    offer_id uuid NOT NULL,
+    store_id uuid NOT NULL,
+    day date NOT NULL,
+    code text NOT NULL,
+    counter_id uuid NOT NULL,
+    closed_at timestamp with time zone
 );
 
 CREATE TABLE inventory.claims (
@@ -1106,6 +1317,54 @@ ALTER TABLE ONLY cards.spend_confirmations
 ALTER TABLE ONLY cards.spend_confirmations
     ADD CONSTRAINT spend_confirmations_spent_key UNIQUE (spent_for);
 
+ALTER TABLE ONLY coupons.codes
+    ADD CONSTRAINT codes_coupon_key UNIQUE (coupon_id);
+
+ALTER TABLE ONLY coupons.codes
+    ADD CONSTRAINT codes_pkey PRIMARY KEY (code_hash);
+
+ALTER TABLE ONLY coupons.coupons
+    ADD CONSTRAINT coupons_ordinal_key UNIQUE (member_id, offer_id, ordinal);
+
+ALTER TABLE ONLY coupons.coupons
+    ADD CONSTRAINT coupons_pkey PRIMARY KEY (coupon_id);
+
+ALTER TABLE ONLY coupons.issue_runs
+    ADD CONSTRAINT issue_runs_pkey PRIMARY KEY (offer_id);
+
+ALTER TABLE ONLY coupons.offer_days
+    ADD CONSTRAINT offer_days_pkey PRIMARY KEY (offer_id, business_date);
+
+ALTER TABLE ONLY coupons.offers
+    ADD CONSTRAINT offers_code_key UNIQUE (campaign_id, code);
+
+ALTER TABLE ONLY coupons.offers
+    ADD CONSTRAINT offers_pkey PRIMARY KEY (offer_id);
+
+ALTER TABLE ONLY coupons.redemptions
+    ADD CONSTRAINT redemptions_pkey PRIMARY KEY (coupon_id, sale_id);
+
+ALTER TABLE ONLY gifts.changes
+    ADD CONSTRAINT changes_pkey PRIMARY KEY (gift_id, step);
+
+ALTER TABLE ONLY gifts.gifts
+    ADD CONSTRAINT gifts_pkey PRIMARY KEY (gift_id);
+
+ALTER TABLE ONLY gifts.judgements
+    ADD CONSTRAINT judgements_pkey PRIMARY KEY (member_id, programme_id, store_id, day);
+
+ALTER TABLE ONLY gifts.offers
+    ADD CONSTRAINT offers_pkey PRIMARY KEY (offer_id);
+
+ALTER TABLE ONLY gifts.offers
+    ADD CONSTRAINT offers_rule_key UNIQUE (campaign_id, rule_code);
+
+ALTER TABLE ONLY gifts.pools
+    ADD CONSTRAINT pools_code_key UNIQUE (offer_id, store_id, day, code);
+
+ALTER TABLE ONLY gifts.pools
+    ADD CONSTRAINT pools_pkey PRIMARY KEY (pool_id);
+
 ALTER TABLE ONLY inventory.claims
     ADD CONSTRAINT claims_pkey PRIMARY KEY (claim_id);
 
@@ -1320,6 +1579,34 @@ CREATE INDEX code_seeds_member ON cards.code_seeds USING btree (member_id, progr
 
 CREATE INDEX spend_confirmations_member ON cards.spend_confirmations USING btree (member_id, programme_id, confirmed_at DESC);
 
+CREATE INDEX codes_batch ON coupons.codes USING btree (offer_id, batch_id);
+
+CREATE UNIQUE INDEX coupons_cause_key ON coupons.coupons USING btree (offer_id, cause) WHERE (cause IS NOT NULL);
+
+CREATE INDEX coupons_expiring ON coupons.coupons USING btree (valid_until) WHERE (state = ANY (ARRAY['ISSUED'::text, 'ACTIVE'::text, 'RESERVED'::text]));
+
+CREATE INDEX coupons_live ON coupons.coupons USING btree (member_id, programme_id, valid_until) WHERE (state = ANY (ARRAY['ISSUED'::text, 'ACTIVE'::text, 'RESERVED'::text]));
+
+CREATE INDEX issue_runs_due ON coupons.issue_runs USING btree (next_at) WHERE (next_at IS NOT NULL);
+
+CREATE INDEX offers_programme ON coupons.offers USING btree (programme_id, closes_at);
+
+CREATE UNIQUE INDEX redemptions_live_key ON coupons.redemptions USING btree (coupon_id) WHERE (reversed_at IS NULL);
+
+CREATE INDEX redemptions_sale ON coupons.redemptions USING btree (sale_id);
+
+CREATE INDEX gifts_code ON gifts.gifts USING btree (store_id, code);
+
+CREATE INDEX gifts_member ON gifts.gifts USING btree (member_id, programme_id, claimed_at, gift_id);
+
+CREATE INDEX gifts_pool ON gifts.gifts USING btree (pool_id, state);
+
+CREATE INDEX gifts_waiting ON gifts.gifts USING btree (store_id, collect_until, gift_id) WHERE (state = ANY (ARRAY['CONFIRMED'::text, 'READY'::text]));
+
+CREATE INDEX judgements_due ON gifts.judgements USING btree (due_at);
+
+CREATE INDEX pools_day ON gifts.pools USING btree (day);
+
 CREATE INDEX claims_confirmed ON inventory.claims USING btree (pool_id) WHERE (state = 'CONFIRMED'::text);
 
 CREATE INDEX claims_member ON inventory.claims USING btree (member_id, programme_id, offer_id);
@@ -1422,6 +1709,12 @@ CREATE TRIGGER revisions_frozen BEFORE DELETE OR UPDATE ON campaigns.revisions F
 
 CREATE TRIGGER state_changes_append_only BEFORE DELETE OR UPDATE ON campaigns.state_changes FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
+CREATE TRIGGER coupons_ended_stays BEFORE UPDATE OF state ON coupons.coupons FOR EACH ROW WHEN (((old.state = ANY (ARRAY['EXPIRED'::text, 'VOIDED'::text])) AND (new.state <> old.state))) EXECUTE FUNCTION coupons.refuse_change_of_ended();
+
+CREATE TRIGGER changes_append_only BEFORE DELETE OR UPDATE ON gifts.changes FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER changes_never_truncated BEFORE TRUNCATE ON gifts.changes FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
 CREATE TRIGGER tg_pgqueuer_changed AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON jobs.pgqueuer FOR EACH STATEMENT EXECUTE FUNCTION jobs.fn_pgqueuer_changed();
 
 CREATE TRIGGER consents_append_only BEFORE DELETE OR UPDATE ON members.consents FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
@@ -1469,6 +1762,36 @@ ALTER TABLE ONLY cards.code_spends
 
 ALTER TABLE ONLY cards.spend_confirmations
     ADD CONSTRAINT spend_confirmations_membership FOREIGN KEY (member_id, programme_id) REFERENCES members.memberships(member_id, programme_id);
+
+ALTER TABLE ONLY coupons.codes
+    ADD CONSTRAINT codes_coupon FOREIGN KEY (coupon_id) REFERENCES coupons.coupons(coupon_id);
+
+ALTER TABLE ONLY coupons.codes
+    ADD CONSTRAINT codes_offer FOREIGN KEY (offer_id) REFERENCES coupons.offers(offer_id);
+
+ALTER TABLE ONLY coupons.coupons
+    ADD CONSTRAINT coupons_membership FOREIGN KEY (member_id, programme_id) REFERENCES members.memberships(member_id, programme_id);
+
+ALTER TABLE ONLY coupons.coupons
+    ADD CONSTRAINT coupons_offer FOREIGN KEY (offer_id) REFERENCES coupons.offers(offer_id);
+
+ALTER TABLE ONLY coupons.issue_runs
+    ADD CONSTRAINT issue_runs_offer FOREIGN KEY (offer_id) REFERENCES coupons.offers(offer_id);
+
+ALTER TABLE ONLY coupons.offer_days
+    ADD CONSTRAINT offer_days_offer FOREIGN KEY (offer_id) REFERENCES coupons.offers(offer_id);
+
+ALTER TABLE ONLY coupons.offers
+    ADD CONSTRAINT offers_programme_id_fkey FOREIGN KEY (programme_id) REFERENCES stores.programmes(programme_id);
+
+ALTER TABLE ONLY coupons.redemptions
+    ADD CONSTRAINT redemptions_coupon FOREIGN KEY (coupon_id) REFERENCES coupons.coupons(coupon_id);
+
+ALTER TABLE ONLY gifts.changes
+    ADD CONSTRAINT changes_gift_id_fkey FOREIGN KEY (gift_id) REFERENCES gifts.gifts(gift_id);
+
+ALTER TABLE ONLY gifts.pools
+    ADD CONSTRAINT pools_offer_id_fkey FOREIGN KEY (offer_id) REFERENCES gifts.offers(offer_id);
 
 ALTER TABLE ONLY inventory.member_counts
     ADD CONSTRAINT member_counts_offer_id_fkey FOREIGN KEY (offer_id) REFERENCES inventory.offers(offer_id);
@@ -1647,6 +1970,64 @@ CREATE POLICY engine ON cards.cards TO membership_engine USING (true) WITH CHECK
 
 CREATE POLICY reader ON cards.cards FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
 
+ALTER TABLE coupons.codes ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE coupons.coupons ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY engine ON coupons.codes TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON coupons.coupons TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON coupons.issue_runs TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON coupons.offer_days TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON coupons.offers TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON coupons.redemptions TO membership_engine USING (true) WITH CHECK (true);
+
+ALTER TABLE coupons.issue_runs ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE coupons.offer_days ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE coupons.offers ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reader ON coupons.coupons FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
+
+CREATE POLICY reader ON coupons.issue_runs FOR SELECT TO membership_reader USING (((platform.caller_role() = ANY (ARRAY['planner'::text, 'approver'::text, 'admin'::text])) AND (EXISTS ( SELECT
+   FROM coupons.offers owner
+  WHERE (owner.offer_id = issue_runs.offer_id)))));
+
+CREATE POLICY reader ON coupons.offer_days FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM coupons.offers owner
+  WHERE (owner.offer_id = offer_days.offer_id))));
+
+CREATE POLICY reader ON coupons.offers FOR SELECT TO membership_reader USING (coupons.may_read_offer(programme_id));
+
+CREATE POLICY reader ON coupons.redemptions FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM coupons.coupons owner
+  WHERE (owner.coupon_id = redemptions.coupon_id))));
+
+ALTER TABLE coupons.redemptions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE gifts.changes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY engine ON gifts.changes TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON gifts.gifts TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON gifts.judgements TO membership_engine USING (true) WITH CHECK (true);
+
+ALTER TABLE gifts.gifts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE gifts.judgements ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reader ON gifts.changes FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM gifts.gifts g
+  WHERE (g.gift_id = changes.gift_id))));
+
+CREATE POLICY reader ON gifts.gifts FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'desk'::text) AND (store_id = platform.caller_store())) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text)));
+
 ALTER TABLE inventory.claims ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY engine ON inventory.claims TO membership_engine USING (true) WITH CHECK (true);
@@ -1815,6 +2196,12 @@ GRANT USAGE ON SCHEMA campaigns TO membership_reader;
 GRANT USAGE ON SCHEMA cards TO membership_engine;
 GRANT USAGE ON SCHEMA cards TO membership_reader;
 
+GRANT USAGE ON SCHEMA coupons TO membership_engine;
+GRANT USAGE ON SCHEMA coupons TO membership_reader;
+
+GRANT USAGE ON SCHEMA gifts TO membership_engine;
+GRANT USAGE ON SCHEMA gifts TO membership_reader;
+
 GRANT USAGE ON SCHEMA inventory TO membership_engine;
 GRANT USAGE ON SCHEMA inventory TO membership_reader;
 
@@ -1870,6 +2257,37 @@ GRANT SELECT,INSERT,UPDATE ON TABLE cards.code_seeds TO membership_engine;
 GRANT SELECT,INSERT ON TABLE cards.code_spends TO membership_engine;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE cards.spend_confirmations TO membership_engine;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE coupons.codes TO membership_engine;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE coupons.coupons TO membership_engine;
+GRANT SELECT ON TABLE coupons.coupons TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE coupons.issue_runs TO membership_engine;
+GRANT SELECT ON TABLE coupons.issue_runs TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE coupons.offer_days TO membership_engine;
+GRANT SELECT ON TABLE coupons.offer_days TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE coupons.offers TO membership_engine;
+GRANT SELECT ON TABLE coupons.offers TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE coupons.redemptions TO membership_engine;
+GRANT SELECT ON TABLE coupons.redemptions TO membership_reader;
+
+GRANT SELECT,INSERT ON TABLE gifts.changes TO membership_engine;
+GRANT SELECT ON TABLE gifts.changes TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE gifts.gifts TO membership_engine;
+GRANT SELECT ON TABLE gifts.gifts TO membership_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE gifts.judgements TO membership_engine;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE gifts.offers TO membership_engine;
+GRANT SELECT ON TABLE gifts.offers TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE gifts.pools TO membership_engine;
+GRANT SELECT ON TABLE gifts.pools TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE inventory.claims TO membership_engine;
 GRANT SELECT ON TABLE inventory.claims TO membership_reader;
