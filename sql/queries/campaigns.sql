@@ -38,6 +38,12 @@ LIMIT $4::integer;
 SELECT campaign_id, programme_id, code, state, opens_at, closes_at, created_by, created_at
 FROM campaigns.campaigns WHERE campaign_id = ANY ($1::uuid[]);
 
+-- name: list_campaigns_of :many
+-- The campaigns that some revisions belong to.
+SELECT campaign_id, programme_id, code, state, opens_at, closes_at, created_by, created_at
+FROM campaigns.campaigns
+WHERE campaign_id IN (SELECT campaign_id FROM campaigns.revisions WHERE revision_id = ANY ($1::uuid[]));
+
 -- name: update_state :exec
 -- A campaign's next state, and its line in the log.
 WITH changed AS (

@@ -1,5 +1,6 @@
 """Use cases of planners and approvers: from a draft to a campaign that is closed."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from membership.campaigns.errors import (
     StepReasonMissing,
     UnknownCampaign,
     UnknownRevision,
+    UnreadableDocument,
 )
 from membership.campaigns.model import CampaignId, CampaignState, RevisionId
 from membership.campaigns.records import Campaign, Revision, RevisionStatus
@@ -44,6 +46,7 @@ from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
 
 MOST_REASON_CHARACTERS = 500
+_CODE = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,9 @@ class Campaigns:
         content: CampaignContent,
         key: str,
     ) -> Worked:
-        """A campaign with its first draft. Raises UnknownProgramme, CampaignCodeTaken."""
+        """A campaign with its first draft. Raises UnknownProgramme, CampaignCodeTaken, UnreadableDocument (code)."""
+        if not _CODE.fullmatch(code):
+            raise UnreadableDocument("code", "a code has 1 to 40 capital letters, digits, hyphens and underscores")
 
         async def work(tx: Transaction) -> Worked:
             if actor.programme_id not in (None, programme_id):

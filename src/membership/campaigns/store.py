@@ -70,6 +70,11 @@ async def list_campaigns_by_id(conn: Conn, campaign_ids: Collection[CampaignId])
     return {row["campaign_id"]: _campaign(row) for row in rows}
 
 
+async def list_campaigns_of(conn: Conn, revision_ids: Collection[RevisionId]) -> list[Campaign]:
+    """The campaigns of some revisions, as far as the connection may see them."""
+    return [_campaign(row) for row in await SQL.list_campaigns_of.many(conn, list(revision_ids))]
+
+
 async def update_state(
     conn: Conn,
     campaign_id: CampaignId,

@@ -21,14 +21,19 @@ Resolver: TypeAlias = Callable[..., object]
 AsyncResolver: TypeAlias = Callable[..., Awaitable[object]]
 
 
-def field(*, description: str, deprecated: str | None = None) -> Callable[[Resolver], StrawberryField]:
-    """A field with a resolver. `deprecated` gives the reason and the date of removal.
+def field(
+    *, description: str, deprecated: str | None = None, graphql_type: object = None
+) -> Callable[[Resolver], StrawberryField]:
+    """A field with a resolver. `deprecated` gives the reason and the date of removal, `graphql_type` a type that was
+    made at run time and that an annotation cannot name.
 
     Row fields are plain attributes instead: `name: str = strawberry.field(description=…)`.
     """
 
     def decorate(resolver: Resolver) -> StrawberryField:
-        made = strawberry.field(resolver=resolver, description=description, deprecation_reason=deprecated)
+        made = strawberry.field(
+            resolver=resolver, description=description, deprecation_reason=deprecated, graphql_type=graphql_type
+        )
         return cast(StrawberryField, made)
 
     return decorate

@@ -20,6 +20,9 @@ _MEMBER_OR_SERVICES = frozenset({Role.MEMBER, Role.MEMBER_SERVICES})
 _CARD_KEEPERS = frozenset({Role.MEMBER_SERVICES, Role.ADMIN})
 _SECOND_PERSON = frozenset({Role.MEMBER_SERVICES, Role.APPROVER})
 _WATCH_STOCK = frozenset({Role.MEMBER, Role.DESK, Role.PLANNER, Role.APPROVER, Role.ADMIN, Role.SERVICE})
+_CAMPAIGN_MAKERS = frozenset({Role.PLANNER, Role.ADMIN})
+_CAMPAIGN_CHECKERS = frozenset({Role.APPROVER, Role.ADMIN})
+_CAMPAIGN_STAFF = _CAMPAIGN_MAKERS | _CAMPAIGN_CHECKERS
 _KNOW_THE_PERSON = frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE})
 """Everybody else who may see a member at all sees initials, and the last digits of a card."""
 
@@ -80,6 +83,24 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "StockLevel.confirmed": _WATCH_STOCK - {Role.MEMBER},
     "StockLevel.held": _WATCH_STOCK - {Role.MEMBER},
     "StockLevel.voided": _WATCH_STOCK - {Role.MEMBER},
+    # Campaigns: who writes, who lets pass, and who may stop
+    "Query.campaign": _CAMPAIGN_STAFF,
+    "Query.campaigns": _CAMPAIGN_STAFF,
+    "Query.exportCampaign": _CAMPAIGN_STAFF,
+    "Query.previewCampaignDates": _CAMPAIGN_STAFF,
+    "Mutation.createCampaign": _CAMPAIGN_MAKERS,
+    "Mutation.importCampaign": _CAMPAIGN_MAKERS,
+    "Mutation.editCampaign": _CAMPAIGN_MAKERS,
+    "Mutation.reviseCampaign": _CAMPAIGN_MAKERS,
+    "Mutation.submitCampaign": _CAMPAIGN_MAKERS,
+    "Mutation.approveCampaign": _CAMPAIGN_CHECKERS,
+    "Mutation.sendBackCampaign": _CAMPAIGN_CHECKERS,
+    "Mutation.pauseCampaign": _CAMPAIGN_STAFF,
+    "Mutation.resumeCampaign": _CAMPAIGN_STAFF,
+    "Mutation.endCampaign": _CAMPAIGN_STAFF,
+    "Mutation.cancelCampaign": _CAMPAIGN_STAFF,
+    "Mutation.settleCampaign": _CAMPAIGN_STAFF,
+    "Mutation.closeCampaign": _CAMPAIGN_STAFF,
     # The till's conversation
     "Mutation.quoteSale": frozenset({Role.TILL}),
     "Mutation.renewQuote": frozenset({Role.TILL}),

@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from membership.graph.accounts import AccountsMutation, AccountsQuery
+from membership.graph.campaigns import CampaignsMutation, CampaignsQuery
 from membership.graph.cards import CardsMutation, CardsQuery
 from membership.graph.documents import Documents, Manifest, load_manifest
 from membership.graph.execution import Execution, plan_attributes
@@ -36,6 +37,7 @@ QUERIES: tuple[type, ...] = (
     LadderQuery,
     TiersQuery,
     InventoryQuery,
+    CampaignsQuery,
 )
 MUTATIONS: tuple[type, ...] = (
     PointsMutation,
@@ -44,6 +46,7 @@ MUTATIONS: tuple[type, ...] = (
     CardsMutation,
     AccountsMutation,
     TiersMutation,
+    CampaignsMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription,)
 TYPES: tuple[type, ...] = ()

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from membership.accounts.context import AccountWorkings
 from membership.accounts.service import Accounts
+from membership.campaigns.cache import CampaignCache
+from membership.campaigns.service import Campaigns
 from membership.cards.changes import Cards
 from membership.cards.codes import MemberCodes
 from membership.cards.service import CardReader
@@ -31,6 +33,8 @@ class Services:
     database: Database
     directory: DirectoryCache
     ladders: LadderCache
+    campaign_cache: CampaignCache
+    campaigns: Campaigns
     clock: Clock
     keyring: Keyring
     tills: Tills
@@ -54,6 +58,7 @@ class Services:
 def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: RedisClient) -> Services:
     """The use cases on one database, with the caches that they share."""
     directory, ladders = DirectoryCache(database.pool), LadderCache(database.pool)
+    campaign_cache = CampaignCache(database.pool)
     workings = Workings(database, directory, ladders, CardReader(keyring), new_id)
     inventory = Inventory(database, redis)
     account_workings = AccountWorkings(database, directory, ladders, keyring, new_id, random_bytes)
@@ -61,6 +66,8 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         database=database,
         directory=directory,
         ladders=ladders,
+        campaign_cache=campaign_cache,
+        campaigns=Campaigns(database, directory, ladders, cache=campaign_cache, new_id=new_id),
         clock=clock,
         keyring=keyring,
         tills=Tills(workings),
