@@ -148,6 +148,7 @@ class CampaignCache:
                     yield revision
 
     def _fresh(self, now: datetime) -> _Known | None:
-        if self._known is None or self._loaded_at is None or now - self._loaded_at >= self._max_age:
+        if self._known is None or self._loaded_at is None:
             return None
-        return self._known
+        # A clock that a demonstration set back must not make old timelines fresh for as long.
+        return self._known if abs(now - self._loaded_at) < self._max_age else None
