@@ -70,6 +70,8 @@ BEGIN
 END $$;
 CREATE TRIGGER revisions_frozen BEFORE UPDATE OR DELETE ON campaigns.revisions
     FOR EACH ROW EXECUTE FUNCTION campaigns.refuse_change_of_frozen_rules();
+CREATE TRIGGER revisions_never_truncated BEFORE TRUNCATE ON campaigns.revisions
+    FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 -- The dates of a revision as they were resolved when it was scheduled: no later change of time zones moves them.
 CREATE TABLE campaigns.calendars (
@@ -80,6 +82,8 @@ CREATE TABLE campaigns.calendars (
 );
 CREATE TRIGGER calendars_append_only BEFORE UPDATE OR DELETE ON campaigns.calendars
     FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+CREATE TRIGGER calendars_never_truncated BEFORE TRUNCATE ON campaigns.calendars
+    FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 -- What state a campaign was in at any moment, and why.
 CREATE TABLE campaigns.state_changes (
@@ -96,6 +100,8 @@ CREATE TABLE campaigns.state_changes (
 );
 CREATE TRIGGER state_changes_append_only BEFORE UPDATE OR DELETE ON campaigns.state_changes
     FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+CREATE TRIGGER state_changes_never_truncated BEFORE TRUNCATE ON campaigns.state_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA campaigns TO membership_engine;
 GRANT UPDATE ON campaigns.campaigns, campaigns.revisions TO membership_engine;

@@ -1,11 +1,19 @@
-"""What is written once stays: entries, uses of lots, consents and the audit trail, for their owner too."""
+"""What is written once stays, for its owner too: entries, uses of lots, consents, the audit trail, campaigns' dates
+and states."""
 
 import asyncpg
 import pytest
 
 from membership.postgres.connection import Conn
 
-APPEND_ONLY = ["platform.audit_entries", "points.entries", "points.lot_uses", "members.consents"]
+APPEND_ONLY = [
+    "platform.audit_entries",
+    "points.entries",
+    "points.lot_uses",
+    "members.consents",
+    "campaigns.calendars",
+    "campaigns.state_changes",
+]
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
