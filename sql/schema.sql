@@ -1705,9 +1705,15 @@ CREATE INDEX standings_tier ON tiers.standings USING btree (programme_id, tier);
 
 CREATE TRIGGER calendars_append_only BEFORE DELETE OR UPDATE ON campaigns.calendars FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
+CREATE TRIGGER calendars_never_truncated BEFORE TRUNCATE ON campaigns.calendars FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
 CREATE TRIGGER revisions_frozen BEFORE DELETE OR UPDATE ON campaigns.revisions FOR EACH ROW EXECUTE FUNCTION campaigns.refuse_change_of_frozen_rules();
 
+CREATE TRIGGER revisions_never_truncated BEFORE TRUNCATE ON campaigns.revisions FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
 CREATE TRIGGER state_changes_append_only BEFORE DELETE OR UPDATE ON campaigns.state_changes FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER state_changes_never_truncated BEFORE TRUNCATE ON campaigns.state_changes FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 CREATE TRIGGER coupons_ended_stays BEFORE UPDATE OF state ON coupons.coupons FOR EACH ROW WHEN (((old.state = ANY (ARRAY['EXPIRED'::text, 'VOIDED'::text])) AND (new.state <> old.state))) EXECUTE FUNCTION coupons.refuse_change_of_ended();
 
