@@ -144,14 +144,15 @@ class Books:
         active_in_days: float = 0,
         expires_in_days: float | None = None,
         sale_id: UUID | None = None,
+        more: tuple[LineAward, ...] = (),
     ) -> Sold:
-        """A sale whose lines, each of LINE_MINOR, earn these points."""
+        """A sale whose lines, each of LINE_MINOR, earn these points, and `more` by other rules."""
         sale = SalePosting(
             sale_id=sale_id or new_id(),
             business_date=self.today,
             occurred_at=self.now,
             revision="1",
-            awards=tuple(LineAward(line_no, "BASE", points) for line_no, points in awards.items()),
+            awards=(*(LineAward(line_no, "BASE", points) for line_no, points in awards.items()), *more),
             activates_at=self.now + timedelta(days=active_in_days),
             expires_at=None if expires_in_days is None else self.now + timedelta(days=expires_in_days),
             redeem_points=redeem,

@@ -97,6 +97,11 @@ class CampaignRevision:
     scheduled_at: datetime
 
 
+def revision_label(revision: CampaignRevision) -> str:
+    """How the ledger names a revision as a cause: `campaign:ANNIVERSARY-2026:3`."""
+    return f"campaign:{revision.code}:{revision.number}"
+
+
 class Reason(StrEnum):
     """Why something did not earn, or earned otherwise than at the plain rate."""
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from membership.points.errors import NotEnoughPoints
-from membership.points.model import EntryKind, LedgerAccount, LotState
+from membership.points.model import EntryKind, LedgerAccount, LineAward, LotState
 from membership.points.rules import lot_state
 from membership.stores.model import ReturnPolicy
 from support.books import LINE_MINOR, Books
@@ -375,3 +375,23 @@ def test_the_life_of_a_lot() -> None:
         LotState.EXPIRED,
         LotState.REVERSED,
     ]
+
+
+def test_what_a_campaign_gives_is_booked_under_its_revision_and_comes_back_with_its_line() -> None:
+    books = Books()
+    member = books.open()
+    bonus = LineAward(1, "ANNIVERSARY/BRAND-DAY", 900, "campaign:ANNIVERSARY:3")
+    sold = books.sell(member, {1: 100}, more=(bonus,))
+    booked = {(entry.kind, entry.cause_item, entry.cause_revision, entry.points) for entry in books.entries.values()}
+    assert booked == {
+        (EntryKind.EARN, "1/BASE", "1", 100),
+        (EntryKind.BONUS, "1/ANNIVERSARY/BRAND-DAY", "campaign:ANNIVERSARY:3", bonus.points),
+    }
+    assert {(lot.rule, lot.revision) for lot in books.lots_of(member)} == {
+        ("BASE", "1"),
+        ("ANNIVERSARY/BRAND-DAY", "campaign:ANNIVERSARY:3"),
+    }
+    books.check()
+    assert [books.take_back(sold, {1: minor}).clawed_back for minor in (LINE_MINOR // 2, LINE_MINOR // 2)] == [500, 500]
+    assert (books.account(member).available, books.account(member).lifetime_earned) == (0, 0)
+    books.check()

@@ -27,6 +27,7 @@ from membership.campaigns.model import (
     ResolvedCalendar,
     RevisionId,
     SaleFacts,
+    revision_label,
     rule_name,
 )
 from membership.stores.model import StoreId
@@ -150,7 +151,7 @@ def _compile(revision: CampaignRevision) -> CompiledRevision:
             of_brand.setdefault(brand, []).append(entry)
     return CompiledRevision(
         source=revision,
-        label=f"campaign:{revision.code}:{revision.number}",
+        label=revision_label(revision),
         earn_rules_anywhere=tuple(anywhere),
         earn_rules_of_brand={brand: tuple(entries) for brand, entries in of_brand.items()},
         offers={
