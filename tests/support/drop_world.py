@@ -5,7 +5,7 @@ Members are numbers and have no rows of their own; gifts are rows of a scratch t
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -54,10 +54,12 @@ def member(number: int) -> MembershipKey:
 
 
 async def give(tx: Transaction, claims: Sequence[GrantedClaim]) -> None:
-    """What an owner does with claims that are granted."""
-    await tx.conn.executemany(
-        "INSERT INTO public.gifts VALUES ($1, $2, $3)",
-        [(claim.claim_id, claim.member.member_id, claim.pool_id) for claim in claims],
+    """What an owner does with claims that are granted. A second gift for a claim would break the key."""
+    await tx.conn.execute(
+        "INSERT INTO public.gifts SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[])",
+        [claim.claim_id for claim in claims],
+        [claim.member.member_id for claim in claims],
+        [claim.pool_id for claim in claims],
     )
 
 
@@ -70,6 +72,12 @@ class DropWorld:
     offer: Offer
     pools: list[PoolId]
     batching: Batching | None = None
+    given: int = 0
+    troubles: list[Exception] = field(default_factory=list)
+
+    async def give(self, tx: Transaction, claims: Sequence[GrantedClaim]) -> None:
+        await give(tx, claims)
+        self.given += len(claims)
 
     def request(self, number: int, *, key: str = "key", pool: int = 0, body: object = "gift") -> ClaimRequest:
         of = member(number)
@@ -89,7 +97,7 @@ class DropWorld:
         """What a member is told; refusals as values."""
         request = self.request(number, key=key, pool=pool, body=body)
         try:
-            return await (by or self.inventory).claim(APP, self.clock.now(), request, give, admit=admit)
+            return await (by or self.inventory).claim(APP, self.clock.now(), request, self.give, admit=admit)
         except DomainError as refusal:
             return refusal
 

@@ -13,6 +13,9 @@ Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+EVERYBODY = 1_000_000
+"""A batch without a limit, where one answer does for all."""
+
 
 class Gathering(Generic[Key, Item, Answer]):
     """`work` answers for every item in its order, an exception where one item fails; what it raises fails the batch.

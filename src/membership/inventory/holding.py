@@ -9,6 +9,7 @@ from membership.inventory.stock import UNREACHABLE, Fenced, Held, Stock, ToHold
 _TOGETHER = 500
 """A script of so many holds keeps Redis busy for some milliseconds."""
 
+_TRIES = 3
 _log = structlog.get_logger(__name__)
 
 
@@ -36,11 +37,14 @@ class Holding:
             await self._releasing.ask((shelf.offer.offer_id, shelf.load.epoch), claim_id)
 
     async def _hold(self, load: tuple[OfferId, int], claims: list[ToHold]) -> list[Held]:
-        try:
-            return await self._stock.hold(*load, claims)
-        except UNREACHABLE:
-            # One lost reply or closed connection is no reason to leave Redis; and a repeat takes nothing twice.
-            return await self._stock.hold(*load, claims)
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._stock.hold(*load, claims)
+            except UNREACHABLE:
+                # A lost reply, a closed connection, or this process was too busy to look at the answer in time. Leaving
+                # Redis slows every process down for a while; and a repeat takes nothing twice.
+                continue
+        return await self._stock.hold(*load, claims)
 
     async def _confirm(self, load: tuple[OfferId, int], claims: list[ClaimId]) -> list[None]:
         try:

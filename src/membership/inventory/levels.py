@@ -4,14 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from membership.inventory import rules, store
-from membership.inventory.gathering import Gathering
+from membership.inventory.gathering import EVERYBODY, Gathering
 from membership.inventory.loading import KEEPER
 from membership.inventory.model import Mode, OfferId, PoolId, PoolLevel, Shelf
 from membership.inventory.shelves import Shelves
 from membership.inventory.stock import UNREACHABLE, Fenced, Stock
 from membership.postgres.database import Database
-
-_TOGETHER = 10_000
 
 
 class Levels:
@@ -22,7 +20,7 @@ class Levels:
         self._stock = stock
         self._shelves = shelves
         self._reading: Gathering[OfferId, tuple[Shelf, datetime, Sequence[PoolId]], dict[PoolId, PoolLevel]] = (
-            Gathering(self._read, most=_TOGETHER)
+            Gathering(self._read, most=EVERYBODY)
         )
 
     async def levels(self, pool_ids: Collection[PoolId], now: datetime) -> dict[PoolId, PoolLevel]:

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from membership.inventory import store
-from membership.inventory.gathering import Gathering
+from membership.inventory.gathering import EVERYBODY, Gathering
 from membership.inventory.model import Load, Mode, Offer, OfferId, Pool, Shelf
 from membership.inventory.shelves import Shelves
 from membership.inventory.stock import UNREACHABLE, Fenced, OldLoad, Stock, ToLoad
@@ -37,10 +37,10 @@ class Loading:
         self._stock = stock
         self._shelves = shelves
         self._renewing: Gathering[tuple[OfferId, Load], tuple[Shelf, datetime], None] = Gathering(
-            self._renew, most=100_000
+            self._renew, most=EVERYBODY
         )
         self._leaving: Gathering[tuple[OfferId, Load], tuple[Shelf, datetime], None] = Gathering(
-            self._leave_redis, most=100_000
+            self._leave_redis, most=EVERYBODY
         )
 
     async def load(self, tx: Transaction, offer: Offer, pools: Sequence[Pool], *, redis: bool = True) -> Shelf:

@@ -1,6 +1,7 @@
 """What this process knows of offers: remembered until Redis or PostgreSQL says that it has changed."""
 
 from membership.inventory import store
+from membership.inventory.gathering import EVERYBODY, Gathering
 from membership.inventory.model import OfferId, PoolId, Shelf
 from membership.postgres.database import Database
 
@@ -12,6 +13,7 @@ class Shelves:
         self._database = database
         self._by_offer: dict[OfferId, Shelf] = {}
         self._offer_of: dict[PoolId, OfferId] = {}
+        self._reading: Gathering[PoolId, None, Shelf | None] = Gathering(self._read, most=EVERYBODY)
 
     async def of(self, pool_id: PoolId) -> Shelf | None:
         """As last seen. None: there is no such pool."""
@@ -20,10 +22,13 @@ class Shelves:
         return shelf if shelf is not None else await self.read(pool_id)
 
     async def read(self, pool_id: PoolId) -> Shelf | None:
-        """As it is now."""
+        """As it is now. Those who ask at the same time share one read: at ten o'clock everybody does."""
+        return await self._reading.ask(pool_id, None)
+
+    async def _read(self, pool_id: PoolId, asked: list[None]) -> list[Shelf | Exception | None]:
         async with self._database.pool.acquire() as conn:
             shelf = await store.find_shelf(conn, pool_id)
-        return None if shelf is None else self.keep(shelf)
+        return [None if shelf is None else self.keep(shelf)] * len(asked)
 
     def keep(self, shelf: Shelf) -> Shelf:
         """Remember it, unless a later one is known. Returns the later of the two."""
