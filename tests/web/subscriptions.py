@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from enum import Enum
 
 import strawberry
 
@@ -16,8 +17,14 @@ from membership.settings import Profile
 
 COUNT = "subscription Count($to: Int!) { count(to: $to) }"
 LEVEL = "subscription Level { level }"
+PAINT = "subscription Paint($colour: Colour!) { paint(colour: $colour) }"
 WATCHERS = frozenset({Role.MEMBER})
-TRUSTED = {document_id(text): text for text in (COUNT, LEVEL)}
+TRUSTED = {document_id(text): text for text in (COUNT, LEVEL, PAINT)}
+
+
+@strawberry.enum(description="Colours.")
+class Colour(Enum):
+    VERMILION = "VERMILION"
 
 
 class Source:
@@ -51,6 +58,10 @@ class TestSubscription:
     async def count(self, to: int) -> AsyncGenerator[int, None]:
         for number in range(to):
             yield number
+
+    @subscription(description="The colour it is given.")
+    async def paint(self, colour: Colour) -> AsyncGenerator[str, None]:
+        yield colour.value
 
     @subscription(description="Nothing, ever.")
     async def silence(self) -> AsyncGenerator[int, None]:

@@ -15,7 +15,7 @@ from membership.settings import Profile
 from membership.web.streams import StreamLimits
 from web.conftest import Issue, Serve
 from web.sockets import PATIENCE_SECONDS, Client, Served, client_of
-from web.subscriptions import COUNT, LEVEL, SOURCE, subscription_schema
+from web.subscriptions import COUNT, LEVEL, PAINT, SOURCE, subscription_schema
 
 
 @pytest.fixture
@@ -159,6 +159,18 @@ class TestTheGate:
 
             await client.say("subscribe", id="1", payload={"documentId": "sha256:unknown"})
             assert code_of((await client.hear())["payload"]) == "TRUSTED_DOCUMENT_UNKNOWN"
+
+    @pytest.mark.parametrize(("profile", "is_told"), [(Profile.OPEN, True), (Profile.PRODUCTION, False)])
+    async def test_production_does_not_tell_of_names_nobody_asked_for(
+        self, serve: Serve, profile: Profile, is_told: bool
+    ) -> None:
+        async with serve(subscription_schema(profile)) as served, client_of(served) as client:
+            await client.begin()
+            payload = {"documentId": document_id(PAINT), "variables": {"colour": "VERMILLION"}}
+            await client.say("subscribe", id="1", payload=payload)
+            message = await client.hear()
+            assert code_of(message["payload"]) == "BAD_USER_INPUT"
+            assert ("VERMILION" in json.dumps(message)) is is_told
 
     @pytest.mark.parametrize(
         ("query", "code"),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import strawberry
-from graphql import GraphQLField, GraphQLNonNull, GraphQLObjectType, Undefined, is_leaf_type
+from graphql import GraphQLError, GraphQLField, GraphQLNonNull, GraphQLObjectType, Undefined, is_leaf_type
+from graphql.execution import Executor
 from graphql.execution.collect_fields import DeferUsage, FieldDetailsList
 from graphql.execution.incremental.incremental_executor import DeliveryGroup
 from graphql.pyutils import Path, RefMap
@@ -48,6 +49,15 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
             if value is not Undefined:
                 return value
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+
+class DiscreetExecution(Execution):
+    """Without "did you mean", which would tell of names nobody asked for. Here and not among the arguments to the
+    engine: strawberry hands those on for queries and mutations only, not for subscriptions."""
+
+    @classmethod
+    def build(cls, *arguments: object, **named: object) -> "list[GraphQLError] | Executor[object]":
+        return super().build(*arguments, **{**named, "hide_suggestions": True})  # type: ignore[arg-type]
 
 
 def _sendable(plain: _Plain, source: object) -> object:

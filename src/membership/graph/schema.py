@@ -9,7 +9,7 @@ from membership.graph.accounts import AccountsMutation, AccountsQuery
 from membership.graph.campaigns import CampaignsMutation, CampaignsQuery
 from membership.graph.cards import CardsMutation, CardsQuery
 from membership.graph.documents import Documents, Manifest, load_manifest
-from membership.graph.execution import Execution, plan_attributes
+from membership.graph.execution import DiscreetExecution, Execution, plan_attributes
 from membership.graph.gate import Gate
 from membership.graph.home import HomeQuery
 from membership.graph.inputs import plan_inputs
@@ -57,17 +57,9 @@ class MembershipSchema(strawberry.Schema):
     """The schema and the documents it has seen."""
 
     documents: Documents
-    hides_suggestions: bool
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry would log every error with its document. What is unexpected, faults.py logs."""
-
-    def _get_custom_context_kwargs(
-        self, operation_extensions: dict[str, object] | None = None, *, sync: bool = False
-    ) -> dict[str, object]:
-        """Strawberry's hook for arguments to the engine; "did you mean" would tell of names nobody asked for."""
-        given = super()._get_custom_context_kwargs(operation_extensions, sync=sync)
-        return {**given, "hide_suggestions": self.hides_suggestions}
 
 
 def build_schema(
@@ -77,20 +69,19 @@ def build_schema(
     subscriptions: tuple[type, ...] = SUBSCRIPTIONS,
 ) -> MembershipSchema:
     """`production` runs trusted documents only; `open` takes text and introspection too."""
+    is_open = profile is Profile.OPEN
     schema = MembershipSchema(
         query=_merged("Query", QUERIES, "What can be read."),
         mutation=_merged("Mutation", MUTATIONS, "What can be done.") if MUTATIONS else None,
         subscription=_merged("Subscription", subscriptions, "What can be watched.") if subscriptions else None,
         types=TYPES,
         extensions=[Gate],
-        execution_context_class=Execution,
+        execution_context_class=Execution if is_open else DiscreetExecution,
         config=StrawberryConfig(scalar_map=dict(SCALARS)),
     )
     _drop_null_defaults(schema._schema)
     plan_inputs(schema)
     plan_attributes(schema)
-    is_open = profile is Profile.OPEN
-    schema.hides_suggestions = not is_open
     schema.documents = Documents(
         schema._schema,
         load_manifest() if manifest is None else manifest,
