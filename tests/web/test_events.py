@@ -213,6 +213,7 @@ async def test_more_connections_than_a_process_bears(serve: Serve) -> None:
         serve(limits=StreamLimits(connections=1)) as served,
         listening(served, silence),
         listening(served, silence) as refused,
+        asyncio.timeout(PATIENCE_SECONDS),
     ):
         assert code_of(json.loads(await refused.response.aread())) == "TOO_MANY_CONNECTIONS"
         assert (refused.response.status_code, refused.response.headers["retry-after"]) == (503, "5")
