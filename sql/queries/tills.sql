@@ -24,7 +24,9 @@ JOIN LATERAL (
 -- name: get_member_state :one
 -- What a decision needs to know of a member, read after the member's lock was granted (a statement that both
 -- locks and reads would see the other tables as they were before it waited). $3 is now, $4 a hold to leave out of
--- what is held (the quote being committed), $5 the first business date that can still matter for tiers.
+-- what is held (the quote being committed), $5 the first business date that can still matter for tiers. $6: campaign
+-- rules with a cap (none, as a rule), for what they gave before, in all and on business date $7; what a return took back
+-- does not count. Those who were merged into the member are looked at too: an empty lot keeps its owner's name.
 SELECT membership.member_id, membership.programme_id, member.birthday_month, member.birthday_day,
     account.balance, account.debt, account.lifetime_earned, account.pending, account.expired, account.held,
     account.judged_at,
@@ -34,7 +36,35 @@ SELECT membership.member_id, membership.programme_id, member.birthday_month, mem
         WHERE card.member_id = membership.member_id AND card.programme_id = membership.programme_id
             AND card.status IN ('ACTIVE', 'BLOCKED')
         HAVING count(*) > 0
-    ) AS card_status
+    ) AS card_status,
+    (
+        SELECT json_agg(json_build_array(
+            coupon.coupon_id, coupon.revision_id, offer.code, coupon.valid_from, coupon.valid_until,
+            coalesce(coupon.reserved_until > $3::timestamptz AND coupon.reserved_by IS DISTINCT FROM $4::uuid, false)
+        ) ORDER BY coupon.coupon_id)
+        FROM coupons.coupons coupon
+        JOIN coupons.offers offer ON offer.offer_id = coupon.offer_id AND offer.state <> 'CANCELLED'
+        WHERE coupon.member_id = membership.member_id AND coupon.programme_id = membership.programme_id
+            AND coupon.state IN ('ISSUED', 'ACTIVE', 'RESERVED')
+    ) AS coupons,
+    CASE WHEN cardinality($6::text[]) > 0 THEN (
+        SELECT json_agg(json_build_array(given.rule, given.day_points, given.points) ORDER BY given.rule)
+        FROM (
+            SELECT lot.rule, sum(lot.points - lot.reversed)::bigint AS points,
+                coalesce(sum(lot.points - lot.reversed) FILTER (WHERE entry.business_date = $7::date), 0)::bigint
+                    AS day_points
+            FROM points.lots lot
+            JOIN points.entries entry ON entry.entry_id = lot.entry_id
+            WHERE lot.rule = ANY ($6::text[]) AND lot.rule LIKE '%/%'
+                AND lot.programme_id = membership.programme_id AND lot.member_id IN (
+                    SELECT membership.member_id
+                    UNION ALL
+                    SELECT merged.member_id FROM members.members merged
+                    WHERE merged.merged_into = membership.member_id
+                )
+            GROUP BY lot.rule
+        ) given
+    ) END AS earned_before
 FROM members.memberships membership
 JOIN members.members member ON member.member_id = membership.member_id
 CROSS JOIN LATERAL points.account_at(

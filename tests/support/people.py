@@ -8,6 +8,8 @@ from uuid import UUID
 from membership.accounts.context import AccountWorkings
 from membership.accounts.enrolment import enrol
 from membership.accounts.model import Enrol, Enrolled, GivenIdentity
+from membership.campaigns.cache import CampaignCache
+from membership.coupons.issuing import NewlyEligible, OffersToAll
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.kernel.randomness import random_bytes
@@ -35,7 +37,13 @@ def account_workings(database: Database, keyring: Keyring = KEYRING) -> AccountW
         keyring=keyring,
         new_id=new_id,
         random_bytes=random_bytes,
+        newly_eligible=newly_eligible_on(database),
     )
+
+
+def newly_eligible_on(database: Database) -> NewlyEligible:
+    campaigns = CampaignCache(database.pool)
+    return NewlyEligible(OffersToAll(database.pool, campaigns), DirectoryCache(database.pool), new_id)
 
 
 def app_of(store: SampleStore) -> Actor:

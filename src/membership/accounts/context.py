@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from membership.coupons.issuing import NewlyEligible
 from membership.kernel.ids import NewId
 from membership.kernel.randomness import RandomBytes
 from membership.members.keyring import Keyring
@@ -18,3 +19,4 @@ class AccountWorkings:
     keyring: Keyring
     new_id: NewId
     random_bytes: RandomBytes
+    newly_eligible: NewlyEligible

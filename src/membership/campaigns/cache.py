@@ -91,12 +91,19 @@ class CampaignCache:
             raise UnknownRevision
         return found
 
-    async def revisions(self, revision_ids: Collection[RevisionId]) -> Mapping[RevisionId, CampaignRevision]:
-        """Frozen revisions by id; no query for those seen before. Unknown ones are left out."""
+    async def revisions(
+        self, revision_ids: Collection[RevisionId], conn: Conn | None = None
+    ) -> Mapping[RevisionId, CampaignRevision]:
+        """Frozen revisions by id; no query for those seen before. Unknown ones are left out.
+
+        Whoever holds a connection gives it: to wait for a second one with the first in hand can empty the pool.
+        """
         missing = [revision_id for revision_id in revision_ids if revision_id not in self._revisions]
-        if missing:
-            async with self._pool.acquire() as conn:
-                self._revisions |= await store.load_frozen(conn, missing)
+        if missing and conn is not None:
+            self._revisions |= await store.load_frozen(conn, missing)
+        elif missing:
+            async with self._pool.acquire() as own:
+                self._revisions |= await store.load_frozen(own, missing)
         return {
             revision_id: self._revisions[revision_id] for revision_id in revision_ids if revision_id in self._revisions
         }

@@ -9,6 +9,10 @@ from membership.campaigns.service import Campaigns
 from membership.cards.changes import Cards
 from membership.cards.codes import MemberCodes
 from membership.cards.service import CardReader
+from membership.coupons.claiming import Claims, Codes
+from membership.coupons.context import CouponWorkings
+from membership.coupons.issuing import NewlyEligible, OffersToAll
+from membership.coupons.service import Withdrawals
 from membership.graph.live import LiveValues
 from membership.inventory.model import PoolId, PoolLevel
 from membership.inventory.service import Inventory
@@ -47,6 +51,9 @@ class Services:
     hand_grants: HandGrants
     inventory: Inventory
     stock: LiveValues[PoolId, PoolLevel]
+    claims: Claims
+    coupon_codes: Codes
+    withdrawals: Withdrawals
     new_id: NewId = new_id
 
     async def close(self) -> None:
@@ -58,10 +65,14 @@ class Services:
 def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: RedisClient) -> Services:
     """The use cases on one database, with the caches that they share."""
     directory, ladders = DirectoryCache(database.pool), LadderCache(database.pool)
-    campaign_cache = CampaignCache(database.pool)
-    workings = Workings(database, directory, ladders, CardReader(keyring), new_id)
     inventory = Inventory(database, redis)
-    account_workings = AccountWorkings(database, directory, ladders, keyring, new_id, random_bytes)
+    campaign_cache = CampaignCache(database.pool)
+    newly_eligible = NewlyEligible(OffersToAll(database.pool, campaign_cache), directory, new_id)
+    workings = Workings(database, directory, ladders, CardReader(keyring), new_id, campaign_cache, newly_eligible)
+    account_workings = AccountWorkings(
+        database, directory, ladders, keyring, new_id, random_bytes, newly_eligible=newly_eligible
+    )
+    coupon_workings = CouponWorkings(database, directory, ladders, campaign_cache, keyring, new_id)
     return Services(
         database=database,
         directory=directory,
@@ -80,4 +91,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         hand_grants=HandGrants(database, directory, ladders, new_id),
         inventory=inventory,
         stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),
+        claims=Claims(coupon_workings),
+        coupon_codes=Codes(coupon_workings),
+        withdrawals=Withdrawals(database),
     )

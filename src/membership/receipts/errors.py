@@ -136,7 +136,7 @@ class TendersDoNotAddUp(DomainError):
     def message(self) -> str:
         return (
             f"The payments sum to {self.actual_minor} minor units where {self.expected_minor} are due "
-            "(the total less the value of points). Correct the payments."
+            "(the total less coupons and the value of points). Correct the payments."
         )
 
 

@@ -63,16 +63,25 @@ class Tender:
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What is sold and how it is paid. Points spent are not among the tenders."""
+    """What is sold and how it is paid. Points spent are not among the tenders, nor what coupons take off.
+
+    `coupons`: those that the till names; None: whichever give the customer most (a quote), those of the quote (a
+    commit).
+    """
 
     currency: str
     lines: tuple[BasketLine, ...]
     tenders: tuple[Tender, ...]
     points_to_spend: int = 0
+    coupons: tuple[UUID, ...] | None = None
 
     @property
     def net_minor(self) -> int:
         return sum(line.net_minor for line in self.lines)
+
+    @property
+    def paid_minor(self) -> int:
+        return sum(tender.amount_minor for tender in self.tenders)
 
 
 @dataclass(frozen=True, slots=True)

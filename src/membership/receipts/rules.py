@@ -76,13 +76,12 @@ def check_payments(basket: Basket) -> None:
         raise AmountOutOfRange(MOST_MINOR)
 
 
-def check_tenders(basket: Basket, points_value_minor: int) -> None:
-    """Payments and the value of points must sum to the basket's total."""
+def check_tenders(basket: Basket, granted_minor: int) -> None:
+    """Payments and what is granted for coupons and points must sum to the basket's total."""
     check_payments(basket)
-    due = basket.net_minor - points_value_minor
-    paid = sum(tender.amount_minor for tender in basket.tenders)
-    if paid != due:
-        raise TendersDoNotAddUp(expected_minor=due, actual_minor=paid)
+    due = basket.net_minor - granted_minor
+    if basket.paid_minor != due:
+        raise TendersDoNotAddUp(expected_minor=due, actual_minor=basket.paid_minor)
 
 
 def check_sold_at(sold_at: datetime, now: datetime) -> None:

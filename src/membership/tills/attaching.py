@@ -27,7 +27,7 @@ from membership.receipts.errors import AlreadyAttached, AttachTooLate, SaleChang
 from membership.receipts.model import DaySpend, NaturalKey, Sale, SaleState
 from membership.receipts.store import LineAmounts
 from membership.stores.errors import UnknownStore
-from membership.tills.context import StoreContext, Workings, keyed_request, open_store
+from membership.tills.context import StoreContext, Workings, judging_at, keyed_request, open_store
 from membership.tills.customer import (
     Customer,
     change_tier,
@@ -37,6 +37,7 @@ from membership.tills.customer import (
 )
 from membership.tills.model import AttachAnswer, AttachSale
 from membership.tills.posting import revision_of
+from membership.tills.rules import named_revisions
 
 _FACTS = TypeAdapter(SaleFacts)
 
@@ -75,6 +76,7 @@ async def _attach(
         raise SaleChangedMeanwhile
     facts = _FACTS.validate_json(sale.inputs)
     _refuse_unattachable(context, sale, facts)
+    context = await judging_at(context, sale.sold_at)
     customer = await read_customer(transaction.conn, context, membership, card_status=None, own_hold=None)
     return await _credit(transaction, context, sale, customer, facts)
 
@@ -110,9 +112,12 @@ def _refuse_unattachable(context: StoreContext, sale: Sale, facts: SaleFacts) ->
 async def _credit(
     transaction: Transaction, context: StoreContext, sale: Sale, customer: Customer, anonymous: SaleFacts
 ) -> AttachAnswer:
-    facts = replace(anonymous, member=member_facts(context, customer, sale.business_date))
+    # No coupon: the receipt was paid without one.
+    member = replace(member_facts(context, customer, sale.business_date), coupons=())
+    facts = replace(anonymous, member=member)
     terms = context.terms(facts.terms_revision)
-    decision = decide_sale(facts, terms)
+    revisions = await context.campaigns.revisions(named_revisions(facts), transaction.conn)
+    decision = decide_sale(facts, terms, revisions)
     posted = await points.post_sale(
         transaction,
         customer.membership,

@@ -24,7 +24,7 @@ from membership.receipts.model import (
     SaleId,
 )
 from membership.receipts.rules import check_sold_at
-from membership.tills.context import TillContext, Workings, keyed_request, open_till
+from membership.tills.context import TillContext, Workings, judging_at, keyed_request, open_till
 from membership.tills.customer import (
     Customer,
     authorise_spending,
@@ -52,6 +52,7 @@ async def commit(workings: Workings, actor: Actor, command: CommitSale, now: dat
     """
     context = await open_till(workings, actor, now)
     receipt = read_receipt(context, command)
+    context = await judging_at(context, receipt.sold_at)
     if command.training:
         check_sold_at(receipt.sold_at, now)
         async with workings.database.engine(actor, now) as transaction:
@@ -89,7 +90,10 @@ async def _commit(
         if await receipts.find_sale(transaction.conn, receipt.key) is not None:
             raise NumberTaken  # a repeat of what was posted: it is told the same again
         raise AnswerChanged([entry.code for entry in plan.exceptions])
-    return await post(transaction, context, plan, SaleId(workings.new_id()))
+    answer = await post(transaction, context, plan, SaleId(workings.new_id()))
+    if command.expect_unchanged and answer.exceptions:
+        raise AnswerChanged([entry.code for entry in answer.exceptions])
+    return answer
 
 
 async def _plan(
@@ -110,7 +114,7 @@ async def _plan(
         may_spend = identified is not None and (
             command.training or await _may_spend(workings, transaction, context, receipt, identified)
         )
-    return decide(context, receipt, customer, quote, may_spend=may_spend, exceptions=exceptions)
+    return await decide(transaction.conn, context, receipt, customer, quote, may_spend=may_spend, exceptions=exceptions)
 
 
 async def _lock_quote(

@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import TypeVar
 
+from membership.campaigns.cache import CampaignCache
+from membership.campaigns.content import EarnRule
+from membership.campaigns.model import CampaignRevision, rule_name
 from membership.cards.service import CardReader
+from membership.coupons.issuing import NewlyEligible
 from membership.kernel.actor import Actor
 from membership.kernel.ids import NewId
 from membership.postgres.database import Database
@@ -28,6 +33,8 @@ class Workings:
     ladders: LadderCache
     card_reader: CardReader
     new_id: NewId
+    campaigns: CampaignCache
+    newly_eligible: NewlyEligible
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class StoreContext:
     """One request: who asks, when, in which store, under which terms.
 
     `today` is the store's business day; no spend before `history_starts_on` bears on a tier that can still change.
+    `judged_at` is the moment that is judged, `now` or that of a sale that is reported later; `issuing` the campaigns
+    that gave something then.
     """
 
     actor: Actor
@@ -45,9 +54,31 @@ class StoreContext:
     ladders: tuple[LadderRevision, ...]
     today: date
     history_starts_on: date
+    campaigns: CampaignCache
+    newly_eligible: NewlyEligible
+    judged_at: datetime
+    issuing: tuple[CampaignRevision, ...]
+
+    @property
+    def judged_on(self) -> date:
+        """The business date of the moment that is judged."""
+        return business_date(self.store, self.judged_at)
+
+    @property
+    def capped_rules(self) -> list[str]:
+        """The rules that give a member no more than so many points: what they gave before has to be known."""
+        return [
+            rule_name(revision.code, rule.code)
+            for revision in self.issuing
+            for rule in revision.content.rules_of(EarnRule)
+            if rule.cap_points_per_member is not None or rule.cap_points_per_member_day is not None
+        ]
 
     def terms(self, revision: int) -> ProgrammeTerms:
         return next(entry.terms for entry in self.programme.terms if entry.revision == revision)
+
+
+AnyContext = TypeVar("AnyContext", bound=StoreContext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +104,19 @@ async def open_store(workings: Workings, actor: Actor, store_id: StoreId, now: d
         ladders=ladders,
         today=today,
         history_starts_on=history_starts_on(ladders, today),
+        campaigns=workings.campaigns,
+        newly_eligible=workings.newly_eligible,
+        judged_at=now,
+        issuing=await workings.campaigns.issuing(store_id, now, now),
     )
+
+
+async def judging_at(context: AnyContext, at: datetime) -> AnyContext:
+    """The same request, about another moment. No query: the campaigns were read when it was opened."""
+    if at == context.judged_at:
+        return context
+    issuing = await context.campaigns.issuing(context.store.store_id, at, context.now)
+    return replace(context, judged_at=at, issuing=issuing)
 
 
 async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillContext:
@@ -94,6 +137,10 @@ async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillCont
         ladders=context.ladders,
         today=context.today,
         history_starts_on=context.history_starts_on,
+        campaigns=context.campaigns,
+        newly_eligible=context.newly_eligible,
+        judged_at=context.judged_at,
+        issuing=context.issuing,
         till=till,
     )
 

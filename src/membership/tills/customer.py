@@ -1,11 +1,11 @@
 """The member at the till, as the lock holder sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
 from membership.campaigns.engine import days_from_birthday
-from membership.campaigns.model import MemberFacts
+from membership.campaigns.model import CouponStanding, MemberFacts
 from membership.cards import service as cards
 from membership.cards.model import CardStatus, Identified, IdentifiedBy, MemberLookup
 from membership.members.model import MembershipKey
@@ -89,15 +89,25 @@ async def read_customer(
         own_hold=own_hold,
         days_from=context.history_starts_on,
         ladders=context.ladders,
+        capped_rules=context.capped_rules,
+        judged_on=context.judged_on,
     )
     return Customer(state, tier_on(state.tier_records.standing, context.today), card_status or state.card_status)
 
 
 def member_facts(context: StoreContext, customer: Customer, on: date) -> MemberFacts:
-    """What a decision may know of the member on a business date, today or earlier."""
+    """What a decision may know of the member on a business date, today or earlier. A blocked card uses no coupon."""
     birthday = customer.state.birthday
     tier = customer.tier if on >= context.today else _tier_then(context, customer, on)
-    return MemberFacts(tier, None if birthday is None else days_from_birthday(*birthday, on))
+    coupons = customer.state.coupons
+    if customer.card_blocked:
+        coupons = tuple(replace(coupon, standing=CouponStanding.NOT_USABLE) for coupon in coupons)
+    return MemberFacts(
+        tier=tier,
+        days_from_birthday=None if birthday is None else days_from_birthday(*birthday, on),
+        coupons=coupons,
+        earned_before=customer.state.earned_before,
+    )
 
 
 def _tier_then(context: StoreContext, customer: Customer, day: date) -> str:
@@ -108,7 +118,10 @@ def _tier_then(context: StoreContext, customer: Customer, day: date) -> str:
 async def change_tier(
     transaction: Transaction, context: StoreContext, customer: Customer, spend: DaySpend, *, cause: UUID
 ) -> str:
-    """Let the tier follow a day's spend (taken off, when its amounts are negative); returns the tier of today."""
+    """Let the tier follow a day's spend (taken off, when its amounts are negative); returns the tier of today.
+
+    Whoever has another tier by it gets the coupons that everybody of that tier has.
+    """
     change = await tiers.after_spend_change(
         transaction,
         customer.membership,
@@ -119,7 +132,10 @@ async def change_tier(
         today=context.today,
         cause=cause,
     )
-    return tier_on(change.after, context.today)
+    tier = tier_on(change.after, context.today)
+    if tier != customer.tier:
+        await context.newly_eligible.issue(transaction, customer.membership, tier)
+    return tier
 
 
 def with_spend(days: tuple[DaySpend, ...], spend: DaySpend) -> tuple[DaySpend, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from membership.campaigns.model import SaleDecision, SaleFacts
+from membership.campaigns.model import CouponId, SaleDecision, SaleFacts
 from membership.cards.model import MemberLookup
 from membership.receipts.model import ExceptionNoted, QuoteId, ReturnKind, ReturnRequest, SaleId
 from membership.stores.model import StoreId
@@ -31,12 +31,16 @@ class TenderReported:
 
 @dataclass(frozen=True, slots=True)
 class BasketReported:
-    """`tenders` may be empty in a quote, when it is not known yet how the customer will pay."""
+    """`tenders` may be empty in a quote, when it is not known yet how the customer will pay.
+
+    `coupons` None: whichever give the customer most (a quote), those of the quote (a commit).
+    """
 
     currency: str
     lines: tuple[LineReported, ...]
     tenders: tuple[TenderReported, ...] = ()
     points_to_spend: int = 0
+    coupons: tuple[CouponId, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class MemberAfter:
 
 @dataclass(frozen=True, slots=True)
 class QuoteAnswer:
-    """`quote_id` None: training. `due_minor` is what remains to be paid after points."""
+    """`quote_id` None: training. `due_minor` is what remains to be paid after coupons and points."""
 
     quote_id: UUID | None
     expires_at: datetime
@@ -133,7 +137,8 @@ class QuoteAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SaleAnswer:
-    """`sale_id` None: training. Points are what the sale moved."""
+    """`sale_id` None: training. Points are what the sale moved; `discount_minor`: what the till granted for coupons,
+    which is what the decision says unless an exception tells otherwise."""
 
     sale_id: UUID | None
     business_date: date
@@ -145,11 +150,13 @@ class SaleAnswer:
     points_redeemed: int
     exceptions: tuple[ExceptionNoted, ...]
     member: MemberAfter | None
+    discount_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnAnswer:
-    """What a void, return or the returning half of an exchange moved."""
+    """What a void, return or the returning half of an exchange moved. `amount_minor`: what the goods were sold for, of
+    which `discount_minor` was never paid; `coupons` can be used again, or have expired."""
 
     return_id: UUID
     sale_id: UUID
@@ -161,6 +168,8 @@ class ReturnAnswer:
     points_shortfall: int
     member: MemberAfter | None
     exchanged_for: SaleAnswer | None = None
+    discount_minor: int = 0
+    coupons: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,19 @@
-"""Writes a decided sale: points, tier, then the receipt with the answer that every repeat will be told."""
+"""Writes a decided sale: coupons, points, tier, then the receipt with the answer that every repeat will be told."""
 
+from collections.abc import Collection
+from dataclasses import replace
+
+from membership.campaigns.model import CouponId
+from membership.coupons import service as coupons
+from membership.coupons.model import Redeemed
 from membership.points import service as points
 from membership.points.model import HoldId, SalePosting
 from membership.points.rules import activates_at, expires_at
 from membership.postgres.json import to_json
 from membership.postgres.transaction import Event, Transaction
 from membership.receipts import store as receipts
-from membership.receipts.model import (
-    DaySpend,
-    SaleId,
-)
+from membership.receipts.amounts import use_amounts
+from membership.receipts.model import AmountUse, DaySpend, ExceptionNoted, SaleException, SaleId, UsedBy
 from membership.receipts.store import LineAmounts, NewSale
 from membership.tills.context import TillContext
 from membership.tills.customer import (
@@ -25,11 +29,20 @@ class NumberTaken(Exception):
 
 
 async def post(transaction: Transaction, context: TillContext, plan: CommitPlan, sale_id: SaleId) -> SaleAnswer:
-    """Write a plan: points, tier, then the receipt with the answer. Raises NumberTaken for a used natural key."""
-    member = None if plan.customer is None else await _post_loyalty(transaction, context, plan, plan.customer, sale_id)
+    """Write a plan: coupons, points, tier, then the receipt with the answer. Raises NumberTaken for a used natural key.
+
+    A coupon that cannot be redeemed any more is noted (law P3): what the till granted for it stays granted.
+    """
+    member, unredeemed = None, frozenset[CouponId]()
+    if plan.customer is not None:
+        unredeemed = await _redeem_coupons(transaction, plan, plan.customer, sale_id)
+        member = await _post_loyalty(transaction, context, plan, plan.customer, sale_id)
+    noted = (ExceptionNoted(SaleException.COUPON_NOT_REDEEMED, coupon_id=coupon_id) for coupon_id in sorted(unredeemed))
+    plan = replace(plan, exceptions=(*plan.exceptions, *noted))
     answer = answer_of(plan, member, sale_id=sale_id)
     if not await receipts.insert_sale(transaction.conn, _to_store(context, plan, answer, sale_id), context.now):
         raise NumberTaken
+    await use_amounts(transaction.conn, UsedBy.COUPON, _uses(plan, sale_id, unredeemed), context.now)
     transaction.emit(
         Event(
             "sales.committed",
@@ -38,6 +51,35 @@ async def post(transaction: Transaction, context: TillContext, plan: CommitPlan,
         )
     )
     return answer
+
+
+async def _redeem_coupons(
+    transaction: Transaction, plan: CommitPlan, customer: Customer, sale_id: SaleId
+) -> frozenset[CouponId]:
+    """Those that could not be. No statement without coupons."""
+    if not plan.decision.coupons:
+        return frozenset()
+    return frozenset(
+        await coupons.redeem(
+            transaction,
+            customer.membership,
+            sale_id,
+            [Redeemed(coupon.coupon_id, coupon.discount_minor) for coupon in plan.decision.coupons],
+            quote_id=None if plan.quote is None else plan.quote.quote_id,
+            sold_at=plan.receipt.sold_at,
+        )
+    )
+
+
+def _uses(plan: CommitPlan, sale_id: SaleId, unredeemed: Collection[CouponId]) -> list[AmountUse]:
+    """What the coupons use up of the lines, in the groups that others share."""
+    return [
+        AmountUse(coupon.coupon_id, sale_id, share.line_no, coupon.exclusive_group, share.used_minor)
+        for coupon in plan.decision.coupons
+        if coupon.exclusive_group is not None and coupon.coupon_id not in unredeemed
+        for share in coupon.shares
+        if share.used_minor
+    ]
 
 
 async def _post_loyalty(
@@ -82,6 +124,7 @@ def answer_of(plan: CommitPlan, member: MemberAfter | None, *, sale_id: SaleId |
         points_redeemed=plan.redeem_points,
         exceptions=plan.exceptions,
         member=member,
+        discount_minor=plan.discount_minor,
     )
 
 
@@ -98,7 +141,8 @@ def _to_store(context: TillContext, plan: CommitPlan, answer: SaleAnswer, sale_i
         quote_id=None if plan.quote is None else plan.quote.quote_id,
         basket=receipt.basket,
         amounts=tuple(
-            LineAmounts(line.line_no, line.earn_minor, line.tier_minor, line.points) for line in plan.decision.lines
+            LineAmounts(line.line_no, line.earn_minor, line.tier_minor, line.points, plan.discounts[line.line_no])
+            for line in plan.decision.lines
         ),
         points_redeemed=plan.redeem_points,
         base_points=plan.decision.base_points,

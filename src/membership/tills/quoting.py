@@ -1,12 +1,15 @@
-"""Quote: what a basket would earn, per line, with reasons; sets aside the points to be spent for 120 s."""
+"""Quote: what a basket would earn and which coupons apply, per line, with reasons; sets aside the points to be spent
+and holds the coupons for 120 s."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from membership.campaigns.engine import decide_sale
-from membership.campaigns.model import SaleFacts
+from membership.campaigns.model import CouponId, SaleDecision, SaleFacts
+from membership.coupons import service as coupons
 from membership.kernel.actor import Actor
 from membership.points import service as points
 from membership.points.model import HoldId
@@ -17,7 +20,7 @@ from membership.postgres.transaction import Transaction
 from membership.receipts import store as receipts
 from membership.receipts.errors import QuoteNotOpen, UnknownQuote
 from membership.receipts.model import Basket, Quote, QuoteId, QuoteState
-from membership.receipts.rules import check_lines, check_tenders, refuse_payment_cards
+from membership.receipts.rules import check_lines, refuse_payment_cards
 from membership.stores.model import TermsRevision
 from membership.stores.rules import terms_at
 from membership.tiers.rules.qualification import ladder_at
@@ -30,12 +33,21 @@ from membership.tills.customer import (
     member_facts,
 )
 from membership.tills.model import QuoteAnswer, QuoteSale
-from membership.tills.rules import find_spending_fault, quote_state, resolve_basket, sale_facts, value_of_points
+from membership.tills.rules import (
+    check_quoted_tenders,
+    find_spending_fault,
+    named_revisions,
+    quote_state,
+    resolve_basket,
+    sale_facts,
+    value_of_points,
+)
 from membership.tills.store import lock_quote_and_member
 
 HOLD_FOR = timedelta(seconds=120)
 
 _ANSWER = TypeAdapter(QuoteAnswer)
+_DECISION = TypeAdapter(SaleDecision)
 
 
 async def quote(workings: Workings, actor: Actor, command: QuoteSale, now: datetime) -> QuoteAnswer:
@@ -77,11 +89,13 @@ async def renew(workings: Workings, actor: Actor, quote_id: QuoteId, now: dateti
                 points=found.points_to_spend,
                 expires_at=expires_at,
             )
+        if held := coupons_of(found):
+            await coupons.renew(transaction, quote_id, held, expires_at)
     return expires_at
 
 
 async def abandon(workings: Workings, actor: Actor, quote_id: QuoteId, now: datetime) -> None:
-    """End a quote without a sale and set its points free. An abandoned quote stays so when asked again."""
+    """End a quote without a sale; its points and coupons are free. An abandoned quote stays so when asked again."""
     context = await open_till(workings, actor, now)
     async with workings.database.engine(actor, now) as transaction:
         found = await lock_quote_and_member(transaction.conn, quote_id, context.till.till_id)
@@ -91,6 +105,13 @@ async def abandon(workings: Workings, actor: Actor, quote_id: QuoteId, now: date
             raise QuoteNotOpen(found.state)
         await receipts.abandon_quote(transaction.conn, quote_id, now)
         await points.end_hold(transaction, HoldId(quote_id))
+        if held := coupons_of(found):
+            await coupons.release(transaction, quote_id, held)
+
+
+def coupons_of(quote: Quote) -> tuple[CouponId, ...]:
+    """The coupons that a quote applies, and so holds."""
+    return tuple(coupon.coupon_id for coupon in _DECISION.validate_json(quote.decision).coupons)
 
 
 async def _lock_open(transaction: Transaction, context: TillContext, quote_id: QuoteId) -> Quote:
@@ -108,7 +129,7 @@ async def _quote(
     quote_id = QuoteId(workings.new_id())
     identified = None if command.member is None else await identify(workings, transaction, context, command.member)
     customer = None if identified is None else await lock_customer(transaction, context, identified)
-    answer = judge(context, basket, customer, quote_id)
+    answer = await judge(transaction.conn, context, basket, customer, quote_id)
     if basket.points_to_spend and identified is not None and customer is not None:
         identified = replace(identified, membership=customer.membership)
         await authorise_spending(transaction, context, identified, quote_id, basket.points_to_spend)
@@ -119,6 +140,9 @@ async def _quote(
             points=basket.points_to_spend,
             expires_at=answer.expires_at,
         )
+    if answer.decision.coupons and customer is not None:
+        held = [coupon.coupon_id for coupon in answer.decision.coupons]
+        await coupons.reserve(transaction, customer.membership, quote_id, held, answer.expires_at)
     await receipts.insert_quote(transaction.conn, _to_store(context, basket, answer, quote_id, customer))
     return answer
 
@@ -127,24 +151,35 @@ async def _train(
     workings: Workings, transaction: Transaction, context: TillContext, command: QuoteSale, basket: Basket
 ) -> QuoteAnswer:
     if command.member is None:
-        return judge(context, basket, None, None)
+        return await judge(transaction.conn, context, basket, None, None)
     identified = await identify(workings, transaction, context, command.member)
-    return judge(context, basket, await lock_customer(transaction, context, identified), None)
+    customer = await lock_customer(transaction, context, identified)
+    return await judge(transaction.conn, context, basket, customer, None)
 
 
-def judge(context: TillContext, basket: Basket, customer: Customer | None, quote_id: QuoteId | None) -> QuoteAnswer:
+async def judge(
+    conn: Conn, context: TillContext, basket: Basket, customer: Customer | None, quote_id: QuoteId | None
+) -> QuoteAnswer:
     """The whole judgement, without effects. Raises what the basket or its points are refused for."""
     terms = terms_at(context.programme, context.now)
-    value_minor = _value_of_points(terms, basket, customer)
+    facts = facts_of(context, basket, terms, customer, 0, wanted=basket.coupons)
+    revisions = await context.campaigns.revisions(named_revisions(facts), conn)
+    total_minor = basket.net_minor
+    if basket.points_to_spend and facts.member is not None and facts.member.coupons:
+        # Points pay what coupons leave; what a coupon takes off does not depend on how the rest is paid.
+        total_minor -= decide_sale(facts, terms.terms, revisions).discount_minor
+    value_minor = _value_of_points(terms, basket, customer, total_minor)
+    if value_minor:
+        facts = facts_of(context, basket, terms, customer, value_minor, wanted=basket.coupons)
+    decision = decide_sale(facts, terms.terms, revisions)
     if basket.tenders:
-        check_tenders(basket, value_minor)
-    facts = facts_of(context, basket, terms, customer, value_minor, on=context.today)
+        check_quoted_tenders(basket, decision.discount_minor, value_minor)
     return QuoteAnswer(
         quote_id=quote_id,
         expires_at=context.now + HOLD_FOR,
         facts=facts,
-        decision=decide_sale(facts, terms.terms),
-        due_minor=basket.net_minor - value_minor,
+        decision=decision,
+        due_minor=basket.net_minor - decision.discount_minor - value_minor,
         member=None if customer is None else customer.after(customer.account, customer.tier),
         card_status=None if customer is None or customer.card_status is None else customer.card_status.value,
     )
@@ -157,9 +192,11 @@ def facts_of(
     customer: Customer | None,
     points_value_minor: int,
     *,
-    on: date,
+    wanted: tuple[UUID, ...] | None,
 ) -> SaleFacts:
-    """The facts a decision on this basket has on a business date: the tier and the birthday of that day."""
+    """The facts a decision on this basket has at the moment that is judged: the tier and the birthday of that day, the
+    campaigns that issue then. `wanted`: coupons by name; None: whichever give most."""
+    on = context.judged_on
     return sale_facts(
         context.directory,
         basket,
@@ -169,10 +206,14 @@ def facts_of(
         member=None if customer is None else member_facts(context, customer, on),
         points_value_minor=points_value_minor,
         tender_types=context.directory.tender_types(context.programme.programme_id),
+        store=context.store,
+        at=context.judged_at,
+        issuing=context.issuing,
+        coupons_wanted=wanted,
     )
 
 
-def _value_of_points(terms: TermsRevision, basket: Basket, customer: Customer | None) -> int:
+def _value_of_points(terms: TermsRevision, basket: Basket, customer: Customer | None, total_minor: int) -> int:
     if not basket.points_to_spend:
         return 0
     fault = find_spending_fault(
@@ -182,12 +223,12 @@ def _value_of_points(terms: TermsRevision, basket: Basket, customer: Customer | 
         available=0 if customer is None else customer.account.available,
         debt=0 if customer is None else customer.account.owed,
         card_blocked=customer is not None and customer.card_blocked,
-        total_minor=basket.net_minor,
+        total_minor=total_minor,
     )
     if fault is not None:
         raise fault
     tier = "" if customer is None else customer.tier
-    return value_of_points(terms.terms.redemption, tier, basket.points_to_spend, basket.net_minor)
+    return value_of_points(terms.terms.redemption, tier, basket.points_to_spend, total_minor)
 
 
 def _to_store(

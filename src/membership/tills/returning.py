@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from membership.campaigns.model import SaleDecision, SaleFacts
+from membership.coupons import service as coupons
 from membership.kernel.actor import Actor
 from membership.members.store import lock_memberships
 from membership.points import service as points
@@ -18,6 +19,7 @@ from membership.postgres.idempotency import Keyed, once
 from membership.postgres.json import Json, to_json
 from membership.postgres.transaction import Event, Transaction
 from membership.receipts import store as receipts
+from membership.receipts.amounts import free_amounts
 from membership.receipts.errors import (
     NaturalKeyConflict,
     ReturnedBeforeSold,
@@ -33,12 +35,14 @@ from membership.receipts.model import (
     ReturnKind,
     Sale,
     SaleId,
+    SaleState,
+    UsedBy,
 )
 from membership.receipts.rules import CLOCK_TOLERANCE, check_sequence, check_sold_at, decide_return, decide_void
 from membership.receipts.store import NewReturn
 from membership.stores.rules import business_date, business_day_ends
 from membership.tills import committing
-from membership.tills.context import TillContext, Workings, open_till
+from membership.tills.context import TillContext, Workings, judging_at, open_till
 from membership.tills.customer import Customer, change_tier, read_customer
 from membership.tills.deciding import decide, read_receipt
 from membership.tills.model import (
@@ -121,6 +125,7 @@ async def exchange(workings: Workings, actor: Actor, command: ExchangeLines, now
         sold_at=command.returned_at,
     )
     receipt = read_receipt(context, sold)
+    selling = await judging_at(context, receipt.sold_at)
 
     async def work(transaction: Transaction) -> ReturnAnswer:
         sale, customer = await _lock_for_return(transaction, context, command, slip)
@@ -131,9 +136,11 @@ async def exchange(workings: Workings, actor: Actor, command: ExchangeLines, now
         )
         buyer = None
         if customer is not None:
-            buyer = await read_customer(transaction.conn, context, customer.membership, card_status=None, own_hold=None)
-        plan = decide(context, receipt, buyer, None, may_spend=False, exceptions=receipt.faults())
-        answer = await post(transaction, context, plan, sale_id)
+            buyer = await read_customer(transaction.conn, selling, customer.membership, card_status=None, own_hold=None)
+        plan = await decide(
+            transaction.conn, selling, receipt, buyer, None, may_spend=False, exceptions=receipt.faults()
+        )
+        answer = await post(transaction, selling, plan, sale_id)
         return replace(returned, exchanged_for=answer, member=answer.member)
 
     return await _once_by_number(
@@ -270,11 +277,13 @@ def _may_handle(context: TillContext, sale: Sale) -> bool:
 
 
 async def _post(workings: Workings, transaction: Transaction, case: ReturnCase) -> ReturnAnswer:
-    """Points, tier, then the return with its answer. Raises NumberTaken for a used natural key."""
+    """Points, tier, coupons, then the return with its answer. Raises NumberTaken for a used natural key."""
     return_id, sale = ReturnId(workings.new_id()), case.sale
     posted, member = None, None
+    reversed_coupons: tuple[UUID, ...] = ()
     if case.customer is not None:
         posted, member = await _post_loyalty(transaction, case, case.customer, return_id)
+        reversed_coupons = await _reverse_coupons(transaction, case, case.customer)
     answer = ReturnAnswer(
         return_id=return_id,
         sale_id=sale.sale_id,
@@ -285,6 +294,8 @@ async def _post(workings: Workings, transaction: Transaction, case: ReturnCase) 
         points_given_back=0 if posted is None else posted.given_back,
         points_shortfall=0 if posted is None else posted.shortfall,
         member=member,
+        discount_minor=case.decision.discount_minor,
+        coupons=reversed_coupons,
     )
     if not await receipts.insert_return(transaction.conn, _to_store(case, answer, posted), case.context.now):
         raise NumberTaken
@@ -296,6 +307,18 @@ async def _post(workings: Workings, transaction: Transaction, case: ReturnCase) 
         )
     )
     return answer
+
+
+async def _reverse_coupons(transaction: Transaction, case: ReturnCase, customer: Customer) -> tuple[UUID, ...]:
+    """Once everything is back, the coupons can be used again and the amounts they used are free. A coupon stays
+    redeemed while anything of its sale is kept. No statement where there were none."""
+    sale, applied = case.sale, _DECISION.validate_json(case.sale.decision).coupons
+    if not applied or case.decision.state is SaleState.PART_RETURNED:
+        return ()
+    back = await coupons.reverse(transaction, customer.membership, sale.sale_id)
+    if any(coupon.exclusive_group is not None for coupon in applied):
+        await free_amounts(transaction.conn, UsedBy.COUPON, back, sale_id=sale.sale_id)
+    return tuple(sorted(back))
 
 
 async def _post_loyalty(

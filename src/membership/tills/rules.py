@@ -1,13 +1,23 @@
 """Pure decisions of the till's conversation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from uuid import UUID
 
 from membership.campaigns.engine import POINTS_TENDER
-from membership.campaigns.model import LineFacts, MemberFacts, SaleDecision, SaleFacts, TenderFacts
+from membership.campaigns.model import (
+    CampaignRevision,
+    CouponId,
+    LineFacts,
+    MemberFacts,
+    RevisionId,
+    SaleDecision,
+    SaleFacts,
+    TenderFacts,
+)
 from membership.kernel.errors import DomainError
-from membership.kernel.shares import BASIS_POINTS
+from membership.kernel.shares import BASIS_POINTS, largest_remainder
 from membership.points.rules import redemption_value_minor
 from membership.postgres.json import digest
 from membership.receipts.errors import (
@@ -19,7 +29,7 @@ from membership.receipts.errors import (
     WrongCurrency,
 )
 from membership.receipts.model import MOST_MINOR, Basket, BasketLine, Quote, QuoteState, Tender
-from membership.receipts.rules import check_payments
+from membership.receipts.rules import check_payments, check_tenders
 from membership.stores.model import Counter, Programme, Redemption, Store, TenderType, Till
 from membership.stores.service import Directory
 from membership.tills.errors import (
@@ -59,6 +69,7 @@ def resolve_basket(
             if entry.amount_minor
         ),
         points_to_spend=reported.points_to_spend,
+        coupons=reported.coupons,
     )
 
 
@@ -101,8 +112,12 @@ def sale_facts(  # the one place where a basket meets its rates
     member: MemberFacts | None,
     points_value_minor: int,
     tender_types: Mapping[str, TenderType],
+    store: Store | None = None,
+    at: datetime | None = None,
+    issuing: Sequence[CampaignRevision] = (),
+    coupons_wanted: tuple[UUID, ...] | None = None,
 ) -> SaleFacts:
-    """Everything the decision on this basket depends on."""
+    """Everything the decision on this basket depends on. Without a place and a moment no campaign is judged."""
     return SaleFacts(
         business_date=business_date,
         terms_revision=terms_revision,
@@ -112,11 +127,18 @@ def sale_facts(  # the one place where a basket meets its rates
         tenders=_tender_facts(basket, points_value_minor, tender_types),
         points_to_spend=basket.points_to_spend,
         points_value_minor=points_value_minor,
+        store_id=None if store is None else store.store_id,
+        at=at,
+        local_time=None if store is None or at is None else at.astimezone(store.zone).time(),
+        issuing=tuple(revision.revision_id for revision in issuing),
+        coupons_wanted=None if coupons_wanted is None else tuple(CouponId(entry) for entry in coupons_wanted),
+        store="" if store is None else store.code,
     )
 
 
 def _line_facts(directory: Directory, line: BasketLine) -> LineFacts:
-    brand = directory.brand(directory.counter(line.counter_id).brand_id)
+    counter = directory.counter(line.counter_id)
+    brand = directory.brand(counter.brand_id)
     category = directory.category(line.category_id)
     return LineFacts(
         line_no=line.line_no,
@@ -129,6 +151,10 @@ def _line_facts(directory: Directory, line: BasketLine) -> LineFacts:
         brand_counts_for_tier=brand.counts_for_tier,
         category_earns_points=category.earns_points,
         category_counts_for_tier=category.counts_for_tier,
+        counter=counter.code,
+        brand=brand.code,
+        floor=directory.floor(counter.floor_id).code,
+        category=category.code,
     )
 
 
@@ -188,17 +214,44 @@ def find_spending_fault(
     return fault
 
 
-def granted_for_points(basket: Basket) -> int:
-    """What the till granted for points, in minor units: the total less the payments it took.
+def granted(basket: Basket, *, may_have_coupons: bool) -> int:
+    """What the till granted for points and coupons, in minor units: the total less the payments it took.
 
-    Raises TendersDoNotAddUp where no points were spent and the payments miss the total, or exceed it.
+    Raises TendersDoNotAddUp where there was nothing to grant for and the payments miss the total, or exceed it.
     """
     check_payments(basket)
-    paid = sum(tender.amount_minor for tender in basket.tenders)
-    granted = basket.net_minor - paid
-    if granted < 0 or (granted and not basket.points_to_spend):
-        raise TendersDoNotAddUp(expected_minor=basket.net_minor, actual_minor=paid)
-    return granted
+    granted_minor = basket.net_minor - basket.paid_minor
+    if granted_minor < 0 or (granted_minor and not basket.points_to_spend and not may_have_coupons):
+        raise TendersDoNotAddUp(expected_minor=basket.net_minor, actual_minor=basket.paid_minor)
+    return granted_minor
+
+
+def check_quoted_tenders(basket: Basket, discount_minor: int, points_value_minor: int) -> None:
+    """Payments in a quote are what is due, or what would be without coupons: the till may not know of them yet."""
+    check_payments(basket)
+    if basket.paid_minor != basket.net_minor - points_value_minor:
+        check_tenders(basket, discount_minor + points_value_minor)
+
+
+def granted_by_line(basket: Basket, decision: SaleDecision, discount_minor: int) -> dict[int, int]:
+    """What the till granted for coupons, over the lines: as was decided, as far as it goes; what was granted beyond
+    that, by what is left of the lines. A discount is posted as it was given: the customer has paid the rest."""
+    net = [line.net_minor for line in basket.lines]
+    by_line = {line.line_no: line.discount_minor for line in decision.lines}
+    decided = [by_line[line.line_no] for line in basket.lines]
+    beyond = discount_minor - sum(decided)
+    if beyond < 0:
+        shares = largest_remainder(discount_minor, decided)
+    else:
+        left = [whole - taken for whole, taken in zip(net, decided, strict=True)]
+        shares = [taken + more for taken, more in zip(decided, largest_remainder(beyond, left), strict=True)]
+    return {line.line_no: share for line, share in zip(basket.lines, shares, strict=True)}
+
+
+def named_revisions(facts: SaleFacts) -> set[RevisionId]:
+    """The campaign revisions that a decision on these facts needs."""
+    coupons = () if facts.member is None else facts.member.coupons
+    return {*facts.issuing, *(coupon.revision_id for coupon in coupons)}
 
 
 def redeemable(fault: DomainError | None, asked: int, available: int, enough: int) -> int:
@@ -238,12 +291,17 @@ def quote_state(quote: Quote, now: datetime) -> QuoteState:
     return quote.state
 
 
-def pinned(quoted: SaleFacts, fresh: SaleFacts) -> SaleFacts:
-    """The basket as reported now, judged by what the quote pinned: revision, tier, day and birthday (law C7)."""
+def pinned(quoted: SaleFacts, fresh: SaleFacts, wants: tuple[CouponId, ...] | None) -> SaleFacts:
+    """The basket as reported now, judged by what the quote pinned: revisions, moment, tier, birthday, and the member's
+    coupons as they were (law C7). `wants`: the coupons that the commit names, where it names other ones."""
     return replace(
         fresh,
         business_date=quoted.business_date,
         terms_revision=quoted.terms_revision,
         ladder_revision=quoted.ladder_revision,
         member=quoted.member,
+        at=quoted.at,
+        local_time=quoted.local_time,
+        issuing=quoted.issuing,
+        coupons_wanted=quoted.coupons_wanted if wants is None else wants,
     )

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import orjson
+
+from membership.campaigns.model import CouponFacts, EarnedBefore
 from membership.cards.model import CardStatus
+from membership.coupons.service import wallet_facts
 from membership.members.model import MembershipKey
 from membership.members.service import lock_membership
 from membership.points.model import Account
@@ -30,6 +34,8 @@ class MemberState:
     days: tuple[DaySpend, ...]
     tier_records: TierRecords
     card_status: CardStatus | None
+    coupons: tuple[CouponFacts, ...] = ()
+    earned_before: tuple[EarnedBefore, ...] = ()
 
 
 async def lock_quote_and_member(conn: Conn, quote_id: QuoteId, till_id: TillId) -> Quote | None:
@@ -52,9 +58,23 @@ async def get_member_state(
     own_hold: QuoteId | None,
     days_from: date,
     ladders: Sequence[LadderRevision],
+    capped_rules: Sequence[str] = (),
+    judged_on: date | None = None,
 ) -> MemberState:
-    """`own_hold` is left out of what is held: the quote being committed may spend what it set aside."""
-    row = await SQL.get_member_state.one(conn, membership.member_id, membership.programme_id, now, own_hold, days_from)
+    """`own_hold` is left out of what is held: the quote being committed may spend what it set aside.
+
+    `capped_rules`: whose points so far are to be known, and those of the business date `judged_on`.
+    """
+    row = await SQL.get_member_state.one(
+        conn,
+        membership.member_id,
+        membership.programme_id,
+        now,
+        own_hold,
+        days_from,
+        capped_rules,
+        judged_on or today,
+    )
     return MemberState(
         membership=membership,
         birthday=None if row["birthday_month"] is None else (row["birthday_month"], row["birthday_day"]),
@@ -62,4 +82,6 @@ async def get_member_state(
         days=days_of(row["dates"], row["tier_minor"], row["base_points"]),
         tier_records=records_of(row["records"], ladders, today),
         card_status=None if row["card_status"] is None else CardStatus(row["card_status"]),
+        coupons=wallet_facts(row["coupons"]),
+        earned_before=tuple(EarnedBefore(*entry) for entry in orjson.loads(row["earned_before"] or "[]")),
     )
