@@ -203,14 +203,20 @@ class CouponDesk:
 
 
 async def open_coupon_desk(
-    database: Database, conn: Conn, clock: StoppedClock, keyring: Keyring, *, world: World | None = None
+    database: Database,
+    conn: Conn,
+    clock: StoppedClock,
+    keyring: Keyring,
+    *,
+    world: World | None = None,
+    cache: CampaignCache | None = None,
 ) -> CouponDesk:
-    """`world`: the sample stores, where they are loaded already."""
+    """`world`: the sample stores, where they are loaded already. `cache`: that of a till which shall know at once."""
     world = world or await load_world(conn)
     directory, ladders, cache = (
         DirectoryCache(database.pool),
         LadderCache(database.pool),
-        CampaignCache(database.pool),
+        cache or CampaignCache(database.pool),
     )
     workings = CouponWorkings(
         database=database, directory=directory, ladders=ladders, campaigns=cache, keyring=keyring, new_id=new_id
