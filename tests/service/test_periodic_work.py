@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from redis.asyncio import Redis
 
+from membership.campaigns.cache import CampaignCache
 from membership.inventory.service import Inventory
 from membership.kernel.ids import first_id_at, new_id
 from membership.members.model import MembershipKey
@@ -239,8 +240,10 @@ async def test_every_job_runs_on_the_sample_world(
     world: World, database: Database, redis: Redis, clock: StoppedClock
 ) -> None:
     inventory = Inventory(database, redis)
-    known = periodic_jobs(DirectoryCache(database.pool), LadderCache(database.pool), inventory)
-    assert len({job.name for job in known}) == len(known) == 7
+    known = periodic_jobs(
+        DirectoryCache(database.pool), LadderCache(database.pool), CampaignCache(database.pool), inventory
+    )
+    assert len({job.name for job in known}) == len(known) == 9
     for job in known:
         await run_job(database, job, clock, asyncio.Event())
         assert await run_job(database, job, clock, asyncio.Event()) == 0, job.name

@@ -34,7 +34,7 @@ class CouponTill:
 
     async def campaign(self, *rules: Rule, days: int = 10) -> None:
         await self.desk.campaign(*rules, days=days)
-        await self.till.tills.workings.newly_eligible.offers.reload(self.now)
+        await self.till.tills.workings.newly_eligible.offers.reload(self.desk.conn, self.now)
 
     async def has(self, code: str, member: MembershipKey | None = None) -> Coupon:
         return await self.desk.claim(member or self.till.member, code)

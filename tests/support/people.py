@@ -9,7 +9,7 @@ from membership.accounts.context import AccountWorkings
 from membership.accounts.enrolment import enrol
 from membership.accounts.model import Enrol, Enrolled, GivenIdentity
 from membership.campaigns.cache import CampaignCache
-from membership.coupons.issuing import NewlyEligible, OffersToAll
+from membership.coupons.newcomers import NewlyEligible, OffersToAll
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.kernel.randomness import random_bytes
@@ -43,7 +43,7 @@ def account_workings(database: Database, keyring: Keyring = KEYRING) -> AccountW
 
 def newly_eligible_on(database: Database) -> NewlyEligible:
     campaigns = CampaignCache(database.pool)
-    return NewlyEligible(OffersToAll(database.pool, campaigns), DirectoryCache(database.pool), new_id)
+    return NewlyEligible(OffersToAll(campaigns), DirectoryCache(database.pool), LadderCache(database.pool), new_id)
 
 
 def app_of(store: SampleStore) -> Actor:

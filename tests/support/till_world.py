@@ -15,7 +15,7 @@ from membership.campaigns.cache import CampaignCache
 from membership.cards.codes import MemberCodes
 from membership.cards.model import ByCardNumber, ByCode, MemberLookup
 from membership.cards.service import CardReader, issue_code_seed
-from membership.coupons.issuing import NewlyEligible, OffersToAll
+from membership.coupons.newcomers import NewlyEligible, OffersToAll
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.kernel.randomness import random_bytes
@@ -205,14 +205,15 @@ def quote_id_of(answer: QuoteAnswer) -> QuoteId:
 
 def workings_on(database: Database, keyring: Keyring) -> Workings:
     directories, campaigns = DirectoryCache(database.pool), CampaignCache(database.pool)
+    ladders = LadderCache(database.pool)
     return Workings(
         database=database,
         directories=directories,
-        ladders=LadderCache(database.pool),
+        ladders=ladders,
         card_reader=CardReader(keyring),
         new_id=new_id,
         campaigns=campaigns,
-        newly_eligible=NewlyEligible(OffersToAll(database.pool, campaigns), directories, new_id),
+        newly_eligible=NewlyEligible(OffersToAll(campaigns), directories, ladders, new_id),
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from membership.coupons.issuing import NewlyEligible
+from membership.coupons.newcomers import NewlyEligible
 from membership.kernel.ids import NewId
 from membership.kernel.randomness import RandomBytes
 from membership.members.keyring import Keyring

@@ -82,6 +82,7 @@ async def _enrol(workings: AccountWorkings, tx: Transaction, application: _Appli
     card = await cards.issue(tx, key, CardKind.VIRTUAL, new_id=workings.new_id, random_bytes=workings.random_bytes)
     await cards.issue_code_seed(tx, key, keyring=workings.keyring, random_bytes=workings.random_bytes)
     await points.open_account(tx, key)
+    await workings.newly_eligible.issue_newcomer(tx, key)
     if invitation is not None:
         await store.accept_invitation(tx.conn, invitation.invitation_id, member_id, at=tx.now)
     tx.audit_staff(

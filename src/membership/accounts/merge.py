@@ -13,6 +13,7 @@ from membership.accounts.context import AccountWorkings
 from membership.accounts.errors import SameMember
 from membership.accounts.model import Merged, MergeMembers
 from membership.cards import service as cards
+from membership.coupons import service as coupons
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import derived_id
 from membership.members import events, store
@@ -28,6 +29,7 @@ from membership.receipts import store as receipts
 from membership.stores.rules import business_date
 from membership.stores.service import Directory
 from membership.tiers import service as tiers
+from membership.tiers.rules.standing import tier_on
 
 
 async def merge(workings: AccountWorkings, actor: Actor, now: datetime, command: MergeMembers) -> Merged:
@@ -112,7 +114,7 @@ async def _move_person(workings: AccountWorkings, tx: Transaction, *, winner: Me
 async def _move_membership(
     workings: AccountWorkings, tx: Transaction, directory: Directory, *, loser: Membership, winner: Membership
 ) -> None:
-    """Points, receipts, then the tier by the spend of both."""
+    """Points, receipts and coupons, then the tier by the spend of both, with the coupons of everybody on it."""
     home = directory.store(winner.home_store_id)
     await points.transfer(
         tx,
@@ -128,15 +130,18 @@ async def _move_membership(
         winner_id=winner.key.member_id,
         programme_id=winner.key.programme_id,
     )
-    await tiers.merge(
+    await coupons.merge(tx, loser=loser.key, winner=winner.key)
+    today = business_date(home, tx.now)
+    change = await tiers.merge(
         tx,
         loser=loser.key,
         winner=winner.key,
         ladders=await workings.ladders.ladders(winner.key.programme_id, tx.now),
         days=await receipts.list_business_days(tx.conn, winner.key),
-        today=business_date(home, tx.now),
+        today=today,
         new_id=workings.new_id,
     )
+    await workings.newly_eligible.issue(tx, winner.key, tier_on(change.after, today))
 
 
 def _entry(winner_id: MemberId, loser_id: MemberId, programme_id: UUID | None) -> AuditEntry:

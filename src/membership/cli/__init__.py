@@ -2,7 +2,7 @@
 
 import typer
 
-from membership.cli import bench, campaign, dev, generate, inventory, migrate, outbox, seed, serve, token, worker
+from membership.cli import bench, campaign, coupons, dev, generate, inventory, migrate, outbox, seed, serve, token, worker
 
 app = typer.Typer(
     name="membership",
@@ -13,5 +13,5 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (dev, serve, worker, migrate, seed, token, campaign, outbox, inventory, bench, generate):
+for module in (dev, serve, worker, migrate, seed, token, campaign, coupons, outbox, inventory, bench, generate):
     app.add_typer(module.app)

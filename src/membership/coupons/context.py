@@ -15,11 +15,17 @@ from membership.tiers.service import LadderCache
 
 
 @dataclass(frozen=True, slots=True)
-class CouponWorkings:
+class IssueWorkings:
+    """What issuing to everybody takes: neither secrets nor ids."""
+
     database: Database
     directory: DirectoryCache
     ladders: LadderCache
     campaigns: CampaignCache
+
+
+@dataclass(frozen=True, slots=True)
+class CouponWorkings(IssueWorkings):
     keyring: Keyring
     new_id: NewId
 

@@ -8,25 +8,20 @@ on every business day, for tiers that begin by the clock.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from membership.campaigns.cache import CampaignCache
 from membership.campaigns.content import CouponOffer
-from membership.campaigns.model import CampaignRevision, CampaignState, CouponId
+from membership.campaigns.model import CampaignRevision, CampaignState
 from membership.campaigns.scheduling import Hooks
-from membership.coupons import events, rules, store
-from membership.coupons.context import CouponWorkings, said_by, said_of
+from membership.coupons import rules, store
+from membership.coupons.context import IssueWorkings, said_by, said_of
 from membership.coupons.errors import QuotaOnOfferToAll
 from membership.coupons.model import Channel, Offer, OfferId, OfferState, Validity
 from membership.kernel.actor import Actor
 from membership.kernel.ids import NewId
-from membership.members.model import MembershipKey
-from membership.postgres.connection import Pool
 from membership.postgres.transaction import Transaction
-from membership.stores.model import ProgrammeId
 from membership.stores.service import DirectoryCache
 from membership.tiers.model import LadderRevision
 from membership.tiers.rules.qualification import ladder_at
@@ -116,7 +111,7 @@ class Stepped:
     ended: bool
 
 
-async def step(workings: CouponWorkings, tx: Transaction, offer: Offer, *, size: int = BATCH) -> Stepped | None:
+async def step(workings: IssueWorkings, tx: Transaction, offer: Offer, *, size: int = BATCH) -> Stepped | None:
     """The next step of an offer's run. None: somebody else takes one, or there is no run."""
     run = await store.lock_issue_run(tx.conn, offer.offer_id)
     if run is None:
@@ -153,7 +148,7 @@ def _validities(said: rules.Said, entry: LadderRevision) -> dict[str, Validity]:
     return found
 
 
-async def step_due(workings: CouponWorkings, actor: Actor, now: datetime, *, size: int = BATCH) -> int:
+async def step_due(workings: IssueWorkings, actor: Actor, now: datetime, *, size: int = BATCH) -> int:
     """One step of the run that waits longest and is free. How many members it looked at, or 1; 0: none is due."""
     async with workings.database.engine(actor, now) as tx:
         for offer in await store.list_offers_due(tx.conn, now):
@@ -164,7 +159,7 @@ async def step_due(workings: CouponWorkings, actor: Actor, now: datetime, *, siz
 
 
 async def issue_to_all(
-    workings: CouponWorkings,
+    workings: IssueWorkings,
     actor: Actor,
     offer: Offer,
     *,
@@ -184,71 +179,3 @@ async def issue_to_all(
         progress(stepped)
         if stepped.ended:
             return issued
-
-
-# ---- to whoever becomes eligible
-
-
-class OffersToAll:
-    """The offers that everybody gets and that are not over, at most `max_age` old: who becomes eligible costs no
-    statement while there is none. A run that passes again makes good for what was not known yet."""
-
-    def __init__(self, pool: Pool, campaigns: CampaignCache, *, max_age: timedelta = timedelta(seconds=10)) -> None:
-        self._pool = pool
-        self._campaigns = campaigns
-        self._max_age = max_age
-        self._offers: dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] | None = None
-        self._loaded_at: datetime | None = None
-        self._reloading = asyncio.Lock()
-
-    async def live(self, programme_id: ProgrammeId, now: datetime) -> Sequence[tuple[Offer, CampaignRevision]]:
-        known = self._fresh(now)
-        if known is None:
-            async with self._reloading:
-                known = self._fresh(now) or await self.reload(now)
-        return [(offer, revision) for offer, revision in known.get(programme_id, ()) if now < offer.closes_at]
-
-    async def reload(self, now: datetime) -> dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]]:
-        async with self._pool.acquire() as conn:
-            offers = await store.list_offers_to_all(conn, now)
-        revisions = await self._campaigns.revisions({offer.revision_id for offer in offers})
-        found: dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] = defaultdict(list)
-        for offer in offers:
-            found[offer.programme_id].append((offer, revisions[offer.revision_id]))
-        self._offers, self._loaded_at = dict(found), now
-        return self._offers
-
-    def _fresh(self, now: datetime) -> dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] | None:
-        if self._loaded_at is None or now - self._loaded_at >= self._max_age:
-            return None
-        return self._offers
-
-
-@dataclass(frozen=True, slots=True)
-class NewlyEligible:
-    """Gives the coupons that everybody gets to a member whose tier has changed, or who has just joined."""
-
-    offers: OffersToAll
-    directory: DirectoryCache
-    new_id: NewId
-
-    async def issue(self, tx: Transaction, membership: MembershipKey, tier: str) -> list[CouponId]:
-        """Under the member's lock. No statement while no such offer is for that tier; one otherwise."""
-        live = await self.offers.live(membership.programme_id, tx.now)
-        if not live:
-            return []
-        directory = await self.directory.directory(tx.now)
-        said = [(offer, said_by(directory, revision, offer.code)) for offer, revision in live]
-        coupons = [
-            (CouponId(self.new_id()), offer, rules.validity_from(rule, tier, tx.now))
-            for offer, rule in said
-            if rules.is_eligible(rule.offer, tier)
-        ]
-        open_ones = [entry for entry in coupons if entry[2].starts_at < entry[2].ends_at]
-        if not open_ones:
-            return []
-        issued = await store.issue_to_member(tx.conn, membership, open_ones, tx.now)
-        names = {offer.offer_id: f"{offer.campaign_code}/{offer.code}" for _, offer, _ in open_ones}
-        for coupon_id, offer_id in issued:
-            tx.emit(events.issued(membership, coupon_id, names[offer_id], Channel.TO_ALL))
-        return [coupon_id for coupon_id, _ in issued]

@@ -11,7 +11,7 @@ from membership.cards.codes import MemberCodes
 from membership.cards.service import CardReader
 from membership.coupons.claiming import Claims, Codes
 from membership.coupons.context import CouponWorkings
-from membership.coupons.issuing import NewlyEligible, OffersToAll
+from membership.coupons.newcomers import NewlyEligible, OffersToAll
 from membership.coupons.service import Withdrawals
 from membership.graph.live import LiveValues
 from membership.inventory.model import PoolId, PoolLevel
@@ -67,7 +67,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
     directory, ladders = DirectoryCache(database.pool), LadderCache(database.pool)
     inventory = Inventory(database, redis)
     campaign_cache = CampaignCache(database.pool)
-    newly_eligible = NewlyEligible(OffersToAll(database.pool, campaign_cache), directory, new_id)
+    newly_eligible = NewlyEligible(OffersToAll(campaign_cache), directory, ladders, new_id)
     workings = Workings(database, directory, ladders, CardReader(keyring), new_id, campaign_cache, newly_eligible)
     account_workings = AccountWorkings(
         database, directory, ladders, keyring, new_id, random_bytes, newly_eligible=newly_eligible

@@ -8,7 +8,7 @@ from membership.campaigns.cache import CampaignCache
 from membership.campaigns.content import EarnRule
 from membership.campaigns.model import CampaignRevision, rule_name
 from membership.cards.service import CardReader
-from membership.coupons.issuing import NewlyEligible
+from membership.coupons.newcomers import NewlyEligible
 from membership.kernel.actor import Actor
 from membership.kernel.ids import NewId
 from membership.postgres.database import Database

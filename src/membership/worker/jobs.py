@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 
+from membership.campaigns.cache import CampaignCache
+from membership.coupons.context import IssueWorkings
+from membership.coupons.issuing import step_due
+from membership.coupons.service import expire
 from membership.inventory.service import Inventory
 from membership.kernel.ids import first_id_at
 from membership.points.service import post_expiries
@@ -23,19 +27,25 @@ from membership.worker.schedules import PeriodicJob
 
 SQL = queries_of("platform")
 BATCH = 500
+_COUPONS = 5_000
 _KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
 _KEEP_HANDLED_EVENTS = timedelta(days=30)
 # A sale may be reported so late, by its quote alone: without the quote its member would be lost.
 _KEEP_UNSOLD_QUOTES = timedelta(days=MOST_DAYS_LATE + 1)
 
 
-def periodic_jobs(directory: DirectoryCache, ladders: LadderCache, inventory: Inventory) -> Sequence[PeriodicJob]:
+def periodic_jobs(
+    directory: DirectoryCache, ladders: LadderCache, campaigns: CampaignCache, inventory: Inventory
+) -> Sequence[PeriodicJob]:
     """At minutes that spread the load; every hour, since days begin at other times in other stores."""
     programmes = ProgrammeJobs(directory, ladders)
+    coupons = CouponJobs(directory, ladders, campaigns)
     return (
         PeriodicJob("points.expiries", "*/10 * * * *", programmes.expire_points),
         PeriodicJob("tiers.reviews", "5 * * * *", programmes.review_tiers),
         PeriodicJob("tiers.ranks", "15 * * * *", programmes.award_ranks),
+        PeriodicJob("coupons.issue", "* * * * *", coupons.issue),
+        PeriodicJob("coupons.expiries", "25 * * * *", expire_coupons),
         PeriodicJob("receipts.quotes", "30 * * * *", forget_unsold_quotes),
         PeriodicJob("inventory.check", "* * * * *", partial(check_inventory, inventory)),
         PeriodicJob("platform.idempotency_keys", "40 * * * *", forget_idempotency_keys),
@@ -90,6 +100,23 @@ class ProgrammeJobs:
         if failures:
             raise ExceptionGroup("a periodic job failed in some programmes", failures)
         return done
+
+
+@dataclass(frozen=True, slots=True)
+class CouponJobs:
+    """Coupons for everybody: what is scheduled, cancelled or to be looked at again."""
+
+    directory: DirectoryCache
+    ladders: LadderCache
+    campaigns: CampaignCache
+
+    async def issue(self, database: Database, now: datetime) -> int:
+        workings = IssueWorkings(database, self.directory, self.ladders, self.campaigns)
+        return await step_due(workings, RELAY, now)
+
+
+async def expire_coupons(database: Database, now: datetime) -> int:
+    return await expire(database, RELAY, now, limit=_COUPONS)
 
 
 async def forget_unsold_quotes(database: Database, now: datetime) -> int:

@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from membership.campaigns.cache import CampaignCache
+from membership.coupons.newcomers import TIER_EVENTS, NewlyEligible, OffersToAll
 from membership.inventory.service import Inventory
 from membership.kernel.clock import Clock, SystemClock
+from membership.kernel.ids import new_id
 from membership.postgres.clock import REFRESH_SECONDS, adjust, adjust_if_reachable
 from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
@@ -46,20 +49,24 @@ async def run_worker(
     """
     moved = SystemClock()
     clock = clock or moved
-    handlers = handlers or event_handlers()
     dsn = str(settings.database_url)
     wake = asyncio.Event()
 
     async def relay() -> None:
         async with _database(dsn, RelayLimits().lanes + 1, moved) as database:
-            await Relay(database, handlers, clock).run(stop, wake)
+            await Relay(database, handlers or event_handlers(database), clock).run(stop, wake)
 
     async def bell() -> None:
         await listen(dsn, stop, wake)
 
     async def schedules() -> None:
         async with _database(dsn, _JOB_CONNECTIONS, moved) as database, _redis(settings) as redis:
-            known = periodic_jobs(DirectoryCache(database.pool), LadderCache(database.pool), Inventory(database, redis))
+            known = periodic_jobs(
+                DirectoryCache(database.pool),
+                LadderCache(database.pool),
+                CampaignCache(database.pool),
+                Inventory(database, redis),
+            )
             await run_schedules(dsn, database, known if jobs is None else jobs, clock, stop)
 
     async def inventory() -> None:
@@ -81,9 +88,13 @@ async def run_worker(
             task.cancel()
 
 
-def event_handlers() -> Handlers:
+def event_handlers(database: Database) -> Handlers:
     """Which slice reacts to which event of another."""
-    return Handlers()
+    handlers, pool = Handlers(), database.pool
+    coupons = NewlyEligible(OffersToAll(CampaignCache(pool)), DirectoryCache(pool), LadderCache(pool), new_id)
+    for name in TIER_EVENTS:
+        handlers.on(name, coupons.on_tier_event)
+    return handlers
 
 
 @asynccontextmanager
