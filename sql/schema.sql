@@ -1677,6 +1677,8 @@ CREATE INDEX lot_uses_entry ON points.lot_uses USING btree (entry_id);
 
 CREATE INDEX lots_expiring ON points.lots USING btree (expires_at) WHERE (remaining > 0);
 
+CREATE INDEX lots_of_campaign_rules ON points.lots USING btree (member_id, programme_id, rule) WHERE (rule ~~ '%/%'::text);
+
 CREATE INDEX lots_pending ON points.lots USING btree (member_id, programme_id, activates_at) WHERE (remaining > 0);
 
 CREATE INDEX lots_sale ON points.lots USING btree (sale_id) WHERE (sale_id IS NOT NULL);

@@ -2,7 +2,20 @@
 
 import typer
 
-from membership.cli import bench, campaign, coupons, dev, generate, inventory, migrate, outbox, seed, serve, token, worker
+from membership.cli import (
+    bench,
+    campaign,
+    coupons,
+    dev,
+    generate,
+    inventory,
+    migrate,
+    outbox,
+    seed,
+    serve,
+    token,
+    worker,
+)
 
 app = typer.Typer(
     name="membership",
