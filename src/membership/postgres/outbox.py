@@ -138,6 +138,7 @@ async def _attempt(
         await SQL.finish_event.exec(transaction.conn, delivery.event_id, transaction.now)
     except Exception as error:
         await transaction.conn.execute("ROLLBACK TO SAVEPOINT handlers")
+        transaction.after.clear()
         return error
     finally:
         transaction.events.clear()

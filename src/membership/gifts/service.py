@@ -1,0 +1,73 @@
+"""Gifts as the rest of the service uses them: one `Gifts` per process."""
+
+from dataclasses import dataclass
+
+from membership.campaigns.cache import CampaignCache
+from membership.gifts.changes import GiftChanges
+from membership.gifts.claiming import GiftClaims
+from membership.gifts.covering import Coverer
+from membership.gifts.jobs import GiftJobs
+from membership.gifts.judging import Judge
+from membership.gifts.memory import PoolCache
+from membership.gifts.merging import LateClaims
+from membership.gifts.preparing import GiftPreparation
+from membership.gifts.tiers_read import TierReads
+from membership.gifts.units import Units
+from membership.inventory.service import Inventory
+from membership.members.keyring import Keyring
+from membership.postgres.database import Database
+from membership.postgres.outbox import Handlers
+from membership.stores.service import DirectoryCache
+from membership.tiers.service import LadderCache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gifts:
+    """`preparation.on_schedule` is a hook of campaigns; `react` and `jobs` are the worker's."""
+
+    database: Database
+    campaigns: CampaignCache
+    pools: PoolCache
+    claims: GiftClaims
+    changes: GiftChanges
+    preparation: GiftPreparation
+    jobs: GiftJobs
+    inventory: Inventory
+
+    def react(self, handlers: Handlers) -> None:
+        """To sales that come back, and to merges."""
+        self.jobs.judge.react(handlers)
+        LateClaims(self.inventory).react(handlers)
+
+
+def gifts_on(
+    database: Database,
+    *,
+    inventory: Inventory,
+    campaigns: CampaignCache,
+    directories: DirectoryCache,
+    ladders: LadderCache,
+    keyring: Keyring,
+) -> Gifts:
+    """The use cases on one database, with caches that they share with others."""
+    pools, coverer, units = PoolCache(database.pool), Coverer(campaigns), Units(inventory, campaigns)
+    claims = GiftClaims(
+        database,
+        directories=directories,
+        campaigns=campaigns,
+        pools=pools,
+        tiers=TierReads(database, ladders),
+        coverer=coverer,
+        inventory=inventory,
+        keyring=keyring,
+    )
+    return Gifts(
+        database=database,
+        campaigns=campaigns,
+        pools=pools,
+        claims=claims,
+        changes=GiftChanges(database, directories, units),
+        preparation=GiftPreparation(directories, inventory),
+        jobs=GiftJobs(Judge(directories, coverer, units)),
+        inventory=inventory,
+    )
