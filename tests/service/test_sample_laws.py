@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from membership.campaigns.engine import decide_sale
 from membership.campaigns.model import SaleDecision, SaleFacts
+from membership.campaigns.store import load_frozen
 from membership.kernel.actor import Actor, Role
 from membership.members.keyring import Keyring
 from membership.members.model import MemberId, MembershipKey
@@ -171,6 +172,7 @@ async def test_payments_and_points_add_up_to_the_lines(sample: Conn) -> None:
                 (SELECT sum(returned_minor) FROM receipts.lines line WHERE line.sale_id = sale.sale_id)
             OR sale.net_minor <> (sale.inputs ->> 'points_value_minor')::bigint + coalesce(
                 (SELECT sum(amount_minor) FROM receipts.tenders tender WHERE tender.sale_id = sale.sale_id), 0)
+                + sale.discount_minor
         """,
     )
 
@@ -203,10 +205,15 @@ async def test_returns_add_up_to_what_lines_and_sales_say(sample: Conn) -> None:
 async def test_running_stored_decisions_again_gives_what_is_stored(sample: Conn) -> None:
     """P5."""
     terms = {entry.programme_id: entry.terms[0].terms for entry in sample_configuration().programmes}
+    revisions = await load_frozen(
+        sample, [row["revision_id"] for row in await sample.fetch("SELECT revision_id FROM campaigns.revisions")]
+    )
+    assert [revision.code for revision in revisions.values()] == ["ANNIVERSARY-2025"]
     sales = await sample.fetch("SELECT programme_id, inputs, decision FROM receipts.sales")
     for sale in sales:
         facts = _FACTS.validate_json(sale["inputs"])
-        assert decide_sale(facts, terms[sale["programme_id"]]) == _DECISION.validate_json(sale["decision"])
+        decided = decide_sale(facts, terms[sale["programme_id"]], revisions)
+        assert decided == _DECISION.validate_json(sale["decision"])
 
 
 async def test_business_days_are_the_lines_less_what_came_back(sample: Conn) -> None:

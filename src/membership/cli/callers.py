@@ -23,6 +23,7 @@ class Caller:
     store: UUID | None = None
     till: UUID | None = None
     member: UUID | None = None
+    counter: UUID | None = None
 
 
 def print_callers(url: str, keys: Path) -> None:
@@ -36,6 +37,7 @@ def print_callers(url: str, keys: Path) -> None:
             store=caller.store,
             till=caller.till,
             member=caller.member,
+            counter=caller.counter,
         )
         print(f"# {caller.label}")
         print(f"{caller.variable}={token}")

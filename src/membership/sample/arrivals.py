@@ -4,15 +4,16 @@ On each day of the drop a member takes part by chance, the likelier the more oft
 
 - nine in ten wait for it: the delay after the drop is exponential with a mean of 25 seconds (a phone in the hand, a
   queue of requests), so that a crowd larger than the units takes them within the first half-minute;
-- one in ten come across it later: exponential with a mean of 90 minutes, until the store closes.
+- one in ten come across it later: exponential with a mean of 90 minutes, until the desk closes.
 
+Of those who get one, 88 in a hundred fetch it on that day; what is left behind is the next day's.
 Members decide independently of each other. Whoever has had as many gifts as the offer allows tries no more. All figures
 are invented. `planning` fits its own model to the claims that come out of this, without knowing it.
 """
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
@@ -21,6 +22,7 @@ from uuid import UUID
 
 TAKES_PART_PERMILLE: Mapping[str, int] = {"OCCASIONAL": 60, "REGULAR": 130, "FREQUENT": 280, "PATRON": 320}
 """By habit, on each day."""
+FETCHES_PERCENT = 88
 _WAITS_FOR_IT_PERCENT = 90
 _MEAN_DELAY_SECONDS = 25
 _MEAN_DELAY_OF_LATECOMERS_SECONDS = 90 * 60
@@ -43,6 +45,15 @@ class Drop:
     units: int
 
 
+@dataclass(frozen=True, slots=True)
+class Won:
+    """A unit that somebody got, when, and whether they come and fetch it."""
+
+    drop: Drop
+    at: datetime
+    is_fetched: bool
+
+
 def delay_after_drop(rng: Random) -> timedelta:
     """To the millisecond, as claims are recorded."""
     waits = rng.randrange(100) < _WAITS_FOR_IT_PERCENT
@@ -62,8 +73,8 @@ def arrivals(rng: Random, habit: str, member_id: UUID, drops: Iterable[Drop]) ->
 class DropQueue:
     """Everybody who tries, and who of them gets a unit: the first, within the limit per member.
 
-    It keeps no more than can matter, however many try: of each drop the earliest, enough to make up for those who have
-    reached their limit by then.
+    Units that nobody collects are the next day's. It keeps no more than can matter, however many try: of each drop the
+    earliest, enough for every unit that can be there and for those who have reached their limit by then.
     """
 
     def __init__(self, drops: Iterable[Drop], *, limit_per_member: int) -> None:
@@ -73,8 +84,12 @@ class DropQueue:
         self._most: dict[date, int] = {}
         units_before = 0
         for drop in self._drops:
-            self._most[drop.day] = drop.units + units_before // limit_per_member
+            self._most[drop.day] = units_before + drop.units + units_before // limit_per_member
             units_before += drop.units
+
+    @property
+    def drops(self) -> tuple[Drop, ...]:
+        return tuple(self._drops)
 
     def come(self, drop: Drop, arrival: Arrival) -> None:
         earliest = self._earliest[drop.day]
@@ -84,15 +99,18 @@ class DropQueue:
             earliest.pop()
             insort(earliest, arrival)
 
-    def winners(self) -> dict[UUID, list[tuple[Drop, datetime]]]:
+    def winners(self, fetches: Callable[[UUID, Drop], bool]) -> dict[UUID, list[Won]]:
         """Who got a unit of which drops and when, by member, in order of time."""
         had: Counter[UUID] = Counter()
-        won: dict[UUID, list[tuple[Drop, datetime]]] = {}
+        won: dict[UUID, list[Won]] = {}
+        left_behind = 0
         for drop in self._drops:
-            left = drop.units
+            left, left_behind = drop.units + left_behind, 0
             for at, member_id in self._earliest[drop.day]:
                 if left and had[member_id] < self._limit:
                     left -= 1
                     had[member_id] += 1
-                    won.setdefault(member_id, []).append((drop, at))
+                    unit = Won(drop, at, fetches(member_id, drop))
+                    won.setdefault(member_id, []).append(unit)
+                    left_behind += not unit.is_fetched
         return won

@@ -3,11 +3,11 @@
 An import knows nothing of marks, so here the origin of each table's figures stands in a comment above it.
 """
 
-import tomllib
 from functools import cache
 from importlib.resources import files
 
 from membership.campaigns.content import CampaignContent
+from membership.campaigns.files import read
 
 CAMPAIGN_FILES = ("anniversary-2026", "anniversary-2025", "anniversary-hangang-2026", "halfterm-2026")
 
@@ -18,5 +18,6 @@ def campaign_text(name: str) -> str:
 
 
 @cache
-def campaign_content(name: str) -> CampaignContent:
-    return CampaignContent.model_validate(tomllib.loads(campaign_text(name)))
+def campaign_content(name: str, year: int | None = None) -> CampaignContent:
+    """What a file says, in its own year or in another one."""
+    return read(campaign_text(name), year=year)

@@ -90,7 +90,7 @@ def add_awards(batch: Batch, contests: Contests, today: date) -> None:
 
 
 def _anonymous(place: Place, sale: PlannedSale, rng: Random) -> PostedSale:
-    facts = facts_of(place, sale.receipt.basket, sale.business_date, None)
+    facts = facts_of(place, sale.receipt.basket, sale.business_date, sale.sold_at, None)
     return record_sale(
         place,
         sale,

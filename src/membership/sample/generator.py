@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from itertools import islice
 from random import Random
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from membership.members.keyring import Keyring
 from membership.members.model import MemberId, MembershipKey
 from membership.receipts.model import SaleId
 from membership.sample import identifiers as ids
+from membership.sample.anniversary import ANNIVERSARY_OF, last_anniversary
 from membership.sample.cast import YEARS_A_MEMBER, birthday_of, scripted
 from membership.sample.copying import Batch
 from membership.sample.enrolment import CardWish, Enrolment, Joining, wished_cards
@@ -29,6 +31,7 @@ from membership.sample.extras import (
 )
 from membership.sample.files import CastRow, sample_cast, sample_people, sample_programmes
 from membership.sample.history import History
+from membership.sample.memory import Memory
 from membership.sample.moments import MomentIds
 from membership.sample.people import Crowd, Person
 from membership.sample.place import Place, place_of
@@ -89,6 +92,21 @@ class Life:
     cards: CardWish
     histories: tuple[History, ...]
 
+    def undo(self) -> None:
+        """It is made anew later: what it took of others is theirs again."""
+        for history in self.histories:
+            if history.part is not None:
+                history.part.undo()
+
+
+class Newcomer(NamedTuple):
+    """A person of the crowd, before any history. `since`: the first day on which they may buy as a member."""
+
+    member_id: MemberId
+    person: Person
+    joining: Joining
+    since: date
+
 
 class Generator:
     """Makes the batches of one sample, once."""
@@ -103,12 +121,16 @@ class Generator:
         self._crowds = {code: Crowd(code) for code in self._places}
         self._contests = Contests(list(self._places.values()), recipe.today)
         self._contending: list[Callable[[Ranks], Life]] = []
+        self._memory = self._remember(keyring)
         self.forgotten_receipt: ForgottenReceipt | None = None
 
     def batches(self) -> Iterator[tuple[int, Batch]]:
         """Batches with the number of people in each, the named ones first."""
         cast = sample_cast()
-        yield self._unranked([partial(self._scripted_life, row, number) for number, row in enumerate(cast)])
+        named, batch = self._unranked([partial(self._scripted_life, row, number) for number, row in enumerate(cast)])
+        if self._memory is not None:
+            self._memory.add_beginning(batch, self._recipe.now)
+        yield named, batch
         for turns in _batched(self._recipe.members - len(cast)):
             yield self._unranked([partial(self._life, turn) for turn in turns])
         ranks = {programme_id: self._contests.ranks(programme_id) for programme_id in self._contests.by_programme}
@@ -122,6 +144,7 @@ class Generator:
             life = make({})
             contends = [self._contests.enter(history) for history in life.histories]
             if any(contends):
+                life.undo()
                 self._contending.append(make)
             else:
                 lives.append(life)
@@ -140,14 +163,13 @@ class Generator:
                     cards=life.cards,
                 )
                 add_history(batch, history)
+                if self._memory is not None:
+                    self._memory.count(history)
         return batch
 
     def _life(self, turn: Turn, ranks: Ranks) -> Life:
-        rng = self._recipe.chance(*turn)
-        person = self._crowds[turn.programme].person(rng, turn.number)
-        joined_at, since = self._joining(rng, self._places[turn.programme])
-        joining = Joining(joined_at, self._recipe.now, rng, MomentIds(rng))
-        member_id = MemberId(joining.ids.at(joined_at)())
+        member_id, person, joining, since = self._newcomer(turn)
+        rng = joining.rng
         cards = wished_cards(rng)
         histories = []
         for place in self._memberships(rng, turn.programme):
@@ -156,9 +178,35 @@ class Generator:
             plan = plan_year(chance, shop=place.shop, season=place.season, habit=person.habit, since=since)
             rank = ranks.get(key.programme_id, {}).get(member_id)
             history = History(place, key, person.birthday, MomentIds(chance), rank=rank)
+            self._take_part(history, turn)
             live(history, plan, self._recipe.now)
             histories.append(history)
         return Life(member_id, person, joining, cards, tuple(histories))
+
+    def _newcomer(self, turn: Turn) -> Newcomer:
+        rng = self._recipe.chance(*turn)
+        person = self._crowds[turn.programme].person(rng, turn.number)
+        joined_at, since = self._joining(rng, self._places[turn.programme])
+        joining = Joining(joined_at, self._recipe.now, rng, MomentIds(rng))
+        return Newcomer(MemberId(joining.ids.at(joined_at)()), person, joining, since)
+
+    def _remember(self, keyring: Keyring) -> Memory | None:
+        """Last year's anniversary, with who got the gifts of its drops: that depends on everybody."""
+        place = self._places[ANNIVERSARY_OF]
+        anniversary = last_anniversary(place, self._recipe.first_day, self._recipe.now)
+        if anniversary is None:
+            return None
+        memory = Memory(anniversary, place, keyring)
+        for turn in _turns(self._recipe.members - len(sample_cast())):
+            if turn.programme == ANNIVERSARY_OF:
+                member_id, person, _, since = self._newcomer(turn)
+                memory.come(member_id, person.habit.code, since, self._recipe.chance("drops", *turn))
+        memory.hand_out(lambda *name: self._recipe.chance("fetches", *name))
+        return memory
+
+    def _take_part(self, history: History, name: Sequence[object]) -> None:
+        if self._memory is not None and history.membership.programme_id == self._memory.programme_id:
+            self._memory.take_part(history, self._recipe.chance("part", *name))
 
     def _memberships(self, rng: Random, programme: str) -> list[Place]:
         codes = [programme]
@@ -189,6 +237,7 @@ class Generator:
         key = MembershipKey(ids.member_id(row.code), place.programme.programme_id)
         rank = ranks.get(key.programme_id, {}).get(key.member_id)
         history = History(place, key, person.birthday, MomentIds(rng), rank=rank)
+        self._take_part(history, ("cast", row.code))
         live(history, scripted(row, place, today), self._recipe.now)
         return Life(
             member_id=key.member_id,
@@ -206,6 +255,8 @@ class Generator:
             add_anonymous_sales(batch, place, recipe.chance("anonymous", code), recipe.today)
         forgotten_at = self._places[sample_cast()[0].programme]
         self.forgotten_receipt = add_forgotten_receipt(batch, forgotten_at, recipe.chance("forgotten"), recipe.now)
+        if self._memory is not None:
+            self._memory.add_end(batch)
         return batch
 
 
@@ -225,10 +276,15 @@ def live(history: History, plan: Sequence[PlannedSale], now: datetime) -> None:
     history.pass_time(business_date(history.store, now), now)
 
 
+def _turns(people: int) -> Iterator[Turn]:
+    """The crowd."""
+    return (_turn(number) for number in range(people))
+
+
 def _batched(people: int) -> Iterator[list[Turn]]:
-    """The crowd, by turns, in batches."""
-    for start in range(0, people, _MEMBERS_OF_A_BATCH):
-        yield [_turn(number) for number in range(start, min(start + _MEMBERS_OF_A_BATCH, people))]
+    turns = _turns(people)
+    while batch := list(islice(turns, _MEMBERS_OF_A_BATCH)):
+        yield batch
 
 
 def _turn(number: int) -> Turn:

@@ -1,10 +1,13 @@
 """One membership's year, posted by the rules that tills, points and tiers go by, in order of time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from membership.campaigns.engine import days_from_birthday, decide_sale
-from membership.campaigns.model import MemberFacts, SaleDecision
+from membership.campaigns.engine.sale import NO_REVISIONS
+from membership.campaigns.model import CampaignRevision, CouponId, MemberFacts, RevisionId, SaleDecision, SaleFacts
+from membership.gifts.model import DayLine
 from membership.members.model import Birthday, MembershipKey
 from membership.points.model import Account, ReturnedLine, ReturnPosted, SalePosting
 from membership.points.rules import activates_at, expires_at, grace_until
@@ -18,23 +21,25 @@ from membership.receipts.model import (
     ReturnRequest,
     Sale,
     SaleId,
-    Tender,
+    SaleLine,
+    SaleState,
 )
 from membership.receipts.rules import decide_return, decide_void
 from membership.receipts.store import NewReturn
 from membership.sample.books import Books
 from membership.sample.moments import MomentIds
+from membership.sample.part import Part
+from membership.sample.paying import paid_basket
 from membership.sample.place import Place, PostedSale, facts_of, record_sale
 from membership.sample.plan import PlannedReturn, PlannedSale
 from membership.sample.standings import Rank, Standings
 from membership.stores.model import Store
+from membership.stores.rules import business_date
 from membership.tills.model import MemberAfter, ReturnAnswer
 from membership.tills.posting import revision_of
 from membership.tills.rules import (
     base_points_by_line,
     body_hash,
-    find_spending_fault,
-    value_of_points,
 )
 
 
@@ -62,6 +67,7 @@ class History:
         self.membership = membership
         self.books = Books(membership, place.store, ids)
         self.standings = Standings(membership.member_id, place.ladders, store=place.store, ids=ids, rank=rank)
+        self.part: Part | None = None
         self.sales: dict[SaleId, PostedSale] = {}
         self.returns: list[PostedReturn] = []
         self._decisions: dict[SaleId, SaleDecision] = {}
@@ -73,15 +79,26 @@ class History:
     def pass_time(self, day: date, now: datetime) -> None:
         """What jobs have done by then: expired lots, reviews of tiers, ranks."""
         self.books.expire_until(now)
+        if self.part is not None:
+            self.part.pass_time(now, self._tier_then)
         self.standings.live_until(day)
+
+    def lines_of(self, day: date) -> list[DayLine]:
+        """What of a day's receipts was paid and kept, as gifts with a threshold count it."""
+        return [
+            DayLine(sale.sale_id, line.line_no, line.counter_id, line.category_id, _paid_and_kept(line))
+            for sale in (posted.sale for posted in self.sales.values())
+            if sale.business_date == day and sale.state in (SaleState.COMMITTED, SaleState.PART_RETURNED)
+            for line in sale.lines
+        ]
 
     def sell(self, planned: PlannedSale) -> SaleId:
         place, now, day = self._place, planned.sold_at, planned.business_date
         self.pass_time(day, now)
         tier, account = self.standings.tier_on(day), self.books.account(now)
-        basket, value_minor = self._paid_with_points(planned, tier, account)
-        facts = facts_of(place, basket, day, self._member_facts(tier, day), value_minor)
-        decision = decide_sale(facts, place.terms.terms)
+        member = self._member_facts(tier, day, now)
+        basket, facts = self._paid(planned, member, account)
+        decision = decide_sale(facts, place.terms.terms, self._revisions)
         sale_id = SaleId(self._ids.at(now)())
         posted = self.books.post_sale(
             SalePosting(
@@ -110,6 +127,8 @@ class History:
             member=self._after(posted.account, tier, tier_after),
         )
         self._decisions[sale_id] = decision
+        if self.part is not None:
+            self.part.sold(sale_id, decision, day, tier=tier_after, now=now)
         return sale_id
 
     def take_back(self, sale_id: SaleId, back: PlannedReturn) -> None:
@@ -141,6 +160,9 @@ class History:
         )
         posted_sale.sale = _returned(sale, decision)
         self.returns.append(PostedReturn(self._new_return(sale, decision, posted, answer, back), back.at))
+        if self.part is not None:
+            wholly = decision.state in (SaleState.VOIDED, SaleState.RETURNED)
+            self.part.came_back(sale_id, sale.business_date, back.business_date, wholly=wholly, now=back.at)
 
     def _post_return(
         self, sale: Sale, decision: ReturnDecision, return_id: ReturnId, back: PlannedReturn
@@ -182,33 +204,38 @@ class History:
             answer=to_json(answer),
         )
 
-    def _paid_with_points(self, planned: PlannedSale, tier: str, account: Account) -> tuple[Basket, int]:
-        """The basket with the points the shopper wants to spend, and what these are worth."""
-        basket, redemption = planned.receipt.basket, self._place.terms.terms.redemption
-        if redemption is None or not planned.spend_percent:
-            return basket, 0
-        block_value = value_of_points(redemption, tier, redemption.block_points, basket.net_minor)
-        wanted = account.available * planned.spend_percent // 100 // redemption.block_points
-        points = min(wanted, basket.net_minor // block_value) * redemption.block_points if block_value else 0
-        fault = find_spending_fault(
-            points=points,
-            redemption=redemption,
-            tier=tier,
-            available=account.available,
-            debt=account.debt,
-            card_blocked=False,
-            total_minor=basket.net_minor,
-        )
-        if fault is not None or not points:
-            return basket, 0
-        value_minor = value_of_points(redemption, tier, points, basket.net_minor)
-        due = basket.net_minor - value_minor
-        tenders = (Tender(basket.tenders[0].tender_type, due),) if due else ()
-        return replace(basket, tenders=tenders, points_to_spend=points), value_minor
+    @property
+    def _revisions(self) -> Mapping[RevisionId, CampaignRevision]:
+        return NO_REVISIONS if self.part is None else self.part.revisions
 
-    def _member_facts(self, tier: str, day: date) -> MemberFacts:
-        birthday = self._birthday
-        return MemberFacts(tier, None if birthday is None else days_from_birthday(birthday.month, birthday.day, day))
+    def _tier_then(self, at: datetime) -> str:
+        day = business_date(self.store, at)
+        self.standings.live_until(day)
+        return self.standings.tier_on(day)
+
+    def _paid(self, planned: PlannedSale, member: MemberFacts, account: Account) -> tuple[Basket, SaleFacts]:
+        """The basket as it is paid: what coupons take off is not, and of the rest a part may be paid with points."""
+        place, day, at = self._place, planned.business_date, planned.sold_at
+        issuing = () if self.part is None else self.part.issuing(at)
+        wanted: tuple[CouponId, ...] | None = () if self.part is not None else None
+        discount_minor = 0
+        if self.part is not None and self.part.wants_to_use_coupons(at):
+            wanted = None
+            asked = facts_of(place, planned.receipt.basket, day, at, member, issuing=issuing)
+            discount_minor = decide_sale(asked, place.terms.terms, self._revisions).discount_minor
+        basket, value_minor = paid_basket(planned, place.terms.terms.redemption, member.tier, account, discount_minor)
+        return basket, facts_of(
+            place, basket, day, at, member, points_value_minor=value_minor, issuing=issuing, coupons_wanted=wanted
+        )
+
+    def _member_facts(self, tier: str, day: date, at: datetime) -> MemberFacts:
+        birthday, part = self._birthday, self.part
+        return MemberFacts(
+            tier,
+            None if birthday is None else days_from_birthday(birthday.month, birthday.day, day),
+            coupons=() if part is None else part.wallet.facts(at),
+            earned_before=() if part is None else part.earned_before(day),
+        )
 
     def _after(self, account: Account, tier: str, tier_after: str) -> MemberAfter:
         return MemberAfter(
@@ -222,6 +249,10 @@ class History:
         )
 
 
+def _paid_and_kept(line: SaleLine) -> int:
+    return line.net_minor - line.discount_minor - line.returned_minor + line.returned_discount_minor
+
+
 def _returned(sale: Sale, decision: ReturnDecision) -> Sale:
     changed = {entry.line.line_no: entry for entry in decision.lines}
     return replace(
@@ -229,11 +260,13 @@ def _returned(sale: Sale, decision: ReturnDecision) -> Sale:
         state=decision.state,
         returned_minor=sale.returned_minor + decision.amount_minor,
         points_returned=sale.points_returned + decision.points_given_back,
+        returned_discount_minor=sale.returned_discount_minor + decision.discount_minor,
         lines=tuple(
             replace(
                 line,
                 returned_quantity=changed[line.line_no].returned_quantity,
                 returned_minor=changed[line.line_no].returned_minor,
+                returned_discount_minor=line.returned_discount_minor + changed[line.line_no].discount_minor,
             )
             if line.line_no in changed
             else line

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from membership.campaigns.model import CampaignId, RevisionId
+from membership.coupons.model import OfferId
 from membership.kernel.ids import derived_id
 from membership.members.model import MemberId
 from membership.points.model import AdjustmentId
@@ -44,6 +46,18 @@ def member_id(code: str) -> MemberId:
 def adjustment_id(member: str) -> AdjustmentId:
     """Of the adjustment that waits for a named member."""
     return AdjustmentId(_id("adjustment", member))
+
+
+def campaign_id(programme: str, campaign: str) -> CampaignId:
+    return CampaignId(_id("campaign", programme, campaign))
+
+
+def revision_id(programme: str, campaign: str, number: int) -> RevisionId:
+    return RevisionId(_id("revision", programme, campaign, str(number)))
+
+
+def coupon_offer_id(campaign_id: CampaignId, rule: str) -> OfferId:
+    return OfferId(derived_id("coupons.offer", campaign_id, rule))
 
 
 def till_code_of(counter: str) -> str:

@@ -20,23 +20,30 @@ from membership.sample.generator import Generator, Recipe
 from membership.sample.people import Crowd
 from membership.sample.sizes import Size
 from membership.sample.tables import IN_ORDER
-from membership.stores.model import ProgrammeId, StoreId, TillId
+from membership.stores.model import CounterId, ProgrammeId, StoreId, TillId
 
 Progress = Callable[[int, int], None]
 """Called with how many people are done, of how many."""
 
 _PROGRAMME, _STORE = "CHAOYANG", "CHAOYANG-GALLERIA"
 _COUNTER, _CASHIER = "1F-LISABEAU", "CENTRAL-01"
+"""The counter's brand has its day on the anniversary's first Saturday."""
+_GIFT_DESK = "B1-PAPER-COURT"
 _MEMBER, _ADJUSTED = "LIN", "XU"
 
 
 @dataclass(frozen=True, slots=True)
 class DemoIds:
-    """Who README and tokens act as. The same in every sample."""
+    """Who README and tokens act as. The same in every sample.
+
+    `till_id` and `counter_id`: of a brand that has a brand day. `gift_desk_id`: the counter that hands gifts over.
+    """
 
     programme_id: ProgrammeId
     store_id: StoreId
+    counter_id: CounterId
     till_id: TillId
+    gift_desk_id: CounterId
     cashier_id: TillId
     member_id: MemberId
     phone: str
@@ -56,6 +63,8 @@ def demo_ids() -> DemoIds:
     return DemoIds(
         programme_id=ids.programme_id(_PROGRAMME),
         store_id=ids.store_id(_STORE),
+        counter_id=ids.counter_id(_STORE, _COUNTER),
+        gift_desk_id=ids.counter_id(_STORE, _GIFT_DESK),
         till_id=ids.till_id(_STORE, ids.till_code_of(_COUNTER)),
         cashier_id=ids.till_id(_STORE, _CASHIER),
         member_id=ids.member_id(_MEMBER),

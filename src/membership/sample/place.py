@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
-from membership.campaigns.model import MemberFacts, SaleDecision, SaleFacts
+from membership.campaigns.model import CouponId, LineFacts, MemberFacts, RevisionId, SaleDecision, SaleFacts
 from membership.members.model import MemberId
 from membership.postgres.json import to_json
 from membership.receipts.model import Basket, Sale, SaleId, SaleLine, SaleState
@@ -15,7 +15,7 @@ from membership.sample.configuration import sample_configuration, sample_ladders
 from membership.sample.files import SampleProgramme
 from membership.sample.plan import PlannedSale
 from membership.sample.seasons import Season, season_of
-from membership.stores.model import Programme, Store, TenderType, TermsRevision, TillId
+from membership.stores.model import CategoryId, CounterId, Programme, Store, TenderType, TermsRevision, TillId
 from membership.stores.service import Directory
 from membership.tiers.model import LadderRevision
 from membership.tills.model import MemberAfter, SaleAnswer
@@ -79,9 +79,17 @@ class PostedSale:
 
 
 def facts_of(
-    place: Place, basket: Basket, business_date: date, member: MemberFacts | None, points_value_minor: int = 0
+    place: Place,
+    basket: Basket,
+    business_date: date,
+    at: datetime,
+    member: MemberFacts | None,
+    *,
+    points_value_minor: int = 0,
+    issuing: tuple[RevisionId, ...] = (),
+    coupons_wanted: tuple[CouponId, ...] | None = None,
 ) -> SaleFacts:
-    return sale_facts(
+    facts = sale_facts(
         place.directory,
         basket,
         business_date=business_date,
@@ -90,6 +98,28 @@ def facts_of(
         member=member,
         points_value_minor=points_value_minor,
         tender_types=place.tender_types,
+    )
+    return replace(
+        facts,
+        lines=tuple(_with_codes(place, line) for line in facts.lines),
+        store_id=place.store.store_id,
+        store=place.store.code,
+        at=at,
+        local_time=at.astimezone(place.store.zone).time(),
+        issuing=issuing,
+        coupons_wanted=coupons_wanted,
+    )
+
+
+def _with_codes(place: Place, line: LineFacts) -> LineFacts:
+    directory = place.directory
+    counter = directory.counter(CounterId(line.counter_id))
+    return replace(
+        line,
+        counter=counter.code,
+        brand=directory.brand(counter.brand_id).code,
+        floor=directory.floor(counter.floor_id).code,
+        category=directory.category(CategoryId(line.category_id)).code,
     )
 
 
@@ -131,6 +161,7 @@ def record_sale(
         answer=to_json(answer),
         exceptions=(),
         lines=_lines(basket, decision),
+        discount_minor=decision.discount_minor,
     )
     return PostedSale(sale, basket)
 
@@ -172,6 +203,7 @@ def _lines(basket: Basket, decision: SaleDecision) -> tuple[SaleLine, ...]:
             points=judged.points,
             returned_quantity=0,
             returned_minor=0,
+            discount_minor=judged.discount_minor,
         )
         for line, judged in zip(basket.lines, decision.lines, strict=True)
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from membership.members.model import MembershipKey
 from membership.points.model import RecordedEntry
 from membership.postgres.json import to_json
+from membership.sample.anniversary_records import add_part
 from membership.sample.books import Books, KeptLot
 from membership.sample.copying import Batch, Record
 from membership.sample.history import History, PostedReturn
@@ -33,6 +34,8 @@ def add_history(batch: Batch, history: History) -> None:
     for posted in history.returns:
         _add_return(batch, posted)
     add_standings(batch, history.membership, history.standings)
+    if history.part is not None:
+        add_part(batch, history.membership, history.part, history.sales)
 
 
 def add_sales(batch: Batch, sales: Iterable[PostedSale]) -> None:
@@ -55,6 +58,8 @@ def add_sales(batch: Batch, sales: Iterable[PostedSale]) -> None:
                     line.points,
                     line.returned_quantity,
                     line.returned_minor,
+                    line.discount_minor,
+                    line.returned_discount_minor,
                 )
                 for line in sale.lines
             ),
@@ -217,6 +222,8 @@ def _sale_record(posted: PostedSale) -> Record:
         sale.decision,
         "[]",
         sale.answer,
+        sale.discount_minor,
+        sale.returned_discount_minor,
     )
 
 
@@ -240,6 +247,7 @@ def _add_return(batch: Batch, posted: PostedReturn) -> None:
             entry.points_shortfall,
             posted.returned_at,
             entry.answer,
+            decision.discount_minor,
         ),
     )
     batch.add(
@@ -251,6 +259,7 @@ def _add_return(batch: Batch, posted: PostedReturn) -> None:
                 line.quantity,
                 line.amount_minor,
                 clawed_back.get(line.line.line_no, 0),
+                line.discount_minor,
             )
             for line in decision.lines
         ),

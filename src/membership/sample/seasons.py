@@ -8,7 +8,7 @@ from random import Random
 
 from membership.sample.files import EventRow
 from membership.stores.model import OpeningHours, Store
-from membership.stores.rules import local_instant
+from membership.stores.rules import business_day_ends, local_instant
 
 _DAY = timedelta(days=1)
 _WEEKDAY_TRAFFIC = (80, 80, 85, 90, 125, 190, 175)
@@ -60,6 +60,15 @@ def opening(hours: OpeningHours, day: date) -> tuple[time, int] | None:
         return None
     opens, closes = (at.hour * 60 + at.minute for at in span)
     return span[0], (closes - opens) % (24 * 60) or 24 * 60
+
+
+def closes_at(store: Store, day: date) -> datetime:
+    """When the doors close on a business day, often past midnight; its end where the store stays closed."""
+    span = opening(store.opening_hours, day)
+    if span is None:
+        return business_day_ends(store, day)
+    opens, minutes = span
+    return local_instant(store.zone, day, opens) + timedelta(minutes=minutes)
 
 
 def event_days(event: EventRow, year: int) -> tuple[date, date]:

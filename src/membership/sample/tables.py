@@ -47,22 +47,24 @@ SALES = table(
     "sales",
     "sale_id programme_id store_id till_id counter_id business_date sequence body_hash member_id state currency "
     "net_minor returned_minor points_redeemed points_returned sold_at committed_at basket inputs decision exceptions "
-    "answer",
+    "answer discount_minor returned_discount_minor",
 )
 LINES = table(
     "receipts",
     "lines",
     "sale_id line_no counter_id category_id description quantity net_minor earn_minor tier_minor points "
-    "returned_quantity returned_minor",
+    "returned_quantity returned_minor discount_minor returned_discount_minor",
 )
 TENDERS = table("receipts", "tenders", "sale_id tender_no tender_type amount_minor")
 RETURNS = table(
     "receipts",
     "returns",
     "return_id sale_id kind store_id till_id business_date sequence body_hash amount_minor points_clawed_back "
-    "points_given_back points_shortfall returned_at answer",
+    "points_given_back points_shortfall returned_at answer discount_minor",
 )
-RETURN_LINES = table("receipts", "return_lines", "return_id line_no quantity amount_minor points_clawed_back")
+RETURN_LINES = table(
+    "receipts", "return_lines", "return_id line_no quantity amount_minor points_clawed_back discount_minor"
+)
 BUSINESS_DAYS = table("receipts", "business_days", "member_id programme_id business_date tier_minor base_points")
 
 STANDINGS = table(
@@ -89,7 +91,71 @@ RANK_AWARDS = table(
     "programme_id tier period_starts_on benefit_starts_on ladder_revision awarded_at",
 )
 
+CAMPAIGNS = table(
+    "campaigns",
+    "campaigns",
+    "campaign_id programme_id code state opens_at closes_at last_closes_at created_by created_at",
+)
+REVISIONS = table(
+    "campaigns",
+    "revisions",
+    "revision_id campaign_id number status version content created_by created_at edited_by submitted_by submitted_at "
+    "approved_by scheduled_at",
+)
+CALENDARS = table("campaigns", "calendars", "revision_id store_id calendar")
+STATE_CHANGES = table("campaigns", "state_changes", "campaign_id number at actor_role actor from_state to_state")
+
+COUPON_OFFERS = table(
+    "coupons",
+    "offers",
+    "offer_id programme_id campaign_id campaign_code code revision_id channel state member_limit opens_at closes_at "
+    "changed_at",
+)
+COUPONS = table(
+    "coupons",
+    "coupons",
+    "coupon_id member_id programme_id offer_id ordinal member_limit revision_id channel state valid_from valid_until "
+    "issued_at changed_at sale_id",
+)
+REDEMPTIONS = table("coupons", "redemptions", "coupon_id sale_id discount_minor redeemed_at reversed_at")
+ISSUE_RUNS = table("coupons", "issue_runs", "offer_id pass looked_at issued started_at changed_at finished_at")
+
+GIFT_OFFERS = table("gifts", "offers", "offer_id programme_id campaign_id revision_id rule_code")
+GIFT_POOLS = table("gifts", "pools", "pool_id offer_id store_id day code counter_id closed_at")
+GIFTS = table(
+    "gifts",
+    "gifts",
+    "gift_id code member_id programme_id offer_id pool_id store_id day counter_id revision_id rule_code state step "
+    "claimed_at collect_until minimum_spend_minor spend_group ready_at collected_at collected_by ended_at cause",
+)
+GIFT_CHANGES = table("gifts", "changes", "gift_id step from_state to_state cause at actor_role actor")
+
+INVENTORY_OFFERS = table("inventory", "offers", "offer_id programme_id limit_per_member limit_per_member_day opened_at")
+INVENTORY_POOLS = table(
+    "inventory", "pools", "pool_id offer_id store_id day total confirmed voided mode epoch mode_since closed_at"
+)
+CLAIMS = table(
+    "inventory",
+    "claims",
+    "claim_id pool_id offer_id member_id programme_id day state counts request_hash claimed_at ended_at",
+)
+MEMBER_COUNTS = table("inventory", "member_counts", "offer_id member_id programme_id day claimed most")
+
+GROUP_AMOUNTS = table("receipts", "group_amounts", "sale_id line_no exclusive_group net_minor used_minor")
+AMOUNTS_USED = table(
+    "receipts", "amounts_used", "sale_id line_no exclusive_group used_by used_by_id used_minor used_at"
+)
+
 IN_ORDER = (
+    CAMPAIGNS,
+    REVISIONS,
+    CALENDARS,
+    STATE_CHANGES,
+    COUPON_OFFERS,
+    GIFT_OFFERS,
+    GIFT_POOLS,
+    INVENTORY_OFFERS,
+    INVENTORY_POOLS,
     MEMBERS,
     IDENTITIES,
     MEMBERSHIPS,
@@ -111,5 +177,14 @@ IN_ORDER = (
     GRANTS,
     REVIEWS,
     RANK_AWARDS,
+    COUPONS,
+    REDEMPTIONS,
+    ISSUE_RUNS,
+    GIFTS,
+    GIFT_CHANGES,
+    CLAIMS,
+    MEMBER_COUNTS,
+    GROUP_AMOUNTS,
+    AMOUNTS_USED,
 )
 """As foreign keys allow."""

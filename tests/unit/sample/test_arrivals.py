@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membership.sample.arrivals import Arrival, Drop, DropQueue, arrivals, delay_after_drop
+from membership.sample.arrivals import Arrival, Drop, DropQueue, Won, arrivals, delay_after_drop
 from membership.sample.files import sample_people
 
 DAY = timedelta(days=1)
@@ -49,11 +49,33 @@ def test_nobody_comes_after_the_store_has_closed() -> None:
     assert max(coming) < closing.closes_at
 
 
+def everybody(_member_id: UUID, _drop: Drop) -> bool:
+    return True
+
+
+def every_third(member_id: UUID, of: Drop) -> bool:
+    return (member_id.int + of.day.day) % 3 != 0
+
+
 def test_the_first_get_the_units() -> None:
     queue = DropQueue([drop(0, 2)], limit_per_member=1)
     for number in (3, 1, 2):
         queue.come(drop(0, 2), Arrival(FIRST + timedelta(seconds=number), member(number)))
-    assert set(queue.winners()) == {member(1), member(2)}
+    assert set(queue.winners(everybody)) == {member(1), member(2)}
+
+
+def test_what_nobody_collects_is_there_the_next_day() -> None:
+    drops = [drop(0, 1), drop(1, 1)]
+    queue = DropQueue(drops, limit_per_member=1)
+    for day, one in enumerate(drops):
+        for number in range(3):
+            queue.come(one, Arrival(one.opens_at + timedelta(seconds=number), member(10 * day + number)))
+    won = queue.winners(lambda _, of: of.day != drops[0].day)
+    assert {who: [unit.drop.day for unit in wins] for who, wins in won.items()} == {
+        member(0): [drops[0].day],
+        member(10): [drops[1].day],
+        member(11): [drops[1].day],
+    }
 
 
 Tries = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 40)), max_size=60)
@@ -68,11 +90,12 @@ def test_what_the_queue_forgets_changes_nothing(
     seconds = {(day, who): second for day, who, second in tries}
     queue = DropQueue(drops, limit_per_member=limit)
     had: Counter[UUID] = Counter()
-    expected: dict[UUID, list[tuple[Drop, datetime]]] = {}
+    expected: dict[UUID, list[Won]] = {}
     for (day, who), second in seconds.items():
         queue.come(drops[day], Arrival(drops[day].opens_at + timedelta(seconds=second), member(who)))
+    left_behind = 0
     for number, one in enumerate(drops):
-        left = one.units
+        left, left_behind = one.units + left_behind, 0
         coming = sorted(
             Arrival(one.opens_at + timedelta(seconds=second), member(who))
             for (day, who), second in seconds.items()
@@ -82,5 +105,6 @@ def test_what_the_queue_forgets_changes_nothing(
             if left and had[member_id] < limit:
                 left -= 1
                 had[member_id] += 1
-                expected.setdefault(member_id, []).append((one, at))
-    assert queue.winners() == expected
+                expected.setdefault(member_id, []).append(Won(one, at, every_third(member_id, one)))
+                left_behind += not every_third(member_id, one)
+    assert queue.winners(every_third) == expected

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import time
+from datetime import UTC, date, datetime, time
 
 import pytest
 
@@ -21,8 +21,14 @@ from membership.campaigns.content import (
     ToAllEligible,
     WeekdayAfter,
 )
+from membership.campaigns.files import export, read
+from membership.campaigns.rules.calendar import campaign_days, resolve
+from membership.campaigns.rules.checking import check, codebook_of
+from membership.sample import identifiers as ids
 from membership.sample.campaign_files import CAMPAIGN_FILES, campaign_content, campaign_text
+from membership.sample.configuration import sample_configuration
 from membership.sample.files import SampleProgramme, sample_programmes
+from membership.stores.service import Directory
 
 THIS_YEAR, LAST_YEAR = campaign_content("anniversary-2026"), campaign_content("anniversary-2025")
 CHAOYANG = sample_programmes()[0]
@@ -87,6 +93,45 @@ def test_what_a_campaign_names_exists_in_its_store(name: str) -> None:
     for rule in content.rules:
         assert rule.funding.mall_basis_points + rule.funding.brand_basis_points == 10_000
         assert set(rule.names) == {"zh-CN", "en", "ko", "ja"}
+
+
+@pytest.mark.parametrize("name", CAMPAIGN_FILES)
+def test_an_approver_would_find_no_fault_with_it(name: str) -> None:
+    """Whatever campaigns refuse, in the store of the file."""
+    content = campaign_content(name)
+    sample = programme_of(content)
+    codes = codebook_of(
+        Directory(sample_configuration()),
+        ids.programme_id(sample.programme.code),
+        [tier.code for tier in sample.ladder.tiers],
+    )
+    (calendar,) = check(content, codes).values()
+    assert {rule.code for rule in content.rules} >= set(calendar.rule_days)
+
+
+def test_its_days_are_those_of_the_specification() -> None:
+    for name, first, last in (
+        ("anniversary-2026", date(2026, 11, 12), date(2026, 11, 22)),
+        ("anniversary-2025", date(2025, 11, 13), date(2025, 11, 23)),
+        ("anniversary-hangang-2026", date(2026, 11, 6), date(2026, 11, 15)),
+        ("halfterm-2026", date(2026, 10, 22), date(2026, 11, 1)),
+    ):
+        days = campaign_days(campaign_content(name).calendar)
+        assert (days[0], days[-1]) == (first, last)
+
+
+def test_half_term_has_an_hour_more_than_its_days() -> None:
+    """Clocks go back on 25 October."""
+    content = campaign_content("halfterm-2026")
+    (store,) = (entry for entry in sample_configuration().stores if entry.code == content.stores[0])
+    calendar = resolve(content, store)
+    assert calendar.opens_at == datetime(2026, 10, 22, 9, tzinfo=UTC)
+    assert calendar.closes_at == datetime(2026, 11, 1, 18, tzinfo=UTC)
+
+
+def test_a_file_is_what_an_export_of_it_reads() -> None:
+    for name in CAMPAIGN_FILES:
+        assert read(export(campaign_content(name))) == campaign_content(name)
 
 
 @pytest.mark.parametrize("content", [THIS_YEAR, LAST_YEAR], ids=["2026", "2025"])
