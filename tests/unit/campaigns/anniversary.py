@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID, uuid5
+from zoneinfo import ZoneInfo
 
 from membership.campaigns.content import (
     AmountOff,
@@ -23,6 +24,7 @@ from membership.campaigns.content import (
     PercentOff,
     Scope,
     StackingGroup,
+    TierPreview,
 )
 from membership.campaigns.model import (
     CampaignId,
@@ -38,7 +40,16 @@ from membership.campaigns.model import (
     SaleFacts,
     TenderFacts,
 )
-from membership.stores.model import NeverExpires, ProgrammeId, ProgrammeTerms, ReturnPolicy, StoreId
+from membership.campaigns.rules.calendar import resolve
+from membership.stores.model import (
+    NeverExpires,
+    OpeningHours,
+    ProgrammeId,
+    ProgrammeTerms,
+    ReturnPolicy,
+    Store,
+    StoreId,
+)
 
 _NAMESPACE = UUID("b7c2f0de-3a41-4a6e-9a52-6d1a4f0c5e10")
 
@@ -63,7 +74,15 @@ def an_id(name: str) -> UUID:
 
 STORE = StoreId(an_id("store"))
 COUNTER, CATEGORY = an_id("counter"), an_id("category")
-ONE_CALENDAR = ResolvedCalendar(OPENS, CLOSES, DAYS)
+GALLERIA = Store(
+    store_id=STORE,
+    programme_id=ProgrammeId(an_id("programme")),
+    code="GALLERIA",
+    names={"en": "Galleria"},
+    zone=ZoneInfo("Asia/Shanghai"),
+    cutover=time(4),
+    opening_hours=OpeningHours(weekly={}),
+)
 CALENDAR_RULE = Calendar(year=2026, first_day=NthWeekday(month=11, weekday=4, nth=2), last_day=DaysAfter(days=10))
 MALL_PAYS = Funding(mall_basis_points=10_000, brand_basis_points=0)
 
@@ -151,14 +170,16 @@ def a_campaign(
     *,
     code: str = "ANNIVERSARY",
     number: int = 1,
-    calendar: ResolvedCalendar = ONE_CALENDAR,
+    calendar: ResolvedCalendar | None = None,
+    blackout: tuple[DayRule, ...] = (),
+    previews: tuple[TierPreview, ...] = (),
     window: DailyWindow | None = None,
     groups: tuple[StackingGroup, ...] = (),
 ) -> CampaignRevision:
     content = CampaignContent(
         names={"en": code},
         stores=("GALLERIA",),
-        calendar=CALENDAR_RULE.model_copy(update={"daily_window": window}),
+        calendar=CALENDAR_RULE.model_copy(update={"daily_window": window, "blackout": blackout, "previews": previews}),
         stacking_groups=groups,
         rules=tuple(rules),
     )
@@ -169,7 +190,7 @@ def a_campaign(
         code=code,
         number=number,
         content=content,
-        calendars={STORE: calendar},
+        calendars={STORE: calendar or resolve(content, GALLERIA)},
         scheduled_at=OPENS - timedelta(days=30),
     )
 

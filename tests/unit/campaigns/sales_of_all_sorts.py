@@ -4,7 +4,7 @@ Made from a seed: drawn piece by piece they took a hundred times as long as the 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import TypeVar
@@ -12,6 +12,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from membership.campaigns.content import (
+    CampaignDay,
     CouponOffer,
     EarnRule,
     EarnStacking,
@@ -32,8 +33,6 @@ from membership.campaigns.model import (
 from membership.kernel.shares import largest_remainder
 from unit.campaigns.anniversary import (
     CLOSES,
-    DAYS,
-    ONE_CALENDAR,
     OPENS,
     a_bonus,
     a_campaign,
@@ -140,14 +139,15 @@ class _Maker:
             exclusive=self._one_of(None, "X", "X", "Y"),
             stacking=self._one_of(None, None, "ALL", "BEST", "FIRST"),
             priority=self._number(0, 2),
+            blackout=(CampaignDay(day=self._number(1, 3)),) if self._rarely() else (),
+            days=(CampaignDay(day=self._number(1, 2)), CampaignDay(day=9)) if self._rarely() else (),
         )
 
     def _campaign(self, code: str) -> CampaignRevision:
         rules = [self._earn_rule(f"E{number}") for number in range(self._number(0, 3))]
         offers = [self._offer(f"C{number}") for number in range(self._number(0, 4))]
-        blackout = frozenset(DAYS[:1] if self._rarely() and self._rarely() else ())
-        calendar = replace(ONE_CALENDAR, blackout=blackout)
-        return a_campaign([*rules, *offers], code=code, calendar=calendar, groups=GROUPS)
+        blackout = (CampaignDay(day=1),) if self._rarely() and self._rarely() else ()
+        return a_campaign([*rules, *offers], code=code, blackout=blackout, groups=GROUPS)
 
     def _wallet(self, revisions: tuple[CampaignRevision, ...]) -> list[CouponFacts]:
         known = [(revision, offer.code) for revision in revisions for offer in revision.content.rules_of(CouponOffer)]

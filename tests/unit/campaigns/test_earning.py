@@ -11,6 +11,7 @@ from membership.campaigns.content import (
     EarnRule,
     EarnStacking,
     Scope,
+    TierPreview,
 )
 from membership.campaigns.engine import decide_sale
 from membership.campaigns.model import (
@@ -25,7 +26,6 @@ from membership.points.model import LineAward
 from unit.campaigns.anniversary import (
     CLOSES,
     DAYS,
-    ONE_CALENDAR,
     OPENS,
     TERMS,
     a_bonus,
@@ -54,8 +54,7 @@ def reasons_of(decision: SaleDecision, rule: str) -> list[Reason]:
 
 def test_a_brand_day_gives_ten_times_on_its_brand_and_names_its_revision() -> None:
     rule = a_multiple("BRAND-DAY", 10, scope=Scope(brands=("LUMEN",)), days=(CampaignDay(day=1),))
-    calendar = replace(ONE_CALENDAR, rule_days={"BRAND-DAY": frozenset(DAYS[:1])})
-    campaign = a_campaign([rule], number=3, calendar=calendar)
+    campaign = a_campaign([rule], number=3)
     facts = a_sale([a_line(1, 100_000), a_line(2, 50_000, brand="OTHER")], campaign)
     decision = decide(facts, campaign)
     assert decision.awards == (
@@ -81,8 +80,7 @@ def test_a_brand_day_gives_ten_times_on_its_brand_and_names_its_revision() -> No
     ],
 )
 def test_a_rule_holds_while_its_campaign_is_open_for_the_tier(at: datetime, tier: str, reason: Reason) -> None:
-    calendar = replace(ONE_CALENDAR, preview_opens_at={"BLACK": OPENS - timedelta(hours=24)})
-    campaign = a_campaign([a_multiple("ALL")], calendar=calendar)
+    campaign = a_campaign([a_multiple("ALL")], previews=(TierPreview(tiers=("BLACK",), hours_before=24),))
     day = (at + timedelta(hours=4)).date()
     decision = decide(a_sale([a_line(1, 10_000)], campaign, at=at, day=day, tier=tier), campaign)
     assert reasons_of(decision, "ALL") == [reason]
@@ -90,7 +88,7 @@ def test_a_rule_holds_while_its_campaign_is_open_for_the_tier(at: datetime, tier
 
 
 def test_nothing_is_given_on_a_blackout_day() -> None:
-    campaign = a_campaign([a_multiple("ALL")], calendar=replace(ONE_CALENDAR, blackout=frozenset(DAYS[2:3])))
+    campaign = a_campaign([a_multiple("ALL")], blackout=(CampaignDay(day=3),))
     for day, reason in ((DAYS[1], Reason.RULE_APPLIES), (DAYS[2], Reason.BLACKOUT), (DAYS[3], Reason.RULE_APPLIES)):
         assert reasons_of(decide(a_sale([a_line(1, 10_000)], campaign, day=day), campaign), "ALL") == [reason]
 

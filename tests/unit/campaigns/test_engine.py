@@ -199,3 +199,28 @@ def test_days_from_the_nearest_birthday(birthday: tuple[int, int], on: date, day
 
 def _points_of(decision: SaleDecision, rule: str) -> int:
     return sum(award.points for award in decision.awards if award.rule == rule)
+
+
+STORED = """{"business_date": "2026-03-05", "terms_revision": 1, "ladder_revision": 1,
+"member": {"tier": "GOLD", "days_from_birthday": 2}, "lines": [
+{"line_no": 1, "counter_id": "0190b5a0-0000-7000-8000-000000000001", "quantity": 1, "net_minor": 12345,
+"category_id": "0190b5a0-0000-7000-8000-000000000002", "spend_minor_per_point": 100, "brand_earns_points": true,
+"brand_counts_for_tier": true, "category_earns_points": true, "category_counts_for_tier": true},
+{"line_no": 2, "counter_id": "0190b5a0-0000-7000-8000-000000000001", "quantity": 2, "net_minor": 6789,
+"category_id": "0190b5a0-0000-7000-8000-000000000002", "spend_minor_per_point": 100, "brand_earns_points": false,
+"brand_counts_for_tier": true, "category_earns_points": true, "category_counts_for_tier": true}],
+"tenders": [{"tender_type": "CASH", "amount_minor": 18134, "earn_weight_basis_points": 10000,
+"tier_weight_basis_points": 10000}, {"tender_type": "POINTS", "amount_minor": 1000, "earn_weight_basis_points": 0,
+"tier_weight_basis_points": 0}], "points_to_spend": 1000, "points_value_minor": 1000}"""
+DECIDED = """{"lines": [{"line_no": 1, "earn_minor": 11700, "tier_minor": 11700, "points": 292},
+{"line_no": 2, "earn_minor": 6434, "tier_minor": 6434, "points": 0}], "awards": [
+{"line_no": 1, "rule": "BASE", "points": 117}, {"line_no": 1, "rule": "TIER", "points": 58},
+{"line_no": 1, "rule": "BIRTHDAY", "points": 117}], "reasons": [
+{"reason": "PAID_WITH_POINTS", "line_no": null, "rule": null}, {"reason": "TIER_MULTIPLE", "rule": "TIER"},
+{"reason": "BIRTHDAY_MULTIPLE", "rule": "BIRTHDAY"}, {"reason": "BRAND_GIVES_NO_POINTS", "line_no": 2}]}"""
+
+
+def test_what_was_stored_before_there_were_campaigns_decides_again_the_same() -> None:
+    """P5, by facts and a decision that know nothing of discounts, coupons and campaigns."""
+    facts = TypeAdapter(SaleFacts).validate_json(STORED)
+    assert decide_sale(facts, TERMS) == TypeAdapter(SaleDecision).validate_json(DECIDED)

@@ -89,6 +89,8 @@ def test_c4_a_coupon_applies_only_where_its_offer_and_its_validity_say_so(case: 
         assert wanted is None or entry.coupon_id in wanted
         calendar = by_id(*case.revisions)[coupon.revision_id].calendars[STORE]
         assert case.facts.business_date not in calendar.blackout
+        assert case.facts.business_date not in calendar.rule_blackout.get(offer.code, ())
+        assert not offer.days or case.facts.business_date in calendar.rule_days[offer.code]
         assert not offer.scope.tiers or tier in offer.scope.tiers
         assert tier not in offer.scope.excluded_tiers
         assert spent(case, offer) >= offer.minimum_spend_minor

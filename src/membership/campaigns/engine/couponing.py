@@ -8,7 +8,7 @@ Each coupon is judged alone, by the offer in its own revision, on the amounts of
   other offer, but do not use the same amount twice among themselves.
 
 Stacking groups are a campaign's own. Of a FIRST group only that coupon is considered which comes first of those that
-could apply alone: by the highest priority, then code, then coupon id. Of a BEST_FOR_MEMBER group one applies at most.
+could apply alone: by the lowest priority, then code, then coupon id. Of a BEST_FOR_MEMBER group one applies at most.
 STACKABLE ones, and coupons without a group, each stand for themselves. Between groups everything stacks: of all sets
 that fit the best is chosen (`choosing`).
 
@@ -80,7 +80,7 @@ class Usable:
     @property
     def rank(self) -> tuple[int, str, CouponId]:
         """Who goes first."""
-        return -self.entry.offer.priority, self.entry.offer.code, self.facts.coupon_id
+        return self.entry.offer.priority, self.entry.offer.code, self.facts.coupon_id
 
     def told(self, reason: Reason, minor: int | None = None) -> ReasonGiven:
         return ReasonGiven(reason, rule=self.entry.name, coupon_id=self.facts.coupon_id, minor=minor)

@@ -41,7 +41,9 @@ def explain_earn_rule(
         return faults
     issuing = replace(facts, issuing=tuple({*facts.issuing, revision_id}))
     decision = decide_sale(issuing, terms, revisions)
-    return tuple(given for given in decision.reasons if given.rule == entry.name and given.coupon_id is None)
+    told = tuple(given for given in decision.reasons if given.rule == entry.name and given.coupon_id is None)
+    # Where coupons pay for all of its lines the decision has nothing to tell of a rule.
+    return told or (ReasonGiven(Reason.BELOW_ONE_POINT, rule=entry.name),)
 
 
 def _faults(facts: SaleFacts, entry: CompiledEarnRule, revision: CompiledRevision, moment: Moment) -> Iterator[Reason]:

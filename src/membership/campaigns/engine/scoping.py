@@ -2,34 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import assert_never
+from datetime import date, datetime, time
 
-from membership.campaigns.content import (
-    CampaignDay,
-    Codes,
-    CouponOffer,
-    DailyWindow,
-    DayRule,
-    EarnRule,
-    NthWeekday,
-    OnDate,
-    OnWeekday,
-    Scope,
-    StackingPolicy,
-)
+from membership.campaigns.content import Codes, CouponOffer, DailyWindow, EarnRule, Scope, StackingPolicy
 from membership.campaigns.engine.basket import BundledBasket
 from membership.campaigns.model import (
     CampaignRevision,
     LineFacts,
     MemberFacts,
     Reason,
-    ResolvedCalendar,
     RevisionId,
     SaleFacts,
     revision_label,
     rule_name,
 )
+from membership.campaigns.rules.calendar import is_within_hours
 from membership.stores.model import StoreId
 
 Revisions = Mapping[RevisionId, CampaignRevision]
@@ -181,7 +168,7 @@ def campaign_faults(revision: CampaignRevision, moment: Moment) -> Iterator[Reas
 def earn_rule_faults(rule: EarnRule, revision: CampaignRevision, moment: Moment) -> Iterator[Reason]:
     """Why an earn rule does not hold, its campaign being open. A preview day is a day of every rule without days."""
     calendar = revision.calendars.get(moment.store_id)
-    if calendar is not None and rule.days and moment.business_date not in calendar.days_of(rule.code):
+    if calendar is not None and rule.days and moment.business_date not in calendar.rule_days.get(rule.code, ()):
         yield Reason.NOT_THIS_DAY
     if not within(rule.daily_window, moment.local_time):
         yield Reason.OUTSIDE_DAILY_WINDOW
@@ -192,16 +179,16 @@ def offer_faults(offer: CouponOffer, revision: CampaignRevision, moment: Moment)
     """Why coupons of an offer cannot be used here and now.
 
     The end of the campaign and its daily window stop issuing, not redeeming: a coupon has a validity of its own. Days
-    are therefore read on any date, also after the campaign.
+    of the offer's own are days of the campaign; its blackout days may lie after it.
     """
     calendar = revision.calendars.get(moment.store_id)
     if calendar is None:
         yield Reason.WRONG_STORE
         return
     day = moment.business_date
-    if day in calendar.blackout or any(is_on(rule, day, calendar) for rule in offer.blackout):
+    if day in calendar.blackout or day in calendar.rule_blackout.get(offer.code, ()):
         yield Reason.BLACKOUT
-    if offer.days and not any(is_on(rule, day, calendar) for rule in offer.days):
+    if offer.days and day not in calendar.rule_days.get(offer.code, ()):
         yield Reason.NOT_THIS_DAY
     if not within(offer.daily_window, moment.local_time):
         yield Reason.OUTSIDE_DAILY_WINDOW
@@ -220,32 +207,4 @@ def _admits(code: str, included: Codes, excluded: Codes) -> bool:
 
 
 def within(window: DailyWindow | None, at: time) -> bool:
-    """The start belongs to a window, its end does not. An end at or before the start lies past midnight."""
-    if window is None:
-        return True
-    if window.starts_at < window.ends_at:
-        return window.starts_at <= at < window.ends_at
-    return at >= window.starts_at or at < window.ends_at
-
-
-def is_on(rule: DayRule, day: date, calendar: ResolvedCalendar) -> bool:
-    """Whether a rule means a business date, be it of the campaign or not."""
-    match rule:
-        case OnDate():
-            return day == rule.date
-        case OnWeekday():
-            return day.isoweekday() == rule.weekday
-        case NthWeekday():
-            return day.month == rule.month and day.isoweekday() == rule.weekday and _is_nth(day, rule.nth)
-        case CampaignDay():
-            index = rule.day - 1 if rule.day > 0 else rule.day
-            is_there = rule.day != 0 and -len(calendar.days) <= index < len(calendar.days)
-            return is_there and calendar.days[index] == day
-        case _:
-            assert_never(rule)
-
-
-def _is_nth(day: date, nth: int) -> bool:
-    if nth < 0:
-        return (day + timedelta(weeks=-nth)).month != day.month and (day + timedelta(weeks=-nth - 1)).month == day.month
-    return (day.day - 1) // 7 + 1 == nth
+    return window is None or is_within_hours(window, at)
