@@ -56,17 +56,17 @@ class Payments:
     paid: Mapping[int, int]
     group_of: Mapping[int, RateGroup]
 
-    def by_group(self, places: Sequence[int]) -> Mapping[RateGroup, list[int]]:
-        found: dict[RateGroup, list[int]] = {}
+    def by_group(self, places: Sequence[int]) -> list[tuple[RateGroup, list[int]]]:
+        found: dict[int, list[int]] = {}
         for place in places:
-            found.setdefault(self.group_of[place], []).append(place)
-        return found
+            found.setdefault(self.group_of[place].spend_minor_per_point, []).append(place)
+        return [(self.group_of[within[0]], within) for within in found.values()]
 
     def total(self, places: Sequence[int]) -> int:
         return sum(self.paid[place] for place in places)
 
     def counted(self, places: Sequence[int]) -> int:
-        return sum(group.counted(self.total(within)) for group, within in self.by_group(places).items())
+        return sum(group.counted(self.total(within)) for group, within in self.by_group(places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,20 +176,28 @@ def _contenders(
             if not places:
                 continue
             fault = closed or next(earn_rule_faults(entry.rule, revision.source, moment), None)
-            if fault is not None:
-                reasons.append(ReasonGiven(fault, rule=entry.name))
-                continue
-            missing = _missing(entry.rule, places, payments)
-            if missing:
-                reasons.append(ReasonGiven(Reason.BELOW_MINIMUM_SPEND, rule=entry.name, minor=missing))
-                continue
-            by_place = _uncapped(entry.rule, places, places, payments)
-            alone = sum(by_place.values())
-            room = _room(entry.rule, before.get(entry.name))
-            if room == 0 and alone:
-                reasons.append(ReasonGiven(Reason.MEMBER_CAP_REACHED, rule=entry.name, points=alone))
-                continue
-            yield Contender(entry, revision.label, {place: by_place[place] for place in places}, alone, room)
+            if fault is None:
+                judged = _judge(entry, revision.label, places, payments, before=before.get(entry.name))
+            else:
+                judged = ReasonGiven(fault, rule=entry.name)
+            if isinstance(judged, Contender):
+                yield judged
+            else:
+                reasons.append(judged)
+
+
+def _judge(
+    entry: CompiledEarnRule, label: str, places: Sequence[int], payments: Payments, *, before: EarnedBefore | None
+) -> Contender | ReasonGiven:
+    """A rule that holds on these bundles, or what it lacks to give anything: spend, or room below its caps."""
+    missing = _missing(entry.rule, places, payments)
+    if missing:
+        return ReasonGiven(Reason.BELOW_MINIMUM_SPEND, rule=entry.name, minor=missing)
+    by_place = _uncapped(entry.rule, places, places, payments)
+    alone, room = sum(by_place.values()), _room(entry.rule, before)
+    if room == 0 and alone:
+        return ReasonGiven(Reason.MEMBER_CAP_REACHED, rule=entry.name, points=alone)
+    return Contender(entry, label, {place: by_place[place] for place in places}, alone, room)
 
 
 def _missing(rule: EarnRule, places: Sequence[int], payments: Payments) -> int:
@@ -231,7 +239,7 @@ def _uncapped(rule: EarnRule, places: Sequence[int], won: Sequence[int], payment
     effect = rule.effect
     if isinstance(effect, Multiple):
         by_place: dict[int, int] = {}
-        for group, within in payments.by_group(won).items():
+        for group, within in payments.by_group(won):
             points = group.bonus(payments.total(within), effect.basis_points - BASIS_POINTS)
             by_place |= _spread(points, {place: payments.paid[place] for place in within})
         return by_place
