@@ -4,7 +4,7 @@ Made from a seed: drawn piece by piece they took a hundred times as long as the 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import TypeVar
@@ -75,7 +75,7 @@ class _Maker:
     def case(self) -> Case:
         revisions = tuple(self._campaign(code) for code in ("ONE", "TWO")[: self._number(1, 2)])
         wallet = self._wallet(revisions)
-        lines = [self._line(line_no) for line_no in range(1, self._number(2, 6))]
+        lines = self._lines()
         facts = a_sale(
             lines,
             *revisions,
@@ -169,6 +169,16 @@ class _Maker:
             if self._one_of(True, False):
                 day_points = self._number(0, 300)
                 yield EarnedBefore(f"{revision.code}/{rule.code}", day_points, day_points + self._number(0, 300))
+
+    def _lines(self) -> list[LineFacts]:
+        """Some are alike, so that what is decided for them together has to be cut up."""
+        lines = [self._line(1)]
+        for line_no in range(2, self._number(2, 6)):
+            like = self._line(line_no)
+            if self._one_of(True, False):
+                like = replace(lines[-1], line_no=line_no, net_minor=like.net_minor)
+            lines.append(like)
+        return lines
 
     def _line(self, line_no: int) -> LineFacts:
         return a_line(

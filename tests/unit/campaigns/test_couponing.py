@@ -312,3 +312,12 @@ def test_each_coupon_is_judged_by_its_own_revision() -> None:
         then.revision_id: 300,
         now.revision_id: 500,
     }
+
+
+def test_lines_that_are_alike_share_coupons_without_any_being_used_twice() -> None:
+    """Rounding each coupon by itself would put both on the first line."""
+    campaign = a_campaign([an_offer("C", 1, exclusive="X")])
+    coupons = [a_coupon(campaign, "C", name) for name in ("one", "two")]
+    decision = decide(a_sale([a_line(1, 1), a_line(2, 1)], coupons=coupons), campaign)
+    assert [entry.shares for entry in decision.coupons] == [(CouponShare(1, 1, 1),), (CouponShare(2, 1, 1),)]
+    assert [line.discount_minor for line in decision.lines] == [1, 1]

@@ -22,6 +22,7 @@ from membership.campaigns.model import (
     ReasonGiven,
     SaleDecision,
     SaleFacts,
+    TenderFacts,
 )
 from membership.postgres.json import to_json
 from unit.campaigns.anniversary import STORE, TERMS, a_line, by_id
@@ -281,6 +282,21 @@ def test_t3_flags_of_points_change_no_tier_spend_and_flags_of_tiers_no_points(ca
         assert without_points.tier_minor == decision.tier_minor
     if all(earns(line) for line in case.facts.lines):
         assert points_by_rule(without_tier) == points_by_rule(decision)
+
+
+@MANY
+@given(cases(), st.integers(0, 100))
+def test_a_quote_that_did_not_know_the_discount_gives_what_the_receipt_will(case: Case, percent_by_points: int) -> None:
+    """Tenders of all that is due before coupons count as those of what is paid after them."""
+    decision = decide(case)
+    due = case.facts.net_minor - decision.discount_minor
+    by_points = due * percent_by_points // 100
+    for_points = TenderFacts("POINTS", by_points, 0, 0)
+    quoted, paid = (
+        replace(case.facts, tenders=(TenderFacts("CASH", amount - by_points, 10_000, 10_000), for_points))
+        for amount in (case.facts.net_minor, due)
+    )
+    assert decide(replace(case, facts=quoted)) == decide(replace(case, facts=paid))
 
 
 @MANY
