@@ -15,7 +15,6 @@ from membership.campaigns.errors import (
     OverlappingExclusiveGroups,
     OwnApproval,
     StepReasonMissing,
-    StockBelowConfirmed,
     UnknownCampaign,
     UnknownCode,
     UnknownRevision,
@@ -25,6 +24,7 @@ from membership.campaigns.model import CampaignId, CampaignRevision, CampaignSta
 from membership.campaigns.records import RevisionStatus
 from membership.campaigns.rules.states import CAMPAIGN_STEPS, Step
 from membership.campaigns.scheduling import Hooks
+from membership.inventory.errors import StockBelowConfirmed
 from membership.kernel.actor import Actor, Role
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import new_id
@@ -539,7 +539,7 @@ async def test_what_a_hook_refuses_does_not_come_into_force(database: Database, 
 
     async def keep_stock(_: Transaction, revision: CampaignRevision, before: CampaignRevision | None) -> None:
         if before is not None:
-            raise StockBelowConfirmed("DAILY-GIFT", "MAIN", "2026-11-12", 10, 20)
+            raise StockBelowConfirmed(20, 10)
 
     desk = await open_campaign_desk(database, conn, hooks=Hooks((keep_stock,)))
     worked = await desk.scheduled()

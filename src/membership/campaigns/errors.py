@@ -284,25 +284,6 @@ class CampaignOver(DomainError):
 
 
 @dataclass(eq=False)
-class StockBelowConfirmed(DomainError):
-    """Fewer units than members have been promised already."""
-
-    code = "STOCK_BELOW_CONFIRMED"
-    rule: str
-    pool: str
-    date: str
-    units: int
-    confirmed: int
-
-    @property
-    def message(self) -> str:
-        return (
-            f"Pool {self.pool} of {self.rule} on {self.date} would have {self.units} units, "
-            f"but {self.confirmed} are confirmed. Keep at least {self.confirmed}."
-        )
-
-
-@dataclass(eq=False)
 class UnreadableDocument(DomainError):
     """A campaign's file cannot be read, or says what no campaign can say."""
 

@@ -37,6 +37,7 @@ from membership.graph.context import Info, RequestContext
 from membership.graph.faults import bad_user_input
 from membership.graph.fields import field, mutation, query
 from membership.graph.relay import After, Connection, First, Keyset, connection, key_of
+from membership.inventory.errors import StockBelowConfirmed
 from membership.kernel.payment_cards import PaymentCardNumber
 from membership.postgres.connection import Conn
 from membership.postgres.idempotency import IdempotencyConflict
@@ -206,7 +207,7 @@ class CampaignsMutation:
         *STEP_REFUSALS,
         *CHECK_REFUSALS,
         errors.OwnApproval,
-        errors.StockBelowConfirmed,
+        StockBelowConfirmed,
         description="Bring what is in review into force. Never by who wrote or submitted it.",
     )
     async def approve_campaign(self, info: Info, input: CampaignStepInput) -> CampaignPayload:  # noqa: A002
