@@ -68,6 +68,9 @@ LEAP = november(first_day=OnDate(date=date(2028, 2, 29)), last_day=DaysAfter(day
         ("names = { en = 'x' }", 2027, "calendar.year"),
         ("x = " + "[" * 3_000, None, ""),
         ("#" * 100_000, None, ""),
+        ("x = " + "9" * 5_000, None, ""),
+        ("x = 1\n" + ".".join(["a"] * 40_000) + " = 1", None, "line 2"),
+        (export(anniversary(calendar=LEAP)), 2**31 - 1, "calendar.first_day.date"),
         (export(anniversary(calendar=LEAP)), 2027, "calendar.first_day.date"),
     ],
 )
