@@ -103,6 +103,7 @@ def make_app(
         manifest: Manifest | None = None,
         *,
         service_clock: Clock = clock,
+        tokens_judged_by: Clock = host_clock,
         schema: MembershipSchema | None = None,
         stream_limits: StreamLimits | None = None,
     ) -> Starlette:
@@ -113,7 +114,7 @@ def make_app(
             database,
             redis,
             service_clock,
-            host_clock=host_clock,
+            host_clock=tokens_judged_by,
             manifest=manifest or {},
             schema=schema,
             stream_limits=stream_limits,
@@ -131,18 +132,28 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 
 @pytest.fixture
-def serve(make_app: MakeApp, open_subscriptions: MembershipSchema, monkeypatch: pytest.MonkeyPatch) -> Serve:
+def serve(
+    make_app: MakeApp, open_subscriptions: MembershipSchema, host_clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Serve:
     """The application with fields to subscribe to, behind real sockets."""
     monkeypatch.setitem(PERMISSIONS, "Subscription.level", WATCHERS)
 
     @asynccontextmanager
     async def make(
-        schema: MembershipSchema = open_subscriptions, limits: StreamLimits | None = None
+        schema: MembershipSchema = open_subscriptions,
+        limits: StreamLimits | None = None,
+        tokens_judged_by: Clock = host_clock,
     ) -> AsyncIterator[Served]:
-        async with serving(make_app(schema=schema, stream_limits=limits)) as served:
+        async with serving(make_app(schema=schema, stream_limits=limits, tokens_judged_by=tokens_judged_by)) as served:
             yield served
 
     return make
+
+
+def about_to_expire(now: datetime) -> StoppedClock:
+    """Judges a token that is issued now for no time at all: of the 30 seconds of leeway a fifth of a second is left,
+    however long the request takes."""
+    return StoppedClock(now.replace(microsecond=0) + timedelta(seconds=29.8))
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ import pytest
 
 from membership.graph.documents import document_id
 from membership.kernel.actor import Role
+from membership.kernel.clock import Clock
 from membership.settings import Profile
 from membership.web.streams import StreamLimits
-from web.conftest import Issue, Serve
+from web.conftest import Issue, Serve, about_to_expire
 from web.sockets import PATIENCE_SECONDS, Served
 from web.subscriptions import COUNT, LEVEL, SOURCE, subscription_schema
 
@@ -190,11 +191,13 @@ async def test_a_client_that_is_gone_leaves_nothing_behind(served: Served, issue
     await SOURCE.rested()
 
 
-async def test_a_stream_ends_with_its_token(served: Served, issue: Issue) -> None:
-    # Of the 30 seconds of leeway one is left.
-    token = issue(Role.MEMBER, lifetime=timedelta(seconds=-29))
-    async with listening(served, {"query": LEVEL}, token=token) as listener:
-        assert (await listener.event())[0] == "next"
+async def test_a_stream_ends_with_its_token(serve: Serve, issue: Issue, host_clock: Clock) -> None:
+    judge = about_to_expire(host_clock.now())
+    token = issue(Role.MEMBER, lifetime=timedelta())
+    async with (
+        serve(tokens_judged_by=judge) as served,
+        listening(served, {"query": "subscription { silence }"}, token=token) as listener,
+    ):
         name, data = await listener.event()
         assert (name, code_of(data)) == ("next", "UNAUTHENTICATED")
         assert await listener.event() == ("complete", None)

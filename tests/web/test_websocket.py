@@ -11,9 +11,10 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from membership.graph.documents import document_id
 from membership.kernel.actor import Role
+from membership.kernel.clock import Clock
 from membership.settings import Profile
 from membership.web.streams import StreamLimits
-from web.conftest import Issue, Serve
+from web.conftest import Issue, Serve, about_to_expire
 from web.sockets import PATIENCE_SECONDS, Client, Served, client_of
 from web.subscriptions import COUNT, LEVEL, PAINT, SOURCE, subscription_schema
 
@@ -137,12 +138,13 @@ class TestWhoCalls:
             await member.subscribe(LEVEL)
             assert (await member.hear())["type"] == "next"
 
-    async def test_a_connection_ends_with_its_token(self, client: Client, issue: Issue) -> None:
-        # Of the 30 seconds of leeway one is left.
-        await client.begin(authorization=f"Bearer {issue(Role.MEMBER, lifetime=timedelta(seconds=-29))}")
-        await client.subscribe(LEVEL)
-        assert (await client.hear())["type"] == "next"
-        assert await client.hear_close() == (4403, "The token has expired")
+    async def test_a_connection_ends_with_its_token(self, serve: Serve, issue: Issue, host_clock: Clock) -> None:
+        judge = about_to_expire(host_clock.now())
+        token = issue(Role.MEMBER, lifetime=timedelta())
+        async with serve(tokens_judged_by=judge) as served, client_of(served) as client:
+            await client.begin(authorization=f"Bearer {token}")
+            await client.subscribe("subscription { silence }")
+            assert await client.hear_close() == (4403, "The token has expired")
 
 
 class TestTheGate:
