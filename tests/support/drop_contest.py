@@ -15,7 +15,6 @@ from support.drop_world import APP, DropWorld, Outcome
 Trouble = Callable[[], Awaitable[None]]
 
 _PATIENCE_SECONDS = 60
-_AT_A_TIME = 2_000
 _TIMES_FASTER = 4
 
 
@@ -27,10 +26,11 @@ class Contest:
     members: int
     processes: Sequence[Inventory]
     pool: int = 0
+    at_a_time: int = 2_000
 
     async def run(self, trouble: Trouble | None = None, *, after: int = 0) -> dict[int, Outcome]:
         """What every member is told in the end. `trouble` comes when `after` claims are confirmed."""
-        over, room = asyncio.Event(), asyncio.Semaphore(_AT_A_TIME)
+        over, room = asyncio.Event(), asyncio.Semaphore(self.at_a_time)
 
         async def shop(number: int) -> Outcome:
             async with room:

@@ -1,7 +1,6 @@
 """A line to a server that can be cut, and that can lose an answer: `async with Line(host, port) as line`."""
 
 import asyncio
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -51,7 +50,7 @@ class Line:
         try:
             if not self._is_cut:
                 await self._pass_on(reader, writer)
-        except (OSError, asyncio.IncompleteReadError):
+        except OSError:
             pass
         finally:
             writer.close()
@@ -68,6 +67,7 @@ class Line:
                 if losing:
                     self._losing = None
                     answers.cancel()
+                    await asyncio.gather(answers, return_exceptions=True)
                 there.write(data)
                 await there.drain()
                 if losing:
@@ -76,8 +76,7 @@ class Line:
                     return
         finally:
             answers.cancel()
-            with suppress(asyncio.CancelledError, OSError):
-                await answers
+            await asyncio.gather(answers, return_exceptions=True)
             there.close()
             self._writers.discard(there)
 
