@@ -138,13 +138,19 @@ class DropWorld:
 
     async def check_records(self) -> None:
         """What must hold at every moment, in PostgreSQL alone."""
-        rows = await self.conn.fetch("SELECT pool_id, total, confirmed, voided FROM inventory.pools")
-        claims = await self.conn.fetch("SELECT claim_id, pool_id, member_id, day, state, counts FROM inventory.claims")
+        rows = await self.conn.fetch(
+            "SELECT pool_id, total, confirmed, voided FROM inventory.pools WHERE offer_id = $1", self.offer.offer_id
+        )
+        claims = await self.conn.fetch(
+            "SELECT claim_id, pool_id, member_id, day, state, counts FROM inventory.claims WHERE offer_id = $1",
+            self.offer.offer_id,
+        )
         by_pool = Counter(row["pool_id"] for row in claims if row["state"] == "CONFIRMED")
         for row in rows:
             assert row["confirmed"] == by_pool[row["pool_id"]]
             assert row["confirmed"] + row["voided"] <= row["total"]
-        gifts = {row["claim_id"] for row in await self.conn.fetch("SELECT claim_id FROM public.gifts")}
+        given = await self.conn.fetch("SELECT claim_id FROM public.gifts WHERE pool_id = ANY ($1)", self.pools)
+        gifts = {row["claim_id"] for row in given}
         assert gifts == {row["claim_id"] for row in claims if row["state"] in ("CONFIRMED", "RETURNED")}
         self._check_limits(Counter(row["member_id"] for row in claims if row["counts"]), self.offer.limits.per_member)
         by_day = Counter((row["member_id"], row["day"]) for row in claims if row["counts"])

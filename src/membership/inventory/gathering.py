@@ -6,7 +6,7 @@ read: an item's batch always begins after the item was asked for. Nothing ever w
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -47,17 +47,25 @@ class Gathering(Generic[Key, Item, Answer]):
     async def _serve(self, key: Key) -> None:
         """Batch after batch until nobody waits."""
         waiting = self._waiting[key]
-        while waiting:
-            batch = [waiting.popleft() for _ in range(min(self._most, len(waiting)))]
+        try:
+            while waiting:
+                await self._serve_batch(key, [waiting.popleft() for _ in range(min(self._most, len(waiting)))])
+        finally:
+            self._leave(key)
+
+    async def _serve_batch(self, key: Key, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        try:
             answers = await self._answers(key, [item for item, _ in batch])
-            for (_, future), answer in zip(batch, answers, strict=True):
-                if future.done():  # its caller gave up
-                    continue
-                if isinstance(answer, Exception):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
-        self._leave(key)
+        except BaseException:  # cancelled, with the whole process
+            _give_up(batch)
+            raise
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if future.done():  # its caller gave up
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     async def _answers(self, key: Key, items: list[Item]) -> Sequence[Answer | Exception]:
         try:
@@ -71,4 +79,10 @@ class Gathering(Generic[Key, Item, Answer]):
         if (task := asyncio.current_task()) is not None:
             serving.discard(task)
         if not serving:
+            _give_up(self._waiting[key])
             del self._serving[key], self._waiting[key]
+
+
+def _give_up(waiting: Iterable[tuple[Item, asyncio.Future[Answer]]]) -> None:
+    for _, future in waiting:
+        future.cancel()
