@@ -244,6 +244,12 @@ WHERE due_at <= $1::timestamptz ORDER BY due_at, member_id LIMIT $2::integer;
 DELETE FROM gifts.judgements
 WHERE member_id = $1::uuid AND programme_id = $2::uuid AND store_id = $3::uuid AND day = $4::date;
 
+-- name: list_claimed :many
+-- How many of some offers a member has claimed: on a day, and (day NULL) ever.
+SELECT offer_id, day, claimed FROM inventory.member_counts
+WHERE offer_id = ANY ($1::uuid[]) AND member_id = $2::uuid AND programme_id = $3::uuid
+    AND (day IS NULL OR day = $4::date);
+
 -- name: list_pool_counts :many
 -- How many gifts of some pools are in which state.
 SELECT pool_id, state, count(*)::integer AS gifts FROM gifts.gifts

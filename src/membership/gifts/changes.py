@@ -38,6 +38,14 @@ class GiftChanges:
     directories: DirectoryCache
     units: Units
 
+    async def find(self, actor: Actor, now: datetime, reference: GiftReference) -> Gift:
+        """What a desk has scanned. Raises MalformedGiftCode, UnknownGift, GiftWrongStore, GiftAtAnotherDesk."""
+        directory = await self.directories.directory(now)
+        async with self.database.engine(actor, now) as tx:
+            found = await _find(tx.conn, actor, reference)
+        _check_desk(actor, found, directory)
+        return found
+
     async def pack(self, actor: Actor, now: datetime, reference: GiftReference, *, key: str) -> Gift:
         """Ready at the desk. Raises what `_at_desk` and rules.changing.pack refuse."""
         return await self._at_desk(actor, now, "pack", reference, key=key, decide=lambda gift: changing.pack(gift, now))

@@ -34,7 +34,6 @@ from membership.gifts.model import (
 )
 from membership.gifts.rules.claiming import Offered, check_issuing, check_open, check_tier, offered, threshold_of
 from membership.gifts.rules.codes import code_of
-from membership.gifts.rules.moments import collect_until
 from membership.gifts.tiers_read import TierReads
 from membership.inventory.gathering import Gathering
 from membership.inventory.model import ClaimId, ClaimRequest, GrantedClaim, PoolId
@@ -152,25 +151,17 @@ class GiftClaims:
             raise RuntimeError(f"claim {claim_id} was granted without its gift")
         return gift
 
-    async def look(
-        self, actor: Actor, now: datetime, member: MembershipKey, entry: Offered, pool: PreparedPool
-    ) -> DomainError | None:
-        """Why the member may not claim of a pool now, stock and limits apart; None: nothing is known against it."""
-        try:
-            check_open(entry, now)
-            if entry.asks_tier:
-                check_tier(entry, await self._tiers.tier(member, business_date(entry.store, now), now), now)
-            threshold = threshold_of(entry.revision.code, entry.rule)
-            if threshold is not None:
-                directory = await self._directories.directory(now)
-                claim_id = claim_id_of(member, "")
-                draft = Draft(
-                    self._gift(claim_id, member, pool=pool, entry=entry, threshold=threshold, now=now), directory
-                )
-                await self._refuse_below_threshold(actor, draft, now)
-        except DomainError as refusal:
-            return refusal
-        return None
+    async def missing_minor(
+        self, conn: Conn, now: datetime, member: MembershipKey, *, pool: PreparedPool, entry: Offered
+    ) -> int:
+        """What the member's spend of the day lacks for one gift more; 0 where none is asked for. Two reads."""
+        threshold = threshold_of(entry.revision.code, entry.rule)
+        if threshold is None:
+            return 0
+        gift = self._gift(claim_id_of(member, ""), member, pool=pool, entry=entry, threshold=threshold, now=now)
+        draft = Draft(gift, await self._directories.directory(now))
+        coverage = await self._share_out(conn, draft)
+        return coverage.covers[gift.gift_id].missing_minor
 
     async def offered_in(self, pool: PreparedPool, now: datetime) -> Offered | None:
         """A pool with the revision in force; None where that no longer has it, or the campaign closed long ago."""
@@ -226,7 +217,7 @@ class GiftClaims:
             state=GiftState.CONFIRMED,
             step=1,
             claimed_at=now,
-            collect_until=collect_until(entry.store, entry.rule.collection, pool.day),
+            collect_until=entry.collect_until,
             threshold=threshold,
         )
 
@@ -236,7 +227,7 @@ class GiftClaims:
             await self._share_out(tx.conn, draft)
         _check_covered(draft)
 
-    async def _share_out(self, conn: Conn, draft: Draft) -> None:
+    async def _share_out(self, conn: Conn, draft: Draft) -> Coverage:
         """The day's amounts among the gifts that there are, and this one as the last. Two reads."""
         gift = draft.gift
         if gift.threshold is None:
@@ -247,6 +238,7 @@ class GiftClaims:
         day = Day(gift.membership, gift.store_id, gift.day)
         draft.coverage = await self._coverer.cover(conn, day, draft.directory, group=group, gifts=[*earlier, gift])
         draft.shared_before = earlier
+        return draft.coverage
 
     async def _admit(self, tx: Transaction, requests: Sequence[ClaimRequest]) -> Mapping[ClaimId, DomainError]:
         """Locks the members, then decides whose spend is enough: nobody else can use it up any more (C6)."""

@@ -197,6 +197,19 @@ class GiftChangeRefused(DomainError):
 
 
 @dataclass(eq=False)
+class UnknownDesk(DomainError):
+    """The store has no such desk."""
+
+    code = "UNKNOWN_DESK"
+    field = "desk"
+    desk: str
+
+    @property
+    def message(self) -> str:
+        return f"There is no desk {self.desk} in this store. Name a counter's code, or none for all of them."
+
+
+@dataclass(eq=False)
 class UnknownGiftDesk(DomainError):
     """No store of the campaign has the desk that is to hand a gift over."""
 

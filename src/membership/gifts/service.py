@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from membership.campaigns.cache import CampaignCache
+from membership.cards.service import CardReader
 from membership.gifts.changes import GiftChanges
 from membership.gifts.claiming import GiftClaims
 from membership.gifts.covering import Coverer
@@ -11,6 +12,7 @@ from membership.gifts.judging import Judge
 from membership.gifts.memory import PoolCache
 from membership.gifts.merging import LateClaims
 from membership.gifts.preparing import GiftPreparation
+from membership.gifts.showing import GiftShowing
 from membership.gifts.tiers_read import TierReads
 from membership.gifts.units import Units
 from membership.inventory.service import Inventory
@@ -30,6 +32,7 @@ class Gifts:
     pools: PoolCache
     claims: GiftClaims
     changes: GiftChanges
+    showing: GiftShowing
     preparation: GiftPreparation
     jobs: GiftJobs
     inventory: Inventory
@@ -51,12 +54,13 @@ def gifts_on(
 ) -> Gifts:
     """The use cases on one database, with caches that they share with others."""
     pools, coverer, units = PoolCache(database.pool), Coverer(campaigns), Units(inventory, campaigns)
+    tiers = TierReads(database, ladders)
     claims = GiftClaims(
         database,
         directories=directories,
         campaigns=campaigns,
         pools=pools,
-        tiers=TierReads(database, ladders),
+        tiers=tiers,
         coverer=coverer,
         inventory=inventory,
         keyring=keyring,
@@ -67,6 +71,7 @@ def gifts_on(
         pools=pools,
         claims=claims,
         changes=GiftChanges(database, directories, units),
+        showing=GiftShowing(database, directories, pools, claims, tiers, CardReader(keyring)),
         preparation=GiftPreparation(directories, inventory),
         jobs=GiftJobs(Judge(directories, coverer, units)),
         inventory=inventory,

@@ -252,6 +252,14 @@ async def find_day_to_win_back(conn: Conn, sale_id: SaleId) -> tuple[MembershipK
     return MembershipKey(row["member_id"], row["programme_id"]), row["store_id"], row["day"]
 
 
+async def list_claimed(
+    conn: Conn, offer_ids: Collection[GiftOfferId], member: MembershipKey, day: date
+) -> dict[tuple[GiftOfferId, date | None], int]:
+    """How many of these offers the member has claimed, where they are counted: on the day, and (None) ever."""
+    rows = await SQL.list_claimed.many(conn, list(offer_ids), member.member_id, member.programme_id, day)
+    return {(row["offer_id"], row["day"]): row["claimed"] for row in rows}
+
+
 async def list_pool_counts(conn: Conn, pool_ids: Collection[GiftPoolId]) -> list[PoolCount]:
     rows = await SQL.list_pool_counts.many(conn, list(pool_ids))
     return [PoolCount(row["pool_id"], GiftState(row["state"]), row["gifts"]) for row in rows]

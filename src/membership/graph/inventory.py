@@ -66,10 +66,10 @@ def _pools(pool_ids: list[strawberry.ID]) -> list[PoolId]:
 
 
 def _levels(pools: list[PoolId], known: Mapping[PoolId, PoolLevel | None]) -> Levels:
-    return [_level(known.get(pool_id)) for pool_id in pools]
+    return [stock_level(known.get(pool_id)) for pool_id in pools]
 
 
-def _level(level: PoolLevel | None) -> StockLevel | None:
+def stock_level(level: PoolLevel | None) -> StockLevel | None:
     if level is None:
         return None
     return StockLevel(

@@ -11,6 +11,9 @@ from membership.graph.cards import CardsMutation, CardsQuery
 from membership.graph.documents import Documents, Manifest, load_manifest
 from membership.graph.execution import DiscreetExecution, Execution, plan_attributes
 from membership.graph.gate import Gate
+from membership.graph.gifts import GiftsMutation, GiftsQuery
+from membership.graph.gifts_desk import GiftsDeskMutation, GiftsDeskQuery
+from membership.graph.gifts_planner import GiftsPlannerQuery
 from membership.graph.home import HomeQuery
 from membership.graph.inputs import plan_inputs
 from membership.graph.inventory import InventoryQuery, InventorySubscription
@@ -38,6 +41,9 @@ QUERIES: tuple[type, ...] = (
     TiersQuery,
     InventoryQuery,
     CampaignsQuery,
+    GiftsQuery,
+    GiftsDeskQuery,
+    GiftsPlannerQuery,
 )
 MUTATIONS: tuple[type, ...] = (
     PointsMutation,
@@ -47,6 +53,8 @@ MUTATIONS: tuple[type, ...] = (
     AccountsMutation,
     TiersMutation,
     CampaignsMutation,
+    GiftsMutation,
+    GiftsDeskMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription,)
 TYPES: tuple[type, ...] = ()

@@ -1,10 +1,12 @@
 """What the resolvers of one process share. A slice adds what its resolvers need, here and in `make_services`."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from membership.accounts.context import AccountWorkings
 from membership.accounts.service import Accounts
 from membership.campaigns.cache import CampaignCache
+from membership.campaigns.scheduling import Hooks
 from membership.campaigns.service import Campaigns
 from membership.cards.changes import Cards
 from membership.cards.codes import MemberCodes
@@ -13,6 +15,8 @@ from membership.coupons.claiming import Claims, Codes
 from membership.coupons.context import CouponWorkings
 from membership.coupons.newcomers import NewlyEligible, OffersToAll
 from membership.coupons.service import Withdrawals
+from membership.gifts.model import GiftPoolId
+from membership.gifts.service import Gifts, gifts_on
 from membership.graph.live import LiveValues
 from membership.inventory.model import PoolId, PoolLevel
 from membership.inventory.service import Inventory
@@ -54,7 +58,13 @@ class Services:
     claims: Claims
     coupon_codes: Codes
     withdrawals: Withdrawals
+    gifts: Gifts
     new_id: NewId = new_id
+
+    async def gift_levels(self, pool_ids: Collection[GiftPoolId]) -> Mapping[GiftPoolId, PoolLevel]:
+        """How much is left in pools of gifts, those that exist; a quarter of a second old at most."""
+        found = await self.stock.now([PoolId(pool_id) for pool_id in pool_ids])
+        return {GiftPoolId(pool_id): level for pool_id, level in found.items() if level is not None}
 
     async def close(self) -> None:
         """Before the pool and Redis are closed: what runs beside the requests comes to its end."""
@@ -73,12 +83,21 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         database, directory, ladders, keyring, new_id, random_bytes, newly_eligible=newly_eligible
     )
     coupon_workings = CouponWorkings(database, directory, ladders, campaign_cache, keyring, new_id)
+    gifts = gifts_on(
+        database,
+        inventory=inventory,
+        campaigns=campaign_cache,
+        directories=directory,
+        ladders=ladders,
+        keyring=keyring,
+    )
+    hooks = Hooks(on_schedule=[gifts.preparation.on_schedule])
     return Services(
         database=database,
         directory=directory,
         ladders=ladders,
         campaign_cache=campaign_cache,
-        campaigns=Campaigns(database, directory, ladders, cache=campaign_cache, new_id=new_id),
+        campaigns=Campaigns(database, directory, ladders, cache=campaign_cache, new_id=new_id, hooks=hooks),
         clock=clock,
         keyring=keyring,
         tills=Tills(workings),
@@ -90,6 +109,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         adjustments=Adjustments(database, directory, new_id),
         hand_grants=HandGrants(database, directory, ladders, new_id),
         inventory=inventory,
+        gifts=gifts,
         stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),
         claims=Claims(coupon_workings),
         coupon_codes=Codes(coupon_workings),

@@ -14,7 +14,7 @@ from membership.gifts.errors import (
     GiftPaused,
 )
 from membership.gifts.model import Threshold
-from membership.gifts.rules.moments import ClaimWindow, claim_window
+from membership.gifts.rules.moments import ClaimWindow, claim_window, collect_until
 from membership.stores.model import Store
 
 
@@ -33,6 +33,10 @@ class Offered:
     @property
     def calendar(self) -> ResolvedCalendar:
         return self.revision.calendars[self.store.store_id]
+
+    @property
+    def collect_until(self) -> datetime:
+        return collect_until(self.store, self.rule.collection, self.day)
 
     @property
     def asks_tier(self) -> bool:

@@ -42,7 +42,7 @@ def plan(revision: CampaignRevision, directory: Directory) -> tuple[PlannedOffer
     return tuple(_plan_offer(revision, rule, directory) for rule in revision.content.rules_of(GiftOffer))
 
 
-def limit_per_day(rule: GiftOffer) -> int | None:
+def limit_per_day(rule: GiftOffer) -> int:
     """A threshold that gives ONCE gives one a day, whatever limit is said beside it."""
     if rule.threshold is not None and rule.threshold.per is ThresholdPer.ONCE:
         return 1
