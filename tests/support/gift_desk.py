@@ -28,7 +28,7 @@ from membership.gifts.claiming import GiftClaims
 from membership.gifts.jobs import GiftJobs
 from membership.gifts.model import ById, ClaimGift, Gift, GiftId, GiftPoolId, GiftState, WaiverReason
 from membership.gifts.rules.preparing import offer_id_of, pool_id_of
-from membership.gifts.service import Gifts, gifts_on
+from membership.gifts.service import Gifts, gift_jobs_on, gifts_on, react_to_sales_and_merges
 from membership.inventory.model import PoolId, PoolLevel
 from membership.inventory.service import Inventory
 from membership.kernel.actor import Actor, Role
@@ -96,7 +96,11 @@ class GiftDesk:
 
     @property
     def jobs(self) -> GiftJobs:
-        return self.gifts.jobs
+        return gift_jobs_on(
+            inventory=self.inventory,
+            campaigns=self.gifts.campaigns,
+            directories=DirectoryCache(self.database.pool),
+        )
 
     async def offer(
         self,
@@ -233,7 +237,7 @@ class GiftDesk:
     async def hand_on_events(self) -> None:
         """Every event that is due, to the handlers of gifts."""
         handlers = Handlers()
-        self.gifts.react(handlers)
+        react_to_sales_and_merges(handlers, self.jobs)
         policy = RetryPolicy()
         while keys := await self._due_keys():
             for key in keys:

@@ -14,6 +14,8 @@ from membership.accounts.errors import SameMember
 from membership.accounts.model import Merged, MergeMembers
 from membership.cards import service as cards
 from membership.coupons import service as coupons
+from membership.gifts import merging as gifts
+from membership.inventory.stocking import move_member as move_claims
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import derived_id
 from membership.members import events, store
@@ -114,7 +116,7 @@ async def _move_person(workings: AccountWorkings, tx: Transaction, *, winner: Me
 async def _move_membership(
     workings: AccountWorkings, tx: Transaction, directory: Directory, *, loser: Membership, winner: Membership
 ) -> None:
-    """Points, receipts and coupons, then the tier by the spend of both, with the coupons of everybody on it."""
+    """Points, receipts, coupons and gifts, then the tier by the spend of both, with the coupons of everybody on it."""
     home = directory.store(winner.home_store_id)
     await points.transfer(
         tx,
@@ -131,6 +133,8 @@ async def _move_membership(
         programme_id=winner.key.programme_id,
     )
     await coupons.merge(tx, loser=loser.key, winner=winner.key)
+    await gifts.merge(tx, loser=loser.key, winner=winner.key)
+    await move_claims(tx, loser=loser.key, winner=winner.key)
     today = business_date(home, tx.now)
     change = await tiers.merge(
         tx,

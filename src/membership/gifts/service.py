@@ -10,7 +10,7 @@ from membership.gifts.covering import Coverer
 from membership.gifts.jobs import GiftJobs
 from membership.gifts.judging import Judge
 from membership.gifts.memory import PoolCache
-from membership.gifts.merging import LateClaims
+from membership.gifts.merging import after_merge
 from membership.gifts.preparing import GiftPreparation
 from membership.gifts.showing import GiftShowing
 from membership.gifts.tiers_read import TierReads
@@ -25,22 +25,14 @@ from membership.tiers.service import LadderCache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gifts:
-    """`preparation.on_schedule` is a hook of campaigns; `react` and `jobs` are the worker's."""
+    """What requests need. `preparation.on_schedule` is a hook of campaigns."""
 
-    database: Database
     campaigns: CampaignCache
     pools: PoolCache
     claims: GiftClaims
     changes: GiftChanges
     showing: GiftShowing
     preparation: GiftPreparation
-    jobs: GiftJobs
-    inventory: Inventory
-
-    def react(self, handlers: Handlers) -> None:
-        """To sales that come back, and to merges."""
-        self.jobs.judge.react(handlers)
-        LateClaims(self.inventory).react(handlers)
 
 
 def gifts_on(
@@ -53,26 +45,33 @@ def gifts_on(
     keyring: Keyring,
 ) -> Gifts:
     """The use cases on one database, with caches that they share with others."""
-    pools, coverer, units = PoolCache(database.pool), Coverer(campaigns), Units(inventory, campaigns)
-    tiers = TierReads(database, ladders)
+    pools, tiers = PoolCache(database.pool), TierReads(database, ladders)
     claims = GiftClaims(
         database,
         directories=directories,
         campaigns=campaigns,
         pools=pools,
         tiers=tiers,
-        coverer=coverer,
+        coverer=Coverer(campaigns),
         inventory=inventory,
         keyring=keyring,
     )
     return Gifts(
-        database=database,
         campaigns=campaigns,
         pools=pools,
         claims=claims,
-        changes=GiftChanges(database, directories, units),
+        changes=GiftChanges(database, directories, Units(inventory, campaigns)),
         showing=GiftShowing(database, directories, pools, claims, tiers, CardReader(keyring)),
         preparation=GiftPreparation(directories, inventory),
-        jobs=GiftJobs(Judge(directories, coverer, units)),
-        inventory=inventory,
     )
+
+
+def gift_jobs_on(*, inventory: Inventory, campaigns: CampaignCache, directories: DirectoryCache) -> GiftJobs:
+    """What the worker does by the clock."""
+    return GiftJobs(Judge(directories, Coverer(campaigns), Units(inventory, campaigns)))
+
+
+def react_to_sales_and_merges(handlers: Handlers, jobs: GiftJobs) -> None:
+    """What the worker does when something comes back, and after a merge."""
+    jobs.judge.react(handlers)
+    handlers.on("members.merged", after_merge)

@@ -14,6 +14,7 @@ from membership.gifts.model import Gift as GiftRecord
 from membership.gifts.model import GiftCause, GiftState
 from membership.gifts.rules.preparing import limit_per_day
 from membership.gifts.showing import ShownPool
+from membership.graph import campaigns_content  # noqa: F401 - describes ThresholdPer
 from membership.graph.context import RequestContext
 from membership.graph.enums import describe_enum
 from membership.graph.errors import Refusal, as_refusal
@@ -53,14 +54,6 @@ describe_enum(
         GiftCause.GOODWILL: "Member services let the member keep it, to be kind.",
         GiftCause.STORE_ERROR: "Member services let the member keep it, for a mistake of the store.",
         GiftCause.GIFT_DAMAGED: "Member services let the member keep it, since it is of no use any more.",
-    },
-)
-describe_enum(
-    ThresholdPer,
-    "How many gifts a day's spend buys.",
-    {
-        ThresholdPer.ONCE: "One a day, however much is spent.",
-        ThresholdPer.PER_AMOUNT: "One for each full amount.",
     },
 )
 

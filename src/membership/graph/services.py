@@ -13,6 +13,7 @@ from membership.cards.codes import MemberCodes
 from membership.cards.service import CardReader
 from membership.coupons.claiming import Claims, Codes
 from membership.coupons.context import CouponWorkings
+from membership.coupons.issuing import campaign_hooks
 from membership.coupons.newcomers import NewlyEligible, OffersToAll
 from membership.coupons.service import Withdrawals
 from membership.gifts.model import GiftPoolId
@@ -91,7 +92,11 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         ladders=ladders,
         keyring=keyring,
     )
-    hooks = Hooks(on_schedule=[gifts.preparation.on_schedule])
+    coupon_hooks = campaign_hooks(directory, new_id)
+    hooks = Hooks(
+        on_schedule=[*coupon_hooks.on_schedule, gifts.preparation.on_schedule],
+        on_state_change=coupon_hooks.on_state_change,
+    )
     return Services(
         database=database,
         directory=directory,

@@ -139,15 +139,20 @@ class Stocking:
         tx.after_commit(tell)
 
     async def move_member(self, tx: Transaction, *, loser: MembershipKey, winner: MembershipKey) -> Sequence[OfferId]:
-        """Merge: the loser's claims and counts become the winner's. Both memberships are locked.
+        """See the function of that name."""
+        return await move_member(tx, loser=loser, winner=winner)
 
-        Redis counts the two apart until the worker has loaded these offers anew; PostgreSQL counts them together at
-        once. The locks of offers come after those of counts.
-        """
-        offer_ids = await store.move_member(tx.conn, loser=loser, winner=winner)
-        if offer_ids:
-            await store.ask_for_rebuild(tx.conn, offer_ids)
-        return offer_ids
+
+async def move_member(tx: Transaction, *, loser: MembershipKey, winner: MembershipKey) -> Sequence[OfferId]:
+    """Merge: the loser's claims and counts become the winner's. Both memberships are locked.
+
+    Redis counts the two apart until the worker has loaded these offers anew; PostgreSQL counts them together at
+    once. The locks of offers come after those of counts.
+    """
+    offer_ids = await store.move_member(tx.conn, loser=loser, winner=winner)
+    if offer_ids:
+        await store.ask_for_rebuild(tx.conn, offer_ids)
+    return offer_ids
 
 
 async def _offer_of(tx: Transaction, pool_id: PoolId) -> OfferId:

@@ -10,6 +10,7 @@ from membership.campaigns.cache import CampaignCache
 from membership.coupons.context import IssueWorkings
 from membership.coupons.issuing import step_due
 from membership.coupons.service import expire
+from membership.gifts.service import gift_jobs_on
 from membership.inventory.service import Inventory
 from membership.kernel.ids import first_id_at
 from membership.points.service import post_expiries
@@ -40,12 +41,16 @@ def periodic_jobs(
     """At minutes that spread the load; every hour, since days begin at other times in other stores."""
     programmes = ProgrammeJobs(directory, ladders)
     coupons = CouponJobs(directory, ladders, campaigns)
+    gifts = gift_jobs_on(inventory=inventory, campaigns=campaigns, directories=directory)
     return (
         PeriodicJob("points.expiries", "*/10 * * * *", programmes.expire_points),
         PeriodicJob("tiers.reviews", "5 * * * *", programmes.review_tiers),
         PeriodicJob("tiers.ranks", "15 * * * *", programmes.award_ranks),
         PeriodicJob("coupons.issue", "* * * * *", coupons.issue),
         PeriodicJob("coupons.expiries", "25 * * * *", expire_coupons),
+        PeriodicJob("gifts.judgements", "* * * * *", gifts.judge_days),
+        PeriodicJob("gifts.forfeits", "* * * * *", gifts.forfeit),
+        PeriodicJob("gifts.pools", "35 * * * *", gifts.close_pools),
         PeriodicJob("receipts.quotes", "30 * * * *", forget_unsold_quotes),
         PeriodicJob("inventory.check", "* * * * *", partial(check_inventory, inventory)),
         PeriodicJob("platform.idempotency_keys", "40 * * * *", forget_idempotency_keys),

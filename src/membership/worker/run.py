@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from membership.campaigns.cache import CampaignCache
 from membership.coupons.newcomers import TIER_EVENTS, NewlyEligible, OffersToAll
+from membership.gifts.service import gift_jobs_on, react_to_sales_and_merges
 from membership.inventory.service import Inventory
 from membership.kernel.clock import Clock, SystemClock
 from membership.kernel.ids import new_id
@@ -53,8 +54,8 @@ async def run_worker(
     wake = asyncio.Event()
 
     async def relay() -> None:
-        async with _database(dsn, RelayLimits().lanes + 1, moved) as database:
-            await Relay(database, handlers or event_handlers(database), clock).run(stop, wake)
+        async with _database(dsn, RelayLimits().lanes + 1, moved) as database, _redis(settings) as redis:
+            await Relay(database, handlers or event_handlers(database, redis), clock).run(stop, wake)
 
     async def bell() -> None:
         await listen(dsn, stop, wake)
@@ -88,12 +89,15 @@ async def run_worker(
             task.cancel()
 
 
-def event_handlers(database: Database) -> Handlers:
+def event_handlers(database: Database, redis: RedisClient) -> Handlers:
     """Which slice reacts to which event of another."""
     handlers, pool = Handlers(), database.pool
-    coupons = NewlyEligible(OffersToAll(CampaignCache(pool)), DirectoryCache(pool), LadderCache(pool), new_id)
+    campaigns, directories = CampaignCache(pool), DirectoryCache(pool)
+    coupons = NewlyEligible(OffersToAll(campaigns), directories, LadderCache(pool), new_id)
     for name in TIER_EVENTS:
         handlers.on(name, coupons.on_tier_event)
+    gifts = gift_jobs_on(inventory=Inventory(database, redis), campaigns=campaigns, directories=directories)
+    react_to_sales_and_merges(handlers, gifts)
     return handlers
 
 
