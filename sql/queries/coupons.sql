@@ -392,3 +392,7 @@ SELECT code_hash, offer_id, coupon_id FROM coupons.codes WHERE code_hash = ANY (
 UPDATE coupons.codes SET coupon_id = $2::uuid, used_at = $3::timestamptz
 WHERE code_hash = $1::bytea AND coupon_id IS NULL
 RETURNING code_hash;
+
+-- name: list_issued_on :many
+-- How many coupons of offers with a quota per day were issued on a business day.
+SELECT offer_id, issued FROM coupons.offer_days WHERE offer_id = ANY ($1::uuid[]) AND business_date = $2::date;

@@ -13,7 +13,7 @@ from uuid import UUID
 from membership.campaigns.model import CouponId
 from membership.coupons.errors import TooManyCodes, UnusableCode
 
-MOST_CODES = 100_000
+MOST_CODES = 10_000
 MOST_IMPORTED = 2_000
 """In one request of GraphQL, whose body has an end."""
 MOST_CHARACTERS = 40

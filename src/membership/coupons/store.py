@@ -212,6 +212,11 @@ async def counts_of_member(conn: Conn, member_id: MemberId, offer_ids: Collectio
     return {row["offer_id"]: row["issued"] for row in rows}
 
 
+async def list_issued_on(conn: Conn, offer_ids: Collection[OfferId], day: date) -> dict[OfferId, int]:
+    """Of offers with a quota per day, how many were issued on it."""
+    return {row["offer_id"]: row["issued"] for row in await SQL.list_issued_on.many(conn, list(offer_ids), day)}
+
+
 async def list_coupons(
     conn: Conn, membership: MembershipKey, now: datetime, *, open_only: bool, after: CouponId | None, limit: int
 ) -> list[Coupon]:

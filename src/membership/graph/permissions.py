@@ -77,6 +77,17 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.grantTier": frozenset({Role.MEMBER_SERVICES}),
     "Mutation.endTierGrant": frozenset({Role.MEMBER_SERVICES}),
     "Mutation.runTierReview": frozenset({Role.ADMIN, Role.SERVICE}),
+    # Coupons: the member's own, at the till and desk by who stands there
+    "Query.myCoupons": frozenset({Role.MEMBER}),
+    "Query.memberCoupons": frozenset({Role.TILL, Role.DESK, Role.MEMBER_SERVICES}),
+    "Query.couponOffers": frozenset({Role.MEMBER}),
+    "Query.couponIssues": frozenset({Role.PLANNER, Role.APPROVER}),
+    "Mutation.claimCoupon": frozenset({Role.MEMBER}),
+    "Mutation.buyCoupon": frozenset({Role.MEMBER}),
+    "Mutation.redeemCouponCode": frozenset({Role.MEMBER}),
+    "Mutation.voidCoupon": _CARD_KEEPERS,
+    "Mutation.generateCouponCodes": frozenset({Role.PLANNER}),
+    "Mutation.importCouponCodes": frozenset({Role.PLANNER}),
     # Limited units: how the stock is spread is not for members
     "Query.stockLevels": _WATCH_STOCK,
     "Subscription.stockLevels": _WATCH_STOCK,

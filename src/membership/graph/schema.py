@@ -8,6 +8,8 @@ from strawberry.types import ExecutionContext
 from membership.graph.accounts import AccountsMutation, AccountsQuery
 from membership.graph.campaigns import CampaignsMutation, CampaignsQuery
 from membership.graph.cards import CardsMutation, CardsQuery
+from membership.graph.coupons import CouponsMutation, CouponsQuery
+from membership.graph.coupons_planner import CouponsPlannerMutation, CouponsPlannerQuery
 from membership.graph.documents import Documents, Manifest, load_manifest
 from membership.graph.execution import DiscreetExecution, Execution, plan_attributes
 from membership.graph.gate import Gate
@@ -39,6 +41,8 @@ QUERIES: tuple[type, ...] = (
     AccountsQuery,
     LadderQuery,
     TiersQuery,
+    CouponsQuery,
+    CouponsPlannerQuery,
     InventoryQuery,
     CampaignsQuery,
     GiftsQuery,
@@ -55,6 +59,8 @@ MUTATIONS: tuple[type, ...] = (
     CampaignsMutation,
     GiftsMutation,
     GiftsDeskMutation,
+    CouponsMutation,
+    CouponsPlannerMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription,)
 TYPES: tuple[type, ...] = ()

@@ -3,6 +3,7 @@
 import strawberry
 
 from membership.cards.errors import SpentCode
+from membership.coupons.errors import CouponHeldElsewhere
 from membership.graph.cards import IDENTIFY_REFUSALS
 from membership.graph.context import Info
 from membership.graph.fields import mutation
@@ -93,7 +94,9 @@ class TillsMutation:
         errors.PointsExceedTotal,
         errors.CardIsBlocked,
         NotEnoughPoints,
-        description="What a basket would earn and why, kept for 120 s; sets aside the points to be spent.",
+        CouponHeldElsewhere,
+        description="What a basket would earn, which coupons apply, and why, kept for 120 s; sets aside the points to "
+        "be spent and holds the coupons.",
     )
     async def quote_sale(self, info: Info, input: QuoteSaleInput) -> QuoteSalePayload:  # noqa: A002
         context = info.context

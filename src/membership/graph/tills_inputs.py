@@ -4,6 +4,9 @@ from datetime import date, datetime
 
 import strawberry
 
+from membership.campaigns.model import CouponId
+from membership.coupons.codes import find_coupon_id
+from membership.graph.faults import bad_user_input
 from membership.graph.lookups import MemberLookupInput, SaleLookupInput
 from membership.graph.relay import key_of
 from membership.graph.scalars import MinorUnits, Points
@@ -21,6 +24,7 @@ from membership.tills.model import (
     VoidSale,
 )
 
+MOST_COUPONS = 20
 KEY = "Tells this request from every other; a repeat with the same key and input gets the same answer."
 
 
@@ -58,8 +62,15 @@ class BasketInput:
     points_to_spend: Points = strawberry.field(
         default=Points(0), description="How many points the customer spends on this basket."
     )
+    coupons: list[str] | None = strawberry.field(
+        default=None,
+        description="Coupons to use, each by its id or printed number; none of them if empty. If absent, a quote takes "
+        "whichever give the customer most, and a commit those of its quote.",
+    )
 
     def to_model(self) -> BasketReported:
+        if self.coupons is not None and len(self.coupons) > MOST_COUPONS:
+            raise bad_user_input(f"One receipt names at most {MOST_COUPONS} coupons.")
         return BasketReported(
             currency=self.currency,
             lines=tuple(
@@ -68,7 +79,13 @@ class BasketInput:
             ),
             tenders=tuple(TenderReported(entry.type, entry.amount_minor, entry.reference) for entry in self.tenders),
             points_to_spend=self.points_to_spend,
+            coupons=None if self.coupons is None else tuple(_coupon_id(entry) for entry in self.coupons),
         )
+
+
+def _coupon_id(value: str) -> CouponId:
+    """Of an id, or of the number as it was scanned. Raises BAD_USER_INPUT for what is neither."""
+    return find_coupon_id(value) or CouponId(key_of(strawberry.ID(value), "Coupon"))
 
 
 @strawberry.input(description="A basket to be judged.")
