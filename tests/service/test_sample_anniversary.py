@@ -105,6 +105,21 @@ async def test_its_rules_gave_points_on_their_days_alone(sample: Conn) -> None:
     assert max(days["BONUS-2000"]) <= LAST
 
 
+async def test_capped_rules_gave_nobody_more_than_their_caps(sample: Conn) -> None:
+    assert not await broken(
+        sample,
+        """
+        SELECT lot.member_id FROM points.lots lot JOIN receipts.sales sale USING (sale_id)
+        WHERE lot.rule LIKE 'ANNIVERSARY-2025/BRAND-DAY-%' GROUP BY lot.member_id, lot.rule, sale.business_date
+        HAVING sum(lot.points) > 60000
+        """,
+    )
+    given = await sample.fetch(
+        "SELECT sum(points) AS points FROM points.lots WHERE rule = 'ANNIVERSARY-2025/BONUS-2000' GROUP BY member_id"
+    )
+    assert max(row["points"] for row in given) == 6_000  # somebody reached it
+
+
 # ---- coupons
 
 

@@ -121,12 +121,14 @@ class Generator:
         self._crowds = {code: Crowd(code) for code in self._places}
         self._contests = Contests(list(self._places.values()), recipe.today)
         self._contending: list[Callable[[Ranks], Life]] = []
-        self._memory = self._remember(keyring)
+        self._keyring = keyring
+        self._memory: Memory | None = None
         self.forgotten_receipt: ForgottenReceipt | None = None
 
     def batches(self) -> Iterator[tuple[int, Batch]]:
         """Batches with the number of people in each, the named ones first."""
         cast = sample_cast()
+        self._memory = self._remember()
         named, batch = self._unranked([partial(self._scripted_life, row, number) for number, row in enumerate(cast)])
         if self._memory is not None:
             self._memory.add_beginning(batch, self._recipe.now)
@@ -190,13 +192,13 @@ class Generator:
         joining = Joining(joined_at, self._recipe.now, rng, MomentIds(rng))
         return Newcomer(MemberId(joining.ids.at(joined_at)()), person, joining, since)
 
-    def _remember(self, keyring: Keyring) -> Memory | None:
+    def _remember(self) -> Memory | None:
         """Last year's anniversary, with who got the gifts of its drops: that depends on everybody."""
         place = self._places[ANNIVERSARY_OF]
         anniversary = last_anniversary(place, self._recipe.first_day, self._recipe.now)
         if anniversary is None:
             return None
-        memory = Memory(anniversary, place, keyring)
+        memory = Memory(anniversary, place, self._keyring)
         for turn in _turns(self._recipe.members - len(sample_cast())):
             if turn.programme == ANNIVERSARY_OF:
                 member_id, person, _, since = self._newcomer(turn)
