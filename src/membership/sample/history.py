@@ -157,12 +157,18 @@ class History:
             points_given_back=posted.given_back,
             points_shortfall=posted.shortfall,
             member=self._after(posted.account, tier, tier_after),
+            discount_minor=decision.discount_minor,
+            coupons=self._coupons_back(sale, decision, back),
         )
         posted_sale.sale = _returned(sale, decision)
         self.returns.append(PostedReturn(self._new_return(sale, decision, posted, answer, back), back.at))
-        if self.part is not None:
-            wholly = decision.state in (SaleState.VOIDED, SaleState.RETURNED)
-            self.part.came_back(sale_id, sale.business_date, back.business_date, wholly=wholly, now=back.at)
+
+    def _coupons_back(self, sale: Sale, decision: ReturnDecision, back: PlannedReturn) -> tuple[CouponId, ...]:
+        if self.part is None:
+            return ()
+        wholly = decision.state is not SaleState.PART_RETURNED
+        day, returned_on = sale.business_date, back.business_date
+        return self.part.came_back(sale.sale_id, day, returned_on, wholly=wholly, now=back.at)
 
     def _post_return(
         self, sale: Sale, decision: ReturnDecision, return_id: ReturnId, back: PlannedReturn

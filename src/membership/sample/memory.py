@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 from uuid import UUID
 
+from membership.gifts.claiming import CODE
 from membership.gifts.rules.codes import code_of
 from membership.gifts.rules.moments import claim_window
 from membership.members.keyring import Keyring
@@ -18,9 +19,6 @@ from membership.sample.part import Part
 from membership.sample.place import Place
 from membership.sample.stock import Stock
 from membership.stores.model import ProgrammeId
-
-_GIFT_CODE = "gifts.gifts.code"
-"""What the digest that a gift's code comes from is keyed for."""
 
 
 class Memory:
@@ -59,7 +57,7 @@ class Memory:
             stock=self._stock,
             won=self._won.get(history.membership.member_id, ()),
             lines_of=history.lines_of,
-            code_of=lambda gift_id: code_of(self._keyring.keyed_hash(_GIFT_CODE, str(gift_id)).digest),
+            code_of=lambda gift_id: code_of(self._keyring.keyed_hash(CODE, str(gift_id)).digest),
         )
 
     def count(self, history: History) -> None:

@@ -6,7 +6,14 @@ from datetime import date, datetime, timedelta
 from random import Random
 
 from membership.campaigns.content import EarnRule
-from membership.campaigns.model import CampaignRevision, EarnedBefore, RevisionId, SaleDecision, rule_name
+from membership.campaigns.model import (
+    CampaignRevision,
+    CouponId,
+    EarnedBefore,
+    RevisionId,
+    SaleDecision,
+    rule_name,
+)
 from membership.gifts.model import DayLine, GiftId
 from membership.members.model import MembershipKey
 from membership.receipts.model import SaleId
@@ -75,8 +82,8 @@ class Part:
         self.presents.pass_time(now)
         self.wallet.pass_time(now)
 
-    def issuing(self, at: datetime) -> tuple[RevisionId, ...]:
-        return (self._anniversary.revision.revision_id,) if self._anniversary.is_open(at) else ()
+    def issuing(self, at: datetime) -> tuple[CampaignRevision, ...]:
+        return (self._anniversary.revision,) if self._anniversary.is_open(at) else ()
 
     def wants_to_use_coupons(self, at: datetime) -> bool:
         usable = any(coupon.valid_from <= at for coupon in self.wallet.facts(at))
@@ -102,10 +109,12 @@ class Part:
         if day in self._anniversary.calendar.days:
             self.presents.spent(day, tier, now)
 
-    def came_back(self, sale_id: SaleId, sold_on: date, returned_on: date, *, wholly: bool, now: datetime) -> None:
-        if wholly:
-            self.wallet.reverse(sale_id, now)
+    def came_back(
+        self, sale_id: SaleId, sold_on: date, returned_on: date, *, wholly: bool, now: datetime
+    ) -> tuple[CouponId, ...]:
+        """The coupons that can be used again, or have expired."""
         self.presents.came_back(sold_on, returned_on, now)
+        return self.wallet.reverse(sale_id, now) if wholly else ()
 
     def undo(self) -> None:
         """The history is made anew."""

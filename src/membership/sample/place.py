@@ -1,11 +1,11 @@
 """A store with its programme's rules, as its members' histories need them, and a receipt as it stores one."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from membership.campaigns.model import CouponId, LineFacts, MemberFacts, RevisionId, SaleDecision, SaleFacts
+from membership.campaigns.model import CampaignRevision, CouponId, MemberFacts, SaleDecision, SaleFacts
 from membership.members.model import MemberId
 from membership.postgres.json import to_json
 from membership.receipts.model import Basket, Sale, SaleId, SaleLine, SaleState
@@ -15,7 +15,7 @@ from membership.sample.configuration import sample_configuration, sample_ladders
 from membership.sample.files import SampleProgramme
 from membership.sample.plan import PlannedSale
 from membership.sample.seasons import Season, season_of
-from membership.stores.model import CategoryId, CounterId, Programme, Store, TenderType, TermsRevision, TillId
+from membership.stores.model import Programme, Store, TenderType, TermsRevision, TillId
 from membership.stores.service import Directory
 from membership.tiers.model import LadderRevision
 from membership.tills.model import MemberAfter, SaleAnswer
@@ -86,10 +86,10 @@ def facts_of(
     member: MemberFacts | None,
     *,
     points_value_minor: int = 0,
-    issuing: tuple[RevisionId, ...] = (),
+    issuing: Sequence[CampaignRevision] = (),
     coupons_wanted: tuple[CouponId, ...] | None = None,
 ) -> SaleFacts:
-    facts = sale_facts(
+    return sale_facts(
         place.directory,
         basket,
         business_date=business_date,
@@ -98,28 +98,10 @@ def facts_of(
         member=member,
         points_value_minor=points_value_minor,
         tender_types=place.tender_types,
-    )
-    return replace(
-        facts,
-        lines=tuple(_with_codes(place, line) for line in facts.lines),
-        store_id=place.store.store_id,
-        store=place.store.code,
+        store=place.store,
         at=at,
-        local_time=at.astimezone(place.store.zone).time(),
         issuing=issuing,
         coupons_wanted=coupons_wanted,
-    )
-
-
-def _with_codes(place: Place, line: LineFacts) -> LineFacts:
-    directory = place.directory
-    counter = directory.counter(CounterId(line.counter_id))
-    return replace(
-        line,
-        counter=counter.code,
-        brand=directory.brand(counter.brand_id).code,
-        floor=directory.floor(counter.floor_id).code,
-        category=directory.category(CategoryId(line.category_id)).code,
     )
 
 
@@ -186,6 +168,7 @@ def _answer(
         points_redeemed=basket.points_to_spend,
         exceptions=(),
         member=member,
+        discount_minor=decision.discount_minor,
     )
 
 

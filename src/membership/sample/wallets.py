@@ -67,15 +67,18 @@ class Wallet:
             held.changed_at = now
             held.redemptions.append(RecordedRedemption(entry, sale_id, now))
 
-    def reverse(self, sale_id: SaleId, now: datetime) -> None:
-        """All of a sale has come back: its coupons live again, if their time is not over."""
-        for held in self.held.values():
+    def reverse(self, sale_id: SaleId, now: datetime) -> tuple[CouponId, ...]:
+        """All of a sale has come back: its coupons live again, if their time is not over. Which these are."""
+        back = []
+        for coupon_id, held in self.held.items():
             for redemption in held.redemptions:
                 if redemption.sale_id == sale_id and redemption.reversed_at is None:
                     redemption.reversed_at = held.changed_at = now
                     alive = now < held.coupon.valid_until
                     state = CouponState.ACTIVE if alive else CouponState.EXPIRED
                     held.coupon = replace(held.coupon, state=state, sale_id=None)
+                    back.append(coupon_id)
+        return tuple(sorted(back))
 
     def pass_time(self, now: datetime) -> None:
         """What the job has expired by then."""

@@ -58,7 +58,9 @@ class Shopper:
     def lines(self, day: date) -> list[DayLine]:
         if day != SATURDAY:
             return []
-        return [DayLine(SaleId(UUID(int=number)), 1, COUNTER, CATEGORY, minor) for number, minor in enumerate(self.spent)]
+        return [
+            DayLine(SaleId(UUID(int=number)), 1, COUNTER, CATEGORY, minor) for number, minor in enumerate(self.spent)
+        ]
 
     def buy(self, minor: int, at: datetime, *, tier: str = "SILVER") -> None:
         self.presents.pass_time(at)
