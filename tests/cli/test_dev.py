@@ -20,6 +20,8 @@ import pytest
 from support.command import Environment
 from support.processes import is_alive, until_ended
 
+CALLERS = {"MEMBER", "TILL", "SERVICES", "APPROVER", "BRAND_TILL", "DESK", "PLANNER"}
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -97,9 +99,9 @@ def test_everything_answers_and_ends_with_an_interrupt(environment: Environment,
 
 def test_each_printed_request_gets_an_answer(environment: Environment, folder: Path, free_port: int) -> None:
     with running(environment, folder, free_port, sample="demo") as service:
-        tokens = dict(re.findall(r"^([A-Z]+)=(eyJ\S+)$", service.greeting, re.MULTILINE))
+        tokens = dict(re.findall(r"^([A-Z_]+)=(eyJ\S+)$", service.greeting, re.MULTILINE))
         requests = re.findall(r"^curl -s (\S+) .*Bearer \$(\w+).* -d '(.*)'$", service.greeting, re.MULTILINE)
-        assert {variable for _, variable, _ in requests} == tokens.keys() == {"MEMBER", "TILL", "SERVICES", "APPROVER"}
+        assert {variable for _, variable, _ in requests} == tokens.keys() == CALLERS
         for url, variable, body in requests:
             headers = {"Authorization": f"Bearer {tokens[variable]}"}
             answer = httpx.post(url, json=json.loads(body), headers=headers)
@@ -150,7 +152,15 @@ def test_a_moved_clock_stays_until_it_is_set_back(environment: Environment, fold
         assert service.interrupt() == 0
     with running(environment, folder, free_port) as service:
         assert "\nClock      Thursday 13 November 2031, " in service.greeting
+        shell = f". {folder / 'environment'}; membership clock; membership clock 2031-11-14T10:00; membership clock"
+        shown = subprocess.run(["sh", "-euc", shell], capture_output=True, text=True, check=True, timeout=60)
+        assert re.findall(r"\w+day \d+ November 2031", shown.stdout) == [
+            "Thursday 13 November 2031",
+            "Friday 14 November 2031",
+            "Friday 14 November 2031",
+        ]
         assert service.interrupt() == 0
+    assert not (folder / "environment").exists()
     with running(environment, folder, free_port, "--today", "now") as service:
         assert "Clock" not in service.greeting
 

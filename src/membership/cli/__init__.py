@@ -5,6 +5,7 @@ import typer
 from membership.cli import (
     bench,
     campaign,
+    clock,
     coupons,
     dev,
     generate,
@@ -26,5 +27,5 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (dev, serve, worker, migrate, seed, token, campaign, coupons, outbox, inventory, bench, generate):
+for module in (dev, serve, worker, migrate, seed, token, clock, campaign, coupons, outbox, inventory, bench, generate):
     app.add_typer(module.app)

@@ -1,7 +1,7 @@
 """Tokens and first requests to paste, for `membership dev`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -26,19 +26,30 @@ class Caller:
     counter: UUID | None = None
 
 
-def print_callers(url: str, keys: Path) -> None:
-    """Not through rich: it would break the long lines, and they are to be pasted."""
-    for caller in _callers():
-        token = issue_token(
-            keys,
-            caller.role,
-            now=SystemClock().now(),
-            programme=demo_ids().programme_id,
-            store=caller.store,
-            till=caller.till,
-            member=caller.member,
-            counter=caller.counter,
+def tokens_of(keys: Path) -> list[tuple[Caller, str]]:
+    """Every caller with a token of the development issuer."""
+    demo, now = demo_ids(), SystemClock().now()
+    return [
+        (
+            caller,
+            issue_token(
+                keys,
+                caller.role,
+                now=now,
+                programme=demo.programme_id,
+                store=caller.store,
+                till=caller.till,
+                member=caller.member,
+                counter=caller.counter,
+            ),
         )
+        for caller in _callers()
+    ]
+
+
+def print_callers(url: str, tokens: Sequence[tuple[Caller, str]]) -> None:
+    """Not through rich: it would break the long lines, and they are to be pasted."""
+    for caller, token in tokens:
         print(f"# {caller.label}")
         print(f"{caller.variable}={token}")
         print(
@@ -77,4 +88,28 @@ def _callers() -> Iterator[Caller]:
         "APPROVER",
         Role.APPROVER,
         "{ pendingAdjustments { nodes { points reason requestedBy requestedAt } } }",
+    )
+    yield Caller(
+        "The till of a brand that has a brand day in the anniversary recognises the member too",
+        "BRAND_TILL",
+        Role.TILL,
+        f'{{ identifyMember(by: {{phone: "{demo.phone}"}}) '
+        "{ __typename ... on RecognisedMember { maskedName tier available cardStatus } } }",
+        store=demo.store_id,
+        till=demo.till_id,
+        counter=demo.counter_id,
+    )
+    yield Caller(
+        "The gift desk sees what waits to be handed over",
+        "DESK",
+        Role.DESK,
+        "{ giftsAtDesk { nodes { state collectUntil } } }",
+        store=demo.store_id,
+        counter=demo.gift_desk_id,
+    )
+    yield Caller(
+        "A planner looks at the campaigns",
+        "PLANNER",
+        Role.PLANNER,
+        "{ campaigns { nodes { code phase } } }",
     )

@@ -2,7 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from membership.cli.failures import CommandFailed
@@ -32,6 +33,11 @@ class DataFolder:
     def log_file(self) -> Path:
         return self.path / "service.log"
 
+    @property
+    def environment_file(self) -> Path:
+        """For the shell, while the service runs: where it is, its keys and tokens. `. .data/environment`"""
+        return self.path / "environment"
+
     def prepare(self) -> None:
         """Raises CommandFailed when it cannot be written, or is somebody else's folder full of other things."""
         try:
@@ -50,6 +56,13 @@ class DataFolder:
         """Keys by version: 256 random bits, made once. Without them, encrypted values are lost."""
         text = self._secret(f"identity-{purpose}.json", lambda: json.dumps({"1": secrets.token_hex(32)}))
         return {int(version): key for version, key in json.loads(text).items()}
+
+    def write_environment(self, variables: Mapping[str, str]) -> None:
+        """What a shell needs to work with the running service; for the owner only, since it holds keys."""
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        self.environment_file.unlink(missing_ok=True)
+        self.environment_file.touch(mode=0o600)
+        self.environment_file.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
     def _is_ours(self) -> bool:
         return (self.path / _MARK).exists()

@@ -1,7 +1,11 @@
 """What `membership dev` does: servers, schema, sample, then the API and the worker until Ctrl-C."""
 
 import asyncio
+import json
+import os
+import shlex
 import socket
+import sys
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from membership import logging
-from membership.cli.callers import print_callers
+from membership.cli.callers import Caller, print_callers, tokens_of
 from membership.cli.data_folder import DataFolder
 from membership.cli.environment import connect, is_set, read_settings, require_database, require_redis
 from membership.cli.failures import CommandFailed
@@ -42,6 +46,7 @@ class Development:
         self._sample = sample
         self._today = today
         self._offset = timedelta()
+        self._tokens: list[tuple[Caller, str]] = []
 
     def run(self, *, reset: bool) -> None:
         """Returns after Ctrl-C or SIGTERM. Raises CommandFailed or EmbeddedServerError with one line to show."""
@@ -56,7 +61,11 @@ class Development:
                 given = self._start_servers(steps, servers, reset=reset)
                 settings = self._settings(given)
                 run_async(self._prepare(settings, steps, embedded="DATABASE_URL" in given))
-            run_async(self._serve(settings, listener))
+            self._write_environment(settings)
+            try:
+                run_async(self._serve(settings, listener))
+            finally:
+                self._folder.environment_file.unlink(missing_ok=True)
         print("Stopped.")
 
     async def _check_given_servers(self) -> None:
@@ -152,15 +161,42 @@ class Development:
                 structlog.get_logger(__name__).error("a part of the service ended", exc_info=failures)
                 raise CommandFailed(f"The service ended by a fault; see {self._folder.log_file}.") from None
 
+    @property
+    def _url(self) -> str:
+        return f"http://{HOST}:{self._port}/graphql"
+
+    def _write_environment(self, settings: Settings) -> None:
+        """For another terminal, so that the command and the tours of README find this service."""
+        self._tokens = tokens_of(self._folder.keys) if self._size is not None else []
+        secrets = {
+            "MEMBERSHIP_IDENTITY_HASH_KEYS": settings.identity_hash_keys,
+            "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS": settings.identity_encryption_keys,
+        }
+        self._folder.write_environment(
+            {
+                "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+                "URL": self._url,
+                "DATABASE_URL": str(settings.database_url),
+                "REDIS_URL": str(settings.redis_url),
+                **{
+                    name: json.dumps({str(version): key.get_secret_value() for version, key in keys.items()})
+                    for name, keys in secrets.items()
+                },
+                **{caller.variable: token for caller, token in self._tokens},
+            }
+        )
+
     def _greet(self) -> None:
-        url = f"http://{HOST}:{self._port}/graphql"
+        url = self._url
         print(f"\nGraphiQL   {url}")
         print(f"Logs       {self._folder.log_file}")
         if self._offset:
             print(f"Clock      {told(self._offset, SystemClock().now())}")
         if self._size is not None:
             print("\nTokens of the development issuer, good for 30 days. Paste each pair of lines elsewhere:\n")
-            print_callers(url, self._folder.keys)
+            print_callers(url, self._tokens)
+        print("For another terminal, with these tokens and the `membership` command:")
+        print(f". {shlex.quote(str(self._folder.environment_file))}\n")
         print("Ctrl-C stops everything.", flush=True)
 
 
