@@ -272,3 +272,17 @@ def test_another_revision_under_the_same_id_is_read_anew() -> None:
     before, after = a_campaign([a_multiple("ALL")]), a_campaign([a_multiple("ALL", 3)])
     facts = a_sale([a_line(1, 10_000)], before)
     assert [points_of(decide(facts, revision), "ALL") for revision in (before, after, before)] == [100, 200, 100]
+
+
+def test_l6_a_multiple_is_floored_once_per_earn_rate_group_from_its_whole_spend() -> None:
+    """Not from points that were floored before, and not per line."""
+    campaign = a_campaign([a_multiple("TEN", 10)])
+    lines = [a_line(1, 75), a_line(2, 75, brand="OTHER"), a_line(3, 2_500, rate=2_000)]
+    decision = decide(a_sale(lines, campaign), campaign)
+    assert {(award.line_no, award.rule): award.points for award in decision.awards} == {
+        (1, "BASE"): 1,
+        (1, "ANNIVERSARY/TEN"): 7,
+        (2, "ANNIVERSARY/TEN"): 6,
+        (3, "BASE"): 1,
+        (3, "ANNIVERSARY/TEN"): 11,
+    }
