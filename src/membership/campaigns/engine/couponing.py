@@ -249,8 +249,10 @@ def _applied(entry: Usable, shares: tuple[CouponShare, ...]) -> CouponApplied:
 
 def _allot_uses(chosen: Sequence[Candidate], room: Sequence[int]) -> list[list[int]]:
     uses: list[list[int]] = [[] for _ in chosen]
-    for group in {candidate.exclusive for candidate in chosen}:
-        ranks = [rank for rank, candidate in enumerate(chosen) if candidate.exclusive == group]
+    groups: dict[str, list[int]] = {}
+    for rank, candidate in enumerate(chosen):
+        groups.setdefault(candidate.exclusive, []).append(rank)
+    for ranks in groups.values():
         found = allot([Demand(chosen[rank].use, chosen[rank].places) for rank in ranks], room)
         if found is None:
             raise ValueError("the chosen coupons use more than there is")
@@ -275,12 +277,12 @@ def _allot_discounts(
 
 def _over_lines(basket: BundledBasket, discount: Sequence[int], used: Sequence[int], left: Sequence[int]) -> list[int]:
     """A discount per bundle over its lines: where they are used, else where anything is left."""
-    within = [min(part, there) for part, there in zip(used, left, strict=True)]
-    by_place = {place: off for place, off in enumerate(discount) if off}
-    lacking = {
-        place: off
-        for place, off in by_place.items()
-        if sum(within[position] for position in basket.bundles[place].positions) < off
-    }
-    taken = basket.spread({place: off for place, off in by_place.items() if place not in lacking}, within)
-    return [there or more for there, more in zip(taken, basket.spread(lacking, left), strict=True)]
+    taken = [0] * len(used)
+    for place, off in enumerate(discount):
+        positions = basket.bundles[place].positions if off else ()
+        over = [min(used[position], left[position]) for position in positions]
+        if sum(over) < off:
+            over = [left[position] for position in positions]
+        for position, part in zip(positions, largest_remainder(off, over), strict=True):
+            taken[position] = part
+    return taken
