@@ -20,6 +20,8 @@ Queries and mutations. A class `<Slice>Query` / `<Slice>Mutation`, listed in sch
     and the union `<Field>Result` is made from both. A look-up that can refuse uses `@query(…)` in the same way.
 Refusals. Nothing to do: every DomainError of `membership.<slice>.errors` is a GraphQL type with its facts
     (`*_minor` → MinorUnits, `points` and `*_points` → Points) and a value of RefusalCode.
+Documents of pydantic. What is a typed JSON document elsewhere (a campaign's content) is not written again: types and
+    inputs are made of it by document_types.py, with `graphql_type=` where an annotation would name them.
 Permissions. A row for each new field of Query and Mutation in permissions.py, and one for any other field that not
     everybody may see who reaches its object. The same row, cell by cell, in tests/graph/test_permissions.py.
 Documents. What clients really send goes to graphql/operations/<client>/<Name>.graphql, one operation a file, named;

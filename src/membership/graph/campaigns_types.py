@@ -114,6 +114,10 @@ class StoreDates:
     def rule_days(self, code: Annotated[str, strawberry.argument(description="The rule's code.")]) -> list[date]:
         return list(self.calendar.days_of(code))
 
+    @field(description="The business days on which tills take no coupon of an offer, beside days of blackout.")
+    def offer_blackout(self, code: Annotated[str, strawberry.argument(description="The offer's code.")]) -> list[date]:
+        return sorted(self.calendar.rule_blackout.get(code, ()))
+
 
 @strawberry.type(description="The dates that a calendar comes to.")
 class CampaignDates:

@@ -13,6 +13,7 @@ from membership.campaigns.content import (
     CampaignDay,
     CouponValidity,
     DailyWindow,
+    DayRule,
     DaysAfter,
     NthWeekday,
     OnDate,
@@ -49,7 +50,8 @@ from membership.kernel.ids import new_id
 from membership.stores.model import OpeningHours, ProgrammeId, Store, StoreId
 from membership.stores.rules import business_date
 from support.campaign_desk import anniversary, brand_day, coupon, november
-from unit.campaigns.strategies import nth_weekdays, weekdays_after
+from unit.campaigns.strategies import campaign_days as numbered_days
+from unit.campaigns.strategies import nth_weekdays, on_weekdays, weekdays_after
 
 LONDON, SHANGHAI, SEOUL = ZoneInfo("Europe/London"), ZoneInfo("Asia/Shanghai"), ZoneInfo("Asia/Seoul")
 NEW_YORK, LORD_HOWE = ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe")  # the latter by half an hour
@@ -201,6 +203,39 @@ def test_coupons_that_outlive_the_campaign_have_blackout_days_that_do_too() -> N
     assert resolved.days_of(offer.code) == resolved.days
     with pytest.raises(DayOutsideCampaign):
         resolve(anniversary([coupon(blackout=(christmas,))]), store_in(SHANGHAI))
+
+
+@given(
+    first=st.dates(date(2026, 1, 1), date(2027, 12, 31)),
+    days=st.integers(1, 12),
+    valid=st.integers(1, 366),
+    rules=st.lists(nth_weekdays | on_weekdays | numbered_days, max_size=3).map(tuple),
+)
+def test_an_offers_blackout_lasts_as_long_as_its_coupons(
+    first: date, days: int, valid: int, rules: tuple[DayRule, ...]
+) -> None:
+    offer = coupon(blackout=rules, validity=CouponValidity(days_from_issue=valid))
+    try:
+        resolved = resolve(anniversary([offer], calendar=dated(first, days)), store_in(SHANGHAI))
+    except (DayOutsideCampaign, NoSuchCampaignDay, NoSuchWeekday):
+        assume(False)
+    lasting = [first + timedelta(days=offset) for offset in range(days + valid - 1)]
+    counted = {day for day in lasting if any(means(rule, day, resolved.days) for rule in rules)}
+    assert resolved.rule_blackout.get(offer.code, frozenset()) == counted
+
+
+def means(rule: DayRule, day: date, days: tuple[date, ...]) -> bool:
+    match rule:
+        case OnDate():
+            return day == rule.date
+        case OnWeekday():
+            return day.isoweekday() == rule.weekday
+        case CampaignDay():
+            return day in days and rule.day in (days.index(day) + 1, days.index(day) - len(days))
+        case NthWeekday():
+            month = [date(day.year, day.month, 1) + timedelta(days=offset) for offset in range(31)]
+            same = [entry for entry in month if (entry.month, entry.isoweekday()) == (rule.month, rule.weekday)]
+            return day in same and rule.nth in (same.index(day) + 1, same.index(day) - len(same))
 
 
 # ---- instants, minute by minute

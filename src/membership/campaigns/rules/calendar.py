@@ -232,9 +232,10 @@ def _days_of(entry: DayRule, days: Sequence[date], *, within: Sequence[date], ru
         case OnDate():
             return [_one_of(within, entry.date, rule)]
         case NthWeekday():
-            # The month of the year in which the campaign has it.
-            year = within[0].year + (entry.month < within[0].month)
-            return [_one_of(within, nth_weekday(year, entry), rule)]
+            # Of each year in which the month is touched: coupons may be good from one November to the next.
+            years = sorted({day.year for day in within if day.month == entry.month})
+            found = [nth_weekday(year, entry) for year in years or [within[0].year]]
+            return [day for day in found if day in within] or [_one_of(within, found[0], rule)]
         case OnWeekday():
             return [day for day in within if day.isoweekday() == entry.weekday]
         case CampaignDay():
