@@ -88,7 +88,7 @@ async def _issue_one(workings: "IssueWorkings", offer: "Offer", bar: "Progress")
     from membership.coupons.issuing import issue_to_all
     from membership.coupons.store import count_memberships
     from membership.kernel.actor import Actor, Role
-    from membership.kernel.clock import SystemClock
+    from membership.postgres.clock import clock_of
 
     async with workings.database.pool.acquire() as conn:
         task = bar.add_task(offer.code, total=await count_memberships(conn, offer.programme_id))
@@ -96,6 +96,6 @@ async def _issue_one(workings: "IssueWorkings", offer: "Offer", bar: "Progress")
         workings,
         Actor(Role.SERVICE, "membership coupons issue"),
         offer,
-        clock=SystemClock().now,
+        clock=(await clock_of(workings.database.pool)).now,
         progress=lambda stepped: bar.advance(task, stepped.looked_at),
     )

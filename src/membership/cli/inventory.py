@@ -13,6 +13,7 @@ from membership.cli.failures import CommandFailed, in_one_line
 if TYPE_CHECKING:
     from membership.inventory.model import CheckReport
     from membership.inventory.service import Inventory
+    from membership.kernel.clock import Clock
 
 app = typer.Typer()
 inventory = typer.Typer(no_args_is_help=True)
@@ -63,18 +64,15 @@ def rebuild(
 
 
 async def _check(repair: bool) -> "CheckReport":
-    from membership.kernel.clock import SystemClock
-
-    async with _inventory() as opened:
-        return await opened.check(SystemClock().now(), repair=repair)
+    async with _inventory() as (opened, clock):
+        return await opened.check(clock.now(), repair=repair)
 
 
 async def _rebuild(offer: UUID) -> int:
     from membership.inventory.model import Mode, OfferId
-    from membership.kernel.clock import SystemClock
 
-    async with _inventory() as opened:
-        loaded = await opened.rebuild(OfferId(offer), SystemClock().now())
+    async with _inventory() as (opened, clock):
+        loaded = await opened.rebuild(OfferId(offer), clock.now())
     if loaded is None:
         raise CommandFailed(f"There is no offer {offer}. `membership inventory check` names those that drift.")
     if loaded.load.mode is Mode.POSTGRES:
@@ -83,9 +81,10 @@ async def _rebuild(offer: UUID) -> int:
 
 
 @asynccontextmanager
-async def _inventory() -> "AsyncIterator[Inventory]":
+async def _inventory() -> "AsyncIterator[tuple[Inventory, Clock]]":
     from membership.cli.environment import read_settings, require_database
     from membership.inventory.service import Inventory
+    from membership.postgres.clock import clock_of
     from membership.postgres.database import Database, open_pool
     from membership.redis.client import open_redis
     from membership.settings import DatabaseSettings, RedisSettings
@@ -96,7 +95,7 @@ async def _inventory() -> "AsyncIterator[Inventory]":
     pool = await open_pool(dsn, max_size=2)
     redis = open_redis(str(redis_settings.redis_url), cluster=redis_settings.redis_cluster)
     try:
-        yield Inventory(Database(pool), redis)
+        yield Inventory(Database(pool), redis), await clock_of(pool)
     finally:
         await redis.aclose()
         await pool.close()

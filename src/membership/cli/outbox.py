@@ -79,15 +79,12 @@ async def _list(limit: int) -> None:
 
 async def _decide(operator: str, decide: "Callable[[Database, Actor, datetime], Awaitable[None]]") -> None:
     from membership.kernel.actor import Actor, Role
-    from membership.kernel.clock import SystemClock
-    from membership.postgres.clock import adjust
+    from membership.postgres.clock import clock_of
     from membership.postgres.dead_letters import NotADeadLetter
 
     actor = Actor(Role.ADMIN, f"operator:{operator}", origin=f"command line of {socket.gethostname()}")
-    clock = SystemClock()
     async with _database() as database:
-        async with database.pool.acquire() as conn:
-            await adjust(clock, conn)
+        clock = await clock_of(database.pool)
         try:
             await decide(database, actor, clock.now())
         except NotADeadLetter as refusal:

@@ -36,6 +36,14 @@ async def store_offset(conn: Conn, offset: timedelta) -> None:
     await SQL.set_clock_offset.exec(conn, offset)
 
 
+async def clock_of(pool: Pool) -> SystemClock:
+    """For a command that runs once on a database: its clock, and this process's ids, where the database has it."""
+    clock = SystemClock()
+    async with pool.acquire() as conn:
+        await adjust(clock, conn)
+    return clock
+
+
 async def adjust(clock: SystemClock, conn: Conn) -> None:
     """Moves the process's clock, and its ids, to where the database has it."""
     offset = await read_offset(conn)
