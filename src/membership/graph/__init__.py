@@ -18,12 +18,16 @@ Queries and mutations. A class `<Slice>Query` / `<Slice>Mutation`, listed in sch
     only what the caller may see. A mutation takes one `input` (`@strawberry.input`) and is declared by
     `@mutation(UnknownCard, CardBlocked, description=…)`: its resolver returns the payload or lets the DomainError rise,
     and the union `<Field>Result` is made from both. A look-up that can refuse uses `@query(…)` in the same way.
+Subscriptions. A class `<Slice>Subscription`, listed in schema.py; its fields are async generators declared by
+    `@subscription(description=…)`. What many watch is read once for all of them by `LiveValues` (live.py), kept in
+    Services: `async with aclosing(services.stock.watch(keys)) as values`. Never loop over a query of your own, and
+    never queue values: a slow client is to get the latest one.
 Refusals. Nothing to do: every DomainError of `membership.<slice>.errors` is a GraphQL type with its facts
     (`*_minor` → MinorUnits, `points` and `*_points` → Points) and a value of RefusalCode.
 Documents of pydantic. What is a typed JSON document elsewhere (a campaign's content) is not written again: types and
     inputs are made of it by document_types.py, with `graphql_type=` where an annotation would name them.
-Permissions. A row for each new field of Query and Mutation in permissions.py, and one for any other field that not
-    everybody may see who reaches its object. The same row, cell by cell, in tests/graph/test_permissions.py.
+Permissions. A row for each new field of Query, Mutation and Subscription in permissions.py, and one for any other field
+    that not everybody may see who reaches its object. The same row, cell by cell, in tests/graph/test_permissions.py.
 Documents. What clients really send goes to graphql/operations/<client>/<Name>.graphql, one operation a file, named;
     `python -m membership.graph.generate` then writes the manifest and schema.graphql (`--check` in CI).
 Services. What resolvers need beside the database is a field of `Services` (services.py), built in app.py.
