@@ -73,6 +73,7 @@ class DropWorld:
     pools: list[PoolId]
     batching: Batching | None = None
     given: int = 0
+    salt: str = ""  # before every key, where several worlds share a database
     troubles: list[Exception] = field(default_factory=list)
 
     async def give(self, tx: Transaction, claims: Sequence[GrantedClaim]) -> None:
@@ -82,7 +83,7 @@ class DropWorld:
     def request(self, number: int, *, key: str = "key", pool: int = 0, body: object = "gift") -> ClaimRequest:
         of = member(number)
         pool_id = self.pools[pool]
-        return ClaimRequest(claim_id_of(of, key), pool_id, of, digest([str(pool_id), body]), key=key)
+        return ClaimRequest(claim_id_of(of, self.salt + key), pool_id, of, digest([str(pool_id), body]), key=key)
 
     async def claim(
         self,

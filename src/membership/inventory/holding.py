@@ -52,7 +52,7 @@ class Holding:
         except Fenced:
             pass  # loaded since, and so counted
         except UNREACHABLE as failure:
-            _log.warning("confirmations are left to the sweeper", claims=len(claims), exc_info=failure)
+            _log.warning("confirmations are left to the sweeper", claims=len(claims), reason=type(failure).__name__)
         return [None for _ in claims]
 
     async def _release(self, load: tuple[OfferId, int], claims: list[ClaimId]) -> list[None]:
@@ -61,5 +61,5 @@ class Holding:
         except Fenced:
             pass  # loaded since, without holds
         except UNREACHABLE as failure:
-            _log.warning("releases are left to the sweeper", claims=len(claims), exc_info=failure)
+            _log.warning("releases are left to the sweeper", claims=len(claims), reason=type(failure).__name__)
         return [None for _ in claims]

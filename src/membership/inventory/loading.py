@@ -85,7 +85,7 @@ class Loading:
             later = await store.epoch_after(tx.conn, old.loaded)
             return later, await self._stock.load(replace(wanted, epoch=later))
         except UNREACHABLE as failure:
-            _log.warning("Redis cannot be loaded", offer_id=str(offer.offer_id), exc_info=failure)
+            _log.warning("Redis cannot be loaded", offer_id=str(offer.offer_id), reason=type(failure).__name__)
             return epoch, None
 
     async def rebuild(self, offer_id: OfferId, now: datetime, *, instead_of: Load | None = None) -> Shelf | None:

@@ -134,7 +134,9 @@ class Stocking:
             except Fenced:
                 pass  # loaded since, and so counted
             except UNREACHABLE as failure:
-                _log.warning("units given back are left to the check", units=len(claim_ids), exc_info=failure)
+                _log.warning(
+                    "units given back are left to the check", units=len(claim_ids), reason=type(failure).__name__
+                )
 
         tx.after_commit(tell)
 
