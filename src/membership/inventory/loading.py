@@ -95,9 +95,10 @@ class Loading:
             if found is None:
                 return None
             offer, pools = found
-            if instead_of is None or _loads(pools) == {instead_of}:
+            if instead_of is None or not _was_loaded_since(pools, instead_of):
                 return await self.load(tx, offer, pools)
-        return self._shelves.keep(Shelf(offer, next(iter(_loads(pools))), {pool.pool_id: pool for pool in pools}))
+        load = Load(pools[0].epoch, pools[0].mode)
+        return self._shelves.keep(Shelf(offer, load, {pool.pool_id: pool for pool in pools}))
 
     async def renew(self, shelf: Shelf, now: datetime) -> None:
         """Redis does not have what `shelf` says. Find out what was loaded since, or load."""
@@ -132,12 +133,14 @@ class Loading:
         async with self._database.engine(KEEPER, calls[0][1]) as tx:
             found = await store.lock_offer(tx.conn, offer_id)
             # Somebody may have left before, or have loaded again: then their epoch stands.
-            if found is not None and _loads(found[1]) == {load}:
+            if found is not None and not _was_loaded_since(found[1], load):
                 _log.warning("Redis cannot be reached; PostgreSQL decides", offer_id=str(offer_id))
                 await self.load(tx, *found, redis=False)
         await self._shelves.read(next(iter(calls[0][0].pools)))
         return [None for _ in calls]
 
 
-def _loads(pools: Sequence[Pool]) -> set[Load]:
-    return {Load(pool.epoch, pool.mode) for pool in pools}
+def _was_loaded_since(pools: Sequence[Pool], load: Load) -> bool:
+    """Whether the offer has another load. Pools that do not agree were touched by hand: load them."""
+    loads = {Load(pool.epoch, pool.mode) for pool in pools}
+    return len(loads) == 1 and loads != {load}

@@ -177,7 +177,8 @@ Record: TypeAlias = Callable[[Transaction, Sequence[GrantedClaim]], Awaitable[No
 lock of a member or an offer in it (`Admit` may). Claims of several calls with an equal `record` come together."""
 
 Admit: TypeAlias = Callable[[Transaction, Sequence[ClaimRequest]], Awaitable[Mapping[ClaimId, DomainError]]]
-"""Comes first in that transaction, to lock members (by id) and to refuse some of the claims."""
+"""Comes first in that transaction, to lock members (by id) and to refuse some of the claims. Without it a merge of a
+member whose claim is just being written may miss that claim."""
 
 
 @dataclass(frozen=True, slots=True)
