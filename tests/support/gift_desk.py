@@ -107,10 +107,11 @@ class GiftDesk:
         *rules: Rule,
         calendar: Calendar | None = None,
         stores: tuple[str, ...] | None = None,
+        code: str = "ANNIVERSARY-2026",
     ) -> Campaign:
         """Schedule a campaign of these rules (without previews), and forget what was remembered."""
         content = anniversary(rules or (gift(),), calendar=calendar or november(), stores=stores)
-        self.campaign = (await self.desk.scheduled(content)).campaign
+        self.campaign = (await self.desk.scheduled(content, code=code)).campaign
         await self.refresh()
         return self.campaign
 
