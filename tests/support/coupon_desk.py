@@ -139,10 +139,11 @@ class CouponDesk:
         await self.campaigns.pause(self.planner, self.now, campaign.campaign_id, reason="A mistake.", key=key())
 
     async def offer(self, code: str) -> Offer:
-        for campaign in self.made:
-            for found in await store.list_offers_of_campaign(self.conn, campaign, self.shop.programme_id):
-                if found.code == code:
-                    return found
+        async with self.database.pool.acquire() as conn:  # of its own, for claims at once
+            for campaign in self.made:
+                for found in await store.list_offers_of_campaign(conn, campaign, self.shop.programme_id):
+                    if found.code == code:
+                        return found
         raise LookupError(code)
 
     async def issue(self, code: str, *, size: int = 10_000) -> int:
