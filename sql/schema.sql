@@ -14,6 +14,8 @@ CREATE SCHEMA jobs;
 
 CREATE SCHEMA members;
 
+CREATE SCHEMA planning;
+
 CREATE SCHEMA platform;
 
 CREATE SCHEMA points;
@@ -779,6 +781,34 @@ CREATE TABLE members.memberships (
 
 ALTER TABLE ONLY members.memberships FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE planning.simulations (
+    simulation_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    campaign_code text NOT NULL,
+    revision_number integer,
+    period_first date NOT NULL,
+    period_last date NOT NULL,
+    request jsonb NOT NULL,
+    state text NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    done bigint DEFAULT 0 NOT NULL,
+    total bigint DEFAULT 0 NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    heartbeat_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    forecast jsonb,
+    failure text,
+    CONSTRAINT simulations_failure CHECK (((state = 'FAILED'::text) = (failure IS NOT NULL))),
+    CONSTRAINT simulations_finished CHECK (((state = ANY (ARRAY['DONE'::text, 'FAILED'::text])) = (finished_at IS NOT NULL))),
+    CONSTRAINT simulations_forecast CHECK (((state = 'DONE'::text) = (forecast IS NOT NULL))),
+    CONSTRAINT simulations_heartbeat CHECK (((state <> 'RUNNING'::text) OR (heartbeat_at IS NOT NULL))),
+    CONSTRAINT simulations_period CHECK ((period_first <= period_last)),
+    CONSTRAINT simulations_state CHECK ((state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text, 'DONE'::text, 'FAILED'::text])))
+);
+
+ALTER TABLE ONLY planning.simulations FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE platform.audit_entries (
     audit_id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
@@ -1413,6 +1443,9 @@ ALTER TABLE ONLY members.memberships
 ALTER TABLE ONLY members.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (membership_id);
 
+ALTER TABLE ONLY planning.simulations
+    ADD CONSTRAINT simulations_pkey PRIMARY KEY (simulation_id);
+
 ALTER TABLE ONLY platform.audit_entries
     ADD CONSTRAINT audit_entries_pkey PRIMARY KEY (audit_id);
 
@@ -1653,6 +1686,10 @@ CREATE INDEX identities_member ON members.identities USING btree (member_id);
 
 CREATE INDEX members_merged_into ON members.members USING btree (merged_into) WHERE (merged_into IS NOT NULL);
 
+CREATE INDEX simulations_campaign ON planning.simulations USING btree (programme_id, campaign_code, simulation_id DESC);
+
+CREATE INDEX simulations_waiting ON planning.simulations USING btree (requested_at) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
+
 CREATE INDEX audit_entries_member ON platform.audit_entries USING btree (member_id, at) WHERE (member_id IS NOT NULL);
 
 CREATE INDEX audit_entries_subject ON platform.audit_entries USING btree (subject_kind, subject_id, at);
@@ -1845,6 +1882,9 @@ ALTER TABLE ONLY members.memberships
 
 ALTER TABLE ONLY members.memberships
     ADD CONSTRAINT memberships_programme_id_fkey FOREIGN KEY (programme_id) REFERENCES stores.programmes(programme_id);
+
+ALTER TABLE ONLY planning.simulations
+    ADD CONSTRAINT simulations_programme_id_fkey FOREIGN KEY (programme_id) REFERENCES stores.programmes(programme_id);
 
 ALTER TABLE ONLY points.accounts
     ADD CONSTRAINT accounts_membership FOREIGN KEY (member_id, programme_id) REFERENCES members.memberships(member_id, programme_id);
@@ -2080,6 +2120,12 @@ CREATE POLICY reader ON members.members FOR SELECT TO membership_reader USING ((
 
 CREATE POLICY reader ON members.memberships FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
 
+CREATE POLICY engine ON planning.simulations TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY reader ON planning.simulations FOR SELECT TO membership_reader USING (((platform.caller_role() = 'admin'::text) OR ((platform.caller_role() = ANY (ARRAY['planner'::text, 'approver'::text])) AND (programme_id = platform.caller_programme()))));
+
+ALTER TABLE planning.simulations ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE points.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE points.adjustments ENABLE ROW LEVEL SECURITY;
@@ -2218,6 +2264,9 @@ GRANT USAGE ON SCHEMA jobs TO membership_engine;
 GRANT USAGE ON SCHEMA members TO membership_engine;
 GRANT USAGE ON SCHEMA members TO membership_reader;
 
+GRANT USAGE ON SCHEMA planning TO membership_engine;
+GRANT USAGE ON SCHEMA planning TO membership_reader;
+
 GRANT USAGE ON SCHEMA platform TO membership_engine;
 GRANT USAGE ON SCHEMA platform TO membership_reader;
 
@@ -2340,6 +2389,9 @@ GRANT SELECT ON TABLE members.members TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE members.memberships TO membership_engine;
 GRANT SELECT ON TABLE members.memberships TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE planning.simulations TO membership_engine;
+GRANT SELECT ON TABLE planning.simulations TO membership_reader;
 
 GRANT SELECT,INSERT ON TABLE platform.audit_entries TO membership_engine;
 

@@ -1,0 +1,140 @@
+"""Explain: why a receipt, or an offer to a member, came out as it did, by the revision and the records of then.
+
+Members are told about themselves, tills, desks and member services about the members of their programme, planners and
+approvers about its receipts and members too (they see no name and no contact). A till is told of receipts of its store.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from membership.campaigns.cache import CampaignCache
+from membership.campaigns.engine import decide_sale
+from membership.campaigns.errors import UnknownCampaign
+from membership.campaigns.model import (
+    CampaignRevision,
+    SaleDecision,
+    SaleFacts,
+    rule_name,
+)
+from membership.kernel.actor import Actor, Role
+from membership.members.errors import UnknownMember
+from membership.planning import evidence, offer_story
+from membership.planning.cases import ExplainOffer, Known, open_case, revisions_named
+from membership.planning.codex import Codex
+from membership.planning.evidence import DayInStore
+from membership.planning.offer_story import applies
+from membership.planning.sale_story import SaleExplanation, sale_story
+from membership.planning.verdicts import explain
+from membership.planning.why import Remark, Why
+from membership.postgres.connection import Conn
+from membership.postgres.database import Database
+from membership.receipts import store as receipts
+from membership.receipts.errors import UnknownSale
+from membership.receipts.model import NaturalKey, Sale, SaleId
+from membership.stores.model import Store
+from membership.stores.service import Directory, DirectoryCache
+from membership.tiers.rules.qualification import ladder_at
+from membership.tiers.service import LadderCache
+
+_FACTS = TypeAdapter(SaleFacts)
+_DECISION = TypeAdapter(SaleDecision)
+_SEE_DRAFTS = frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN})
+_PLANS = frozenset({Role.PLANNER, Role.APPROVER})
+"""Who is told of receipts that row-level security keeps from them: no person stands in the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferExplanation:
+    """`revision` None: none was in force then."""
+
+    store: Store
+    at: datetime
+    revision: int | None
+    applies: bool
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanations:
+    """Reads; writes nothing."""
+
+    database: Database
+    directories: DirectoryCache
+    ladders: LadderCache
+    campaigns: CampaignCache
+
+    async def sale(self, actor: Actor, now: datetime, by: SaleId | NaturalKey) -> SaleExplanation:
+        """Raises UnknownSale, also for a receipt that the caller may not see."""
+        directory = await self.directories.directory(now)
+        async with self.database.engine(actor, now) as tx:
+            sale = await self._find_sale(tx.conn, actor, by)
+            facts, decision = _FACTS.validate_json(sale.inputs), _DECISION.validate_json(sale.decision)
+            revisions = await self.campaigns.revisions({*revisions_named(facts)})
+            codex = await self._codex(directory, sale, revisions.values(), now)
+            terms = {entry.revision: entry.terms for entry in codex.programme.terms}[facts.terms_revision]
+            again = decide_sale(facts, terms, revisions)
+            paused = await self.campaigns.paused(sale.store_id, sale.sold_at, now)
+            gifts = await self._gifts_of(tx.conn, actor, sale, codex, now)
+        remarks = (
+            *sale_story(sale, facts, decision, codex),
+            *(Remark(Why.PAUSED, {"campaign_names": entry.content.names}, rule=entry.code) for entry in paused),
+            *gifts,
+        )
+        return SaleExplanation(sale, facts, decision, again == decision, remarks)
+
+    async def offer(self, actor: Actor, now: datetime, asked: ExplainOffer) -> OfferExplanation:
+        """Raises UnknownMember, UnknownCampaign, UnknownSale."""
+        if actor.programme_id not in (None, asked.membership.programme_id):
+            raise UnknownMember
+        if actor.role is Role.MEMBER and actor.member_id != asked.membership.member_id:
+            raise UnknownMember
+        async with self.database.engine(actor, now) as tx:
+            sale = None if asked.sale_id is None else await self._find_sale(tx.conn, actor, asked.sale_id)
+            directory = await self.directories.directory(now)
+            known = Known(self.ladders, self.campaigns)
+            case = await open_case(tx.conn, asked, sale, directory=directory, known=known, now=now)
+            if not case.was_ever_in_force and actor.role not in _SEE_DRAFTS:
+                raise UnknownCampaign
+            remarks = tuple([remark async for remark in explain(case, self.campaigns)])
+        number = None if case.revision is None else case.revision.number
+        return OfferExplanation(case.store, case.at, number, applies(remarks), remarks)
+
+    async def _find_sale(self, conn: Conn, actor: Actor, by: SaleId | NaturalKey) -> Sale:
+        """As row-level security shows it to the caller; whoever plans sees those of their programme."""
+        if actor.role in _PLANS:
+            sale = await receipts.find_sale(conn, by)
+            if sale is None or sale.programme_id != actor.programme_id:
+                raise UnknownSale
+            return sale
+        async with self.database.reader(actor) as reader:
+            found = await receipts.find_sale(reader, by)
+        if found is None:
+            raise UnknownSale
+        return found
+
+    async def _gifts_of(self, conn: Conn, actor: Actor, sale: Sale, codex: Codex, now: datetime) -> list[Remark]:
+        """Gifts that hang on the spend of the receipt's day, and what became of them. A till is not told of gifts."""
+        if sale.membership is None or actor.role is Role.TILL:
+            return []
+        day = DayInStore(sale.membership, sale.store_id, sale.business_date, now)
+        gifts = await evidence.list_gifts_of_day(conn, day)
+        changes = await evidence.list_gift_changes(conn, [entry.gift.gift_id for entry in gifts], until=now)
+        revisions = await self.campaigns.revisions({entry.revision_id for entry in gifts})
+        told_of: list[Remark] = []
+        for entry in gifts:
+            revision = revisions[entry.revision_id]
+            of_then = replace(codex, revisions={revision.code: revision})
+            facts = of_then.of_rule(rule_name(revision.code, entry.rule_code), None)
+            told_of += offer_story.gift_story([entry.gift], changes, facts)
+        return told_of
+
+    async def _codex(
+        self, directory: Directory, sale: Sale, revisions: Iterable[CampaignRevision], now: datetime
+    ) -> Codex:
+        programme, store = directory.programme(sale.programme_id), directory.store(sale.store_id)
+        ladders = await self.ladders.ladders(sale.programme_id, now)
+        ladder = ladder_at(ladders, sale.business_date).ladder
+        return Codex(directory, programme, ladder, store, {entry.code: entry for entry in revisions})
