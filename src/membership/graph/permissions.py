@@ -126,6 +126,11 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.waiveGift": frozenset({Role.MEMBER_SERVICES}),
     "Query.giftPools": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
     "Gift.code": frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN}),
+    # Planning: what would be, and why it was. Whose receipts and members, planning and row-level security say
+    "Mutation.simulateCampaign": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
+    "Query.simulation": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
+    "Query.explainSale": EVERYBODY - {Role.ASSOCIATE, Role.SERVICE},
+    "Query.explainOffer": EVERYBODY - {Role.ASSOCIATE, Role.SERVICE},
     # The till's conversation
     "Mutation.quoteSale": frozenset({Role.TILL}),
     "Mutation.renewQuote": frozenset({Role.TILL}),

@@ -72,7 +72,7 @@ class ReceiptsQuery:
         self, info: Info, by: Annotated[SaleLookupInput, strawberry.argument(description="Which sale.")]
     ) -> Sale | None:
         directory = await info.context.directory()
-        wanted = _wanted(info.context, by, directory)
+        wanted = sale_wanted(info.context, by, directory)
 
         async def find() -> model.Sale | None:
             async with info.context.reader() as conn:
@@ -110,7 +110,8 @@ async def load_sales(context: RequestContext, keys: Collection[UUID]) -> dict[UU
     return {sale.sale_id: sale_node(sale, directory, context.locale) for sale in sales}
 
 
-def _wanted(context: RequestContext, by: SaleLookupInput, directory: Directory) -> SaleId | NaturalKey:
+def sale_wanted(context: RequestContext, by: SaleLookupInput, directory: Directory) -> SaleId | NaturalKey:
+    """Which sale is asked about. Raises BAD_USER_INPUT where a receipt is named without its till."""
     reference = by.to_model()
     if not isinstance(reference, SaleByNumber):
         return reference

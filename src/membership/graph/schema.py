@@ -21,6 +21,7 @@ from membership.graph.inputs import plan_inputs
 from membership.graph.inventory import InventoryQuery, InventorySubscription
 from membership.graph.members import MembersMutation, MembersQuery
 from membership.graph.nodes import NodeQuery
+from membership.graph.planning import PlanningMutation, PlanningQuery
 from membership.graph.points import PointsMutation, PointsQuery
 from membership.graph.receipts import ReceiptsQuery
 from membership.graph.scalars import SCALARS
@@ -45,6 +46,7 @@ QUERIES: tuple[type, ...] = (
     CouponsPlannerQuery,
     InventoryQuery,
     CampaignsQuery,
+    PlanningQuery,
     GiftsQuery,
     GiftsDeskQuery,
     GiftsPlannerQuery,
@@ -57,6 +59,7 @@ MUTATIONS: tuple[type, ...] = (
     AccountsMutation,
     TiersMutation,
     CampaignsMutation,
+    PlanningMutation,
     GiftsMutation,
     GiftsDeskMutation,
     CouponsMutation,

@@ -27,6 +27,8 @@ from membership.kernel.randomness import random_bytes
 from membership.members.invitations import Invitations
 from membership.members.keyring import Keyring
 from membership.members.service import Members
+from membership.planning.explaining import Explanations
+from membership.planning.service import Simulations
 from membership.points.adjustments import Adjustments
 from membership.postgres.database import Database
 from membership.redis.client import RedisClient
@@ -60,6 +62,8 @@ class Services:
     coupon_codes: Codes
     withdrawals: Withdrawals
     gifts: Gifts
+    simulations: Simulations
+    explanations: Explanations
     new_id: NewId = new_id
 
     async def gift_levels(self, pool_ids: Collection[GiftPoolId]) -> Mapping[GiftPoolId, PoolLevel]:
@@ -113,6 +117,8 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         accounts=Accounts(account_workings),
         adjustments=Adjustments(database, directory, new_id),
         hand_grants=HandGrants(database, directory, ladders, new_id),
+        simulations=Simulations(database, directory, ladders, campaign_cache, new_id, clock),
+        explanations=Explanations(database, directory, ladders, campaign_cache),
         inventory=inventory,
         gifts=gifts,
         stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),

@@ -21,6 +21,7 @@ from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
 from membership.worker.inventory import keep_inventory
 from membership.worker.jobs import periodic_jobs
+from membership.worker.planning import keep_simulating, simulations_on
 from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
 from membership.worker.supervise import any_set, keep_running
@@ -30,6 +31,7 @@ _GRACE_SECONDS = 25  # below the 30 s after which Kubernetes kills
 _CLOSE_SECONDS = 5
 _JOB_CONNECTIONS = 4
 _INVENTORY_CONNECTIONS = 2
+_PLANNING_CONNECTIONS = 2
 
 
 class SchemaBehind(Exception):
@@ -74,6 +76,10 @@ async def run_worker(
         async with _database(dsn, _INVENTORY_CONNECTIONS, moved) as database, _redis(settings) as redis:
             await keep_inventory(Inventory(database, redis), clock, stop)
 
+    async def planning() -> None:
+        async with _database(dsn, _PLANNING_CONNECTIONS, moved) as database:
+            await keep_simulating(simulations_on(database, clock), clock, stop)
+
     async def time() -> None:
         async with _database(dsn, 1, moved) as database:
             while not stop.is_set():
@@ -81,7 +87,7 @@ async def run_worker(
                 await any_set(stop, timeout_seconds=REFRESH_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        parts = (relay, bell, schedules, inventory, time)
+        parts = (relay, bell, schedules, inventory, planning, time)
         loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in parts]
         await stop.wait()
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)

@@ -1,0 +1,375 @@
+"""Forecasts and explanations as clients see them."""
+
+from datetime import date, datetime
+
+import strawberry
+
+from membership.graph.enums import describe_enum
+from membership.graph.localisation import localised
+from membership.graph.money import Money, money
+from membership.graph.relay import Node, global_id
+from membership.graph.scalars import Points
+from membership.planning import model
+from membership.planning.arrivals import ArrivalModel, ParametersFrom
+from membership.planning.mapping import DayMapping
+from membership.planning.model import Assumption, PayerCost, RuleKind, SimulationState
+from membership.planning.why import Remark, Why
+from membership.planning.wording import Voice, speak
+from membership.planning.wording.english import SENTENCES
+from membership.stores.model import Programme, Store
+
+describe_enum(
+    SimulationState,
+    "How far a simulation is.",
+    {
+        SimulationState.QUEUED: "It waits for a worker.",
+        SimulationState.RUNNING: "Receipts are being replayed.",
+        SimulationState.DONE: "The forecast is there.",
+        SimulationState.FAILED: "It ended without a forecast.",
+    },
+)
+describe_enum(
+    DayMapping,
+    "Which past day stands for which day of the draft.",
+    {
+        DayMapping.SAME_DAYS: "Each for itself: a campaign on its own days.",
+        DayMapping.DAY_BY_DAY: "The k-th of the past campaign for the k-th of the draft.",
+        DayMapping.BY_WEEKDAY: "Day for day, from the first past day with the weekday of the draft's first day on.",
+    },
+)
+describe_enum(
+    RuleKind,
+    "What a rule of a campaign gives.",
+    {RuleKind.EARN: "Points.", RuleKind.COUPON: "Coupons.", RuleKind.GIFT: "Gifts."},
+)
+describe_enum(
+    ParametersFrom,
+    "Where the parameters of an arrival model come from.",
+    {
+        ParametersFrom.PAST_CLAIMS: "They were fitted to past claims.",
+        ParametersFrom.DEFAULTS: "There was too little to learn from.",
+    },
+)
+describe_enum(
+    Assumption,
+    "What a forecast takes for granted.",
+    {assumption: SENTENCES[assumption.value] for assumption in Assumption},
+)
+describe_enum(
+    Why,
+    "Why something did or did not apply. Codes are stable: match on them, not on texts.",
+    {why: SENTENCES[why.value] for why in Why},
+)
+
+
+@strawberry.type(description="What one payer pays.")
+class PayerCosts:
+    payer: str = strawberry.field(description="MALL, or the code of a brand.")
+    discounts: Money = strawberry.field(description="What coupons take off.")
+    points: Money = strawberry.field(description="Points, at what they are worth when spent.")
+    gifts: Money = strawberry.field(description="Units of gifts.")
+    total: Money = strawberry.field(description="All of it.")
+
+
+@strawberry.type(description="What one rule of the draft would do.")
+class ForecastOfRule:
+    rule: str = strawberry.field(description="The rule's code.")
+    name: str = strawberry.field(description="Its name, in the request's language.")
+    kind: RuleKind = strawberry.field(description="What it gives.")
+    points: Points = strawberry.field(description="Points that it gives on top.")
+    coupons_issued: int = strawberry.field(description="Coupons that members have.")
+    coupons_redeemed: int = strawberry.field(description="Coupons that they use.")
+    discount: Money = strawberry.field(description="What those take off.")
+    gifts_wanted: int = strawberry.field(description="Claims, whether or not there is a unit.")
+    gifts_claimed: int = strawberry.field(description="Units given.")
+    costs: list[PayerCosts] = strawberry.field(description="Who pays; the mall first, then brands by code.")
+
+
+@strawberry.type(description="One day of the draft.")
+class ForecastOfDay:
+    day: date = strawberry.field(description="The business day.")
+    past_days: list[date] = strawberry.field(description="The past day that stands for it; more where stores differ.")
+    receipts: int = strawberry.field(description="Receipts of that day.")
+    members: int = strawberry.field(description="Members who bought.")
+    net: Money = strawberry.field(description="What was sold, before discounts.")
+    base_points: Points = strawberry.field(description="Points at the plain rate.")
+    bonus_points: Points = strawberry.field(description="Points by the draft's rules.")
+    coupons_redeemed: int = strawberry.field(description="Coupons used.")
+    discount: Money = strawberry.field(description="What those take off.")
+    gifts_claimed: int = strawberry.field(description="Gifts given.")
+
+
+@strawberry.type(description="A gift's pool on one day.")
+class ForecastOfPool:
+    rule: str = strawberry.field(description="The gift's code.")
+    pool: str = strawberry.field(description="The pool's code.")
+    store: str = strawberry.field(description="The store's code.")
+    day: date = strawberry.field(description="The business day.")
+    units: int = strawberry.field(description="Units there are.")
+    wanted: int = strawberry.field(description="Claims expected, whether or not there is a unit.")
+    claimed: int = strawberry.field(description="Units given.")
+    opens_at: datetime = strawberry.field(description="When it drops.")
+    sold_out_at: datetime | None = strawberry.field(description="When the last unit goes; null: some are left.")
+    sold_out_after_seconds: int | None = strawberry.field(description="The same, in seconds after the drop.")
+
+
+@strawberry.type(description="One wave of claims after a drop: delays are exponential.")
+class ArrivalWave:
+    begins_after_seconds: int = strawberry.field(description="When it begins, after the drop.")
+    mean_delay_seconds: int = strawberry.field(description="Mean delay after that, rounded to seconds.")
+    participation_basis_points: int = strawberry.field(
+        description="Share of the eligible members that take part on a day, in hundredths of a percent."
+    )
+    participation_by_tier: list["TierParticipation"] = strawberry.field(description="The same by tier, where known.")
+
+
+@strawberry.type(description="How many members of a tier take part.")
+class TierParticipation:
+    tier: str = strawberry.field(description="The tier's code.")
+    basis_points: int = strawberry.field(description="Their share, in hundredths of a percent.")
+
+
+@strawberry.type(
+    description="How many members claim how long after a drop: A(d) = Σ N·p·(1 − e^(−(d − b)/m)) over waves and tiers."
+)
+class Arrivals:
+    learned_from: ParametersFrom = strawberry.field(description="Where the parameters come from.")
+    past_drops: int = strawberry.field(description="Past pools, by day, that they were fitted to.")
+    past_claims: int = strawberry.field(description="Claims in those.")
+    waves: list[ArrivalWave] = strawberry.field(description="Those who wait for it, then those who come across it.")
+
+
+@strawberry.type(description="Something that a forecast takes for granted.")
+class StatedAssumption:
+    code: Assumption = strawberry.field(description="Which.")
+    text: str = strawberry.field(description="In words, with its numbers.")
+
+
+@strawberry.type(description="What the same receipts really brought, whatever was in force then.")
+class RecordedFigures:
+    base_points: Points = strawberry.field(description="Points at the plain rate.")
+    bonus_points: Points = strawberry.field(description="All other points.")
+    coupons_redeemed: int = strawberry.field(description="Coupons used.")
+    discount: Money = strawberry.field(description="What those took off.")
+
+
+@strawberry.type(description="What a draft would do, by past receipts.")
+class Forecast:
+    mapping: DayMapping = strawberry.field(description="Which past day stands for which day.")
+    receipts: int = strawberry.field(description="Receipts replayed.")
+    anonymous_receipts: int = strawberry.field(description="Of those, without a member.")
+    members: int = strawberry.field(description="Members who bought.")
+    net: Money = strawberry.field(description="What was sold, before discounts.")
+    base_points: Points = strawberry.field(description="Points at the plain rate.")
+    base_points_worth: Money = strawberry.field(
+        description="What those are worth; the programme's own cost, none of the draft's."
+    )
+    bonus_points: Points = strawberry.field(description="Points by the draft's rules.")
+    coupons_issued: int = strawberry.field(description="Coupons that members have.")
+    coupons_redeemed: int = strawberry.field(description="Coupons that they use.")
+    discount: Money = strawberry.field(description="What those take off.")
+    gifts_wanted: int = strawberry.field(description="Claims, whether or not there is a unit.")
+    gifts_claimed: int = strawberry.field(description="Units given.")
+    cost: Money = strawberry.field(description="Discounts, points and gifts of the draft's rules together.")
+    costs: list[PayerCosts] = strawberry.field(description="Who pays; the mall first, then brands by code.")
+    rules: list[ForecastOfRule] = strawberry.field(description="Rule by rule, as the draft has them.")
+    days: list[ForecastOfDay] = strawberry.field(description="Day by day, for a chart.")
+    pools: list[ForecastOfPool] = strawberry.field(description="Each gift's pool on each day.")
+    arrivals: Arrivals = strawberry.field(description="The arrival model behind the pools of gifts that drop.")
+    recorded: RecordedFigures = strawberry.field(description="What the same receipts really brought.")
+    differing_receipts: int | None = strawberry.field(
+        description="Of receipts decided again on their recorded facts, those that came out otherwise; null otherwise."
+    )
+    assumptions: list[StatedAssumption] = strawberry.field(description="What is taken for granted.")
+
+
+@strawberry.type(description="A draft that past receipts are replayed through. Ask for it again until it is done.")
+class Simulation(Node):
+    campaign: str = strawberry.field(description="The campaign's code.")
+    revision: int | None = strawberry.field(description="Number of the revision; null: content that is not saved.")
+    period_first: date = strawberry.field(description="First business day of the receipts.")
+    period_last: date = strawberry.field(description="Last business day of the receipts.")
+    state: SimulationState = strawberry.field(description="How far it is.")
+    progress_percent: int = strawberry.field(description="The same in percent.")
+    requested_by: str = strawberry.field(description="Who asked for it.")
+    requested_at: datetime = strawberry.field(description="When.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+    failure: str | None = strawberry.field(description="Why there is no forecast.")
+    forecast: Forecast | None = strawberry.field(description="The answer, once it is done.")
+
+
+@strawberry.type(description="One reason, with a sentence that can be read out.")
+class StatedReason:
+    code: Why = strawberry.field(description="Which.")
+    text: str = strawberry.field(description="In words, in the request's language, with its facts.")
+    line_no: int | None = strawberry.field(description="The receipt's line that it is about; null: all of it.")
+    rule: str | None = strawberry.field(description="The rule that it is about, as CAMPAIGN/RULE.")
+    coupon_id: strawberry.ID | None = strawberry.field(description="The coupon that it is about.")
+
+
+@strawberry.type(description="A receipt's story.")
+class SaleExplanation:
+    sale_id: strawberry.ID = strawberry.field(description="Global id of the sale.")
+    is_reproduced: bool = strawberry.field(description="Whether deciding again on the stored facts gives the same.")
+    points: Points = strawberry.field(description="Points it earned.")
+    discount: Money = strawberry.field(description="What coupons took off.")
+    reasons: list[StatedReason] = strawberry.field(description="In the order to read them out.")
+
+
+@strawberry.type(description="Why an offer did or did not apply.")
+class OfferExplanation:
+    campaign: str = strawberry.field(description="The campaign's code.")
+    rule: str = strawberry.field(description="The rule's code.")
+    store: str = strawberry.field(description="Code of the store whose days and hours are meant.")
+    at: datetime = strawberry.field(description="The moment.")
+    revision: int | None = strawberry.field(description="Number of the revision in force then; null: there was none.")
+    applies: bool = strawberry.field(description="Whether nothing was kept back.")
+    reasons: list[StatedReason] = strawberry.field(description="In the order to read them out.")
+
+
+def voice_of(programme: Programme, store: Store, locale: str) -> Voice:
+    return Voice(
+        locale=locale,
+        zone=store.zone,
+        currency=programme.currency,
+        minor_unit_exponent=programme.minor_unit_exponent,
+        name_of=lambda names: localised(names, locale),
+    )
+
+
+def reason_of(remark: Remark, voice: Voice) -> StatedReason:
+    return StatedReason(
+        code=remark.why,
+        text=speak(remark.why.value, remark.facts, voice),
+        line_no=remark.line_no,
+        rule=remark.rule,
+        coupon_id=None if remark.coupon_id is None else global_id("Coupon", remark.coupon_id),
+    )
+
+
+def simulation_node(simulation: model.Simulation, programme: Programme, voice: Voice) -> Simulation:
+    return Simulation(
+        id=global_id("Simulation", simulation.simulation_id),
+        campaign=simulation.campaign_code,
+        revision=simulation.revision_number,
+        period_first=simulation.period_first,
+        period_last=simulation.period_last,
+        state=simulation.state,
+        progress_percent=simulation.progress_percent,
+        requested_by=simulation.requested_by,
+        requested_at=simulation.requested_at,
+        finished_at=simulation.finished_at,
+        failure=simulation.failure,
+        forecast=None if simulation.forecast is None else _forecast(simulation.forecast, programme, voice),
+    )
+
+
+def _forecast(forecast: model.Forecast, programme: Programme, voice: Voice) -> Forecast:
+    recorded = forecast.recorded
+    return Forecast(
+        mapping=forecast.mapping,
+        receipts=forecast.receipts,
+        anonymous_receipts=forecast.anonymous_receipts,
+        members=forecast.members,
+        net=money(forecast.net_minor, programme),
+        base_points=Points(forecast.base_points),
+        base_points_worth=money(forecast.base_points_minor, programme),
+        bonus_points=Points(forecast.bonus_points),
+        coupons_issued=forecast.coupons_issued,
+        coupons_redeemed=forecast.coupons_redeemed,
+        discount=money(forecast.discount_minor, programme),
+        gifts_wanted=forecast.gifts_wanted,
+        gifts_claimed=forecast.gifts_claimed,
+        cost=money(forecast.cost_minor, programme),
+        costs=[_payer(cost, programme) for cost in forecast.costs],
+        rules=[_rule(rule, programme, voice) for rule in forecast.rules],
+        days=[_day(day, programme) for day in forecast.days],
+        pools=[_pool(pool) for pool in forecast.pools],
+        arrivals=_arrivals(forecast.arrivals),
+        recorded=RecordedFigures(
+            base_points=Points(recorded.base_points),
+            bonus_points=Points(recorded.bonus_points),
+            coupons_redeemed=recorded.coupons_redeemed,
+            discount=money(recorded.discount_minor, programme),
+        ),
+        differing_receipts=forecast.differing_receipts,
+        assumptions=[
+            StatedAssumption(code=stated.assumption, text=speak(stated.assumption.value, stated.facts, voice))
+            for stated in forecast.assumptions
+        ],
+    )
+
+
+def _payer(cost: PayerCost, programme: Programme) -> PayerCosts:
+    return PayerCosts(
+        payer=cost.payer,
+        discounts=money(cost.discounts_minor, programme),
+        points=money(cost.points_minor, programme),
+        gifts=money(cost.gifts_minor, programme),
+        total=money(cost.total_minor, programme),
+    )
+
+
+def _rule(rule: model.RuleForecast, programme: Programme, voice: Voice) -> ForecastOfRule:
+    return ForecastOfRule(
+        rule=rule.rule,
+        name=voice.name_of(rule.names),
+        kind=rule.kind,
+        points=Points(rule.points),
+        coupons_issued=rule.coupons_issued,
+        coupons_redeemed=rule.coupons_redeemed,
+        discount=money(rule.discount_minor, programme),
+        gifts_wanted=rule.gifts_wanted,
+        gifts_claimed=rule.gifts_claimed,
+        costs=[_payer(cost, programme) for cost in rule.costs],
+    )
+
+
+def _day(day: model.DayForecast, programme: Programme) -> ForecastOfDay:
+    return ForecastOfDay(
+        day=day.day,
+        past_days=list(day.past_days),
+        receipts=day.receipts,
+        members=day.members,
+        net=money(day.net_minor, programme),
+        base_points=Points(day.base_points),
+        bonus_points=Points(day.bonus_points),
+        coupons_redeemed=day.coupons_redeemed,
+        discount=money(day.discount_minor, programme),
+        gifts_claimed=day.gifts_claimed,
+    )
+
+
+def _pool(pool: model.PoolForecast) -> ForecastOfPool:
+    return ForecastOfPool(
+        rule=pool.rule,
+        pool=pool.pool,
+        store=pool.store,
+        day=pool.day,
+        units=pool.units,
+        wanted=pool.wanted,
+        claimed=pool.claimed,
+        opens_at=pool.opens_at,
+        sold_out_at=pool.sold_out_at,
+        sold_out_after_seconds=pool.sold_out_after_seconds,
+    )
+
+
+def _arrivals(arrivals: ArrivalModel) -> Arrivals:
+    return Arrivals(
+        learned_from=arrivals.learned_from,
+        past_drops=arrivals.past_drops,
+        past_claims=arrivals.past_claims,
+        waves=[
+            ArrivalWave(
+                begins_after_seconds=wave.begins_after_ms // 1000,
+                mean_delay_seconds=round(wave.mean_delay_ms / 1000),
+                participation_basis_points=wave.others_basis_points,
+                participation_by_tier=[
+                    TierParticipation(tier=tier, basis_points=share)
+                    for tier, share in wave.participation_basis_points.items()
+                ],
+            )
+            for wave in arrivals.waves
+        ],
+    )
