@@ -1,4 +1,4 @@
-"""`membership campaign export|import`."""
+"""`membership campaign export|import|simulate`."""
 
 import asyncio
 import socket
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membership.cli.failures import CommandFailed, in_one_line
+from membership.cli.simulation import simulate
 
 if TYPE_CHECKING:
     from membership.campaigns.content import CampaignContent
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 campaign = typer.Typer(no_args_is_help=True)
-app.add_typer(campaign, name="campaign", help="Carry campaigns from year to year as files.")
+app.add_typer(campaign, name="campaign", help="Carry campaigns from year to year as files, and simulate them.")
+campaign.command()(simulate)
 
 Programme = Annotated[str, typer.Option(help="Code of the programme.")]
 
