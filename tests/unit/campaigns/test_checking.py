@@ -34,10 +34,12 @@ from membership.campaigns.errors import (
     UnknownCode,
     WindowCrossesCutover,
 )
+from membership.campaigns.files import export, read
 from membership.campaigns.model import CampaignId, CampaignRevision, RevisionId
 from membership.campaigns.rules.checking import Codebook, check, codebook_of, refuse_overlapping_groups
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import new_id
+from membership.sample.campaign_files import CAMPAIGN_FILES, campaign_content, campaign_text
 from membership.sample.configuration import sample_configuration
 from membership.stores.service import Directory
 from sample_store import sample_world
@@ -234,3 +236,17 @@ def test_within_a_campaign_offers_share_groups_on_purpose() -> None:
     refuse_overlapping_groups(
         mine, check(mine, codes_of()), [in_force(starting(date(2026, 11, 12), 1, None))], codes_of()
     )
+
+
+# ---- the sample's campaigns
+
+
+@pytest.mark.parametrize("name", CAMPAIGN_FILES)
+def test_the_campaigns_of_the_sample_make_sense(name: str) -> None:
+    content = campaign_content(name)
+    store = DIRECTORY.find_store_by_code(content.stores[0])
+    assert store is not None
+    programme = DIRECTORY.programme(store.programme_id).code
+    calendars = check(content, codes_of(programme))
+    assert len(calendars) == len(content.stores)
+    assert read(campaign_text(name)) == read(export(content)) == content
