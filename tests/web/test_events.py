@@ -222,6 +222,19 @@ async def test_more_connections_than_a_process_bears(serve: Serve) -> None:
         assert (refused.response.status_code, refused.response.headers["retry-after"]) == (503, "5")
 
 
+async def test_more_connections_than_one_caller_may_have(serve: Serve, issue: Issue) -> None:
+    silence: dict[str, object] = {"query": "subscription { silence }"}
+    async with (
+        serve(limits=StreamLimits(of_one_caller=1)) as served,
+        listening(served, silence, token=issue(Role.MEMBER)),
+        listening(served, silence, token=issue(Role.DESK)) as another,
+        listening(served, silence, token=issue(Role.MEMBER)) as refused,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
+        assert (another.response.status_code, refused.response.status_code) == (200, 503)
+        assert code_of(json.loads(await refused.response.aread())) == "TOO_MANY_CONNECTIONS"
+
+
 async def test_who_does_not_read_is_cut_off(serve: Serve, issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SOURCE, "padding", "x" * 200_000)
     body = json.dumps({"query": LEVEL})

@@ -299,6 +299,18 @@ class TestLimits:
             async with client_of(served) as client:
                 await client.begin()
 
+    async def test_connections_of_one_caller(self, serve: Serve, issue: Issue) -> None:
+        tokens = [f"Bearer {issue(role)}" for role in (Role.MEMBER, Role.MEMBER, Role.DESK)]
+        async with serve(limits=StreamLimits(of_one_caller=1)) as served:
+            async with client_of(served) as first, client_of(served) as second, client_of(served) as another:
+                await first.begin(authorization=tokens[0])
+                await second.say("connection_init", payload={"authorization": tokens[1]})
+                assert (await second.hear_close())[0] == 1013
+                await another.begin(authorization=tokens[2])
+            await served.emptied()
+            async with client_of(served) as again:
+                await again.begin(authorization=tokens[0])
+
     async def test_a_connection_that_watches_nothing(self, serve: Serve) -> None:
         async with serve(limits=StreamLimits(idle_seconds=0.2)) as served, client_of(served) as client:
             await client.begin()

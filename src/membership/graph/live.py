@@ -102,6 +102,9 @@ class LiveValues(Generic[Key, Value]):
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.wait((self._polling,))
+        for waiting in self._asked.values():
+            for future in waiting:
+                future.cancel()
 
     async def _poll(self) -> None:
         loop = asyncio.get_running_loop()
@@ -124,6 +127,10 @@ class LiveValues(Generic[Key, Value]):
         failure: Exception | None = None
         try:
             values = await self._read(keys) if keys else {}
+        except asyncio.CancelledError:
+            for future in waiting:
+                future.cancel()
+            raise
         except Exception as error:
             failure = error
             if not self._is_failing:

@@ -32,7 +32,7 @@ from membership.kernel.actor import Actor
 from membership.web.answers import body_of
 from membership.web.operations import Operations, was_executed
 from membership.web.requests import MAX_BODY_BYTES, GraphQLRequest, Headers, Malformed, request_of, text
-from membership.web.streams import End, SlowConsumer, Stream
+from membership.web.streams import End, SlowConsumer, Stream, TooManyStreams
 
 log = structlog.get_logger("membership.web")
 
@@ -144,8 +144,11 @@ class Conversation:
             bearer = await self._operations.bearer(
                 authorization, origin=client[0] if client else None, correlation_id=self._correlation_id
             )
+            self._stream.belongs_to(bearer.actor)
         except GraphQLError as refused:
             raise Violation(4403, refused.message) from None
+        except TooManyStreams:
+            raise Violation(1013, "Too many connections of one caller: try again later") from None
         self._caller = bearer.actor
         self._stream.end_in(bearer.seconds_left, End.EXPIRED)
 

@@ -123,6 +123,7 @@ class GraphQLEndpoint:
         try:
             with self._streams.open() as stream:
                 if call.bearer is not None:
+                    stream.belongs_to(call.bearer.actor)
                     stream.end_in(call.bearer.seconds_left, End.EXPIRED)
                 events = EventStream(stream, receive, send, call.correlation_id)
                 try:

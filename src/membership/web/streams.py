@@ -5,10 +5,13 @@ client does not read, when the process stops. Whoever serves one waits for `ende
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
+
+from membership.kernel.actor import Actor
 
 
 class End(Enum):
@@ -22,7 +25,7 @@ class End(Enum):
 
 
 class TooManyStreams(Exception):
-    """The process has as many open connections as it bears, or is about to stop."""
+    """The process, or one caller, has as many open connections as it bears, or the process is about to stop."""
 
 
 class SlowConsumer(Exception):
@@ -31,9 +34,11 @@ class SlowConsumer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """`connections`: WebSockets and event streams of one process together. `operations`: of one WebSocket at a time."""
+    """`connections`: WebSockets and event streams of one process together, `of_one_caller` those with tokens of one
+    subject. `operations`: of one WebSocket at a time."""
 
     connections: int = 5_000
+    of_one_caller: int = 20
     operations: int = 20
     init_seconds: float = 10
     idle_seconds: float = 300
@@ -45,8 +50,10 @@ class StreamLimits:
 class Stream:
     """One open connection."""
 
-    def __init__(self, limits: StreamLimits) -> None:
+    def __init__(self, limits: StreamLimits, callers: Counter[str]) -> None:
         self.limits = limits
+        self._callers = callers
+        self._caller: str | None = None
         self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._timers: dict[End, asyncio.TimerHandle] = {}
 
@@ -64,8 +71,21 @@ class Stream:
         if (timer := self._timers.pop(why, None)) is not None:
             timer.cancel()
 
+    def belongs_to(self, caller: Actor) -> None:
+        """So that nobody takes the places of all others. Raises TooManyStreams."""
+        name = f"{caller.role.value} {caller.subject}"
+        if self._callers[name] >= self.limits.of_one_caller:
+            raise TooManyStreams
+        self._callers[name] += 1
+        self._caller = name
+
     def release(self) -> None:
         """A token may be good for months: its timer must not keep the stream that long."""
+        if self._caller is not None:
+            self._callers[self._caller] -= 1
+            if not self._callers[self._caller]:
+                del self._callers[self._caller]
+            self._caller = None
         for why in list(self._timers):
             self.call_off(why)
 
@@ -85,6 +105,7 @@ class Streams:
     def __init__(self, limits: StreamLimits) -> None:
         self.limits = limits
         self._open: set[Stream] = set()
+        self._callers: Counter[str] = Counter()
         self._is_closing = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -97,7 +118,7 @@ class Streams:
         """A place for one more. Raises TooManyStreams."""
         if self._is_closing or len(self._open) >= self.limits.connections:
             raise TooManyStreams
-        stream = Stream(self.limits)
+        stream = Stream(self.limits, self._callers)
         self._open.add(stream)
         self._empty.clear()
         try:

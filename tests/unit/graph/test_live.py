@@ -138,6 +138,18 @@ async def test_a_failure_is_told_to_who_asks_and_spares_who_watches(shelf: Shelf
         assert await following == {"a": 5}
 
 
+async def test_closing_leaves_nobody_waiting(shelf: Shelf) -> None:
+    live = LiveValues[str, int](shelf.read, period_seconds=PERIOD)
+    shelf.gate.clear()
+    waiting = [asyncio.create_task(live.now(["a"]))]
+    await shelf.read_times(1)
+    waiting.append(asyncio.create_task(live.now(["b"])))
+    await asyncio.sleep(0)
+    await live.close()
+    await asyncio.wait(waiting, timeout=PATIENCE_SECONDS)
+    assert all(task.cancelled() for task in waiting)
+
+
 async def test_who_gives_up_waiting_harms_nobody(shelf: Shelf, live: LiveValues[str, int]) -> None:
     shelf.gate.clear()
     impatient, patient = (asyncio.create_task(live.now(["a"])) for _ in range(2))
