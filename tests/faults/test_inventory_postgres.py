@@ -23,11 +23,11 @@ from membership.postgres.database import Database, open_pool
 from membership.postgres.migrations import migrate
 from membership.redis.client import RedisClient, open_redis
 from support.clock import StoppedClock
-from support.drop_contest import Contest, tally
+from support.drop_contest import Contest, size, tally
 from support.drop_world import DropWorld, open_drop
 from support.proxy import Line
 
-MEMBERS, UNITS, MIDDLE = 2_000, 100, 40
+MEMBERS, UNITS, MIDDLE = size()
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.redis.client import RedisClient, open_redis
 from support.clock import StoppedClock
-from support.drop_contest import Contest, tally
+from support.drop_contest import Contest, size, tally
 from support.drop_world import DropWorld, open_drop
 
-MEMBERS, UNITS, MIDDLE = 2_000, 100, 40
+MEMBERS, UNITS, MIDDLE = size()
 PATIENCE_SECONDS = 30
 
 

@@ -18,12 +18,12 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.redis.client import RedisClient, open_redis
 from support.clock import StoppedClock
-from support.drop_contest import Contest, tally
+from support.drop_contest import Contest, size, tally
 from support.drop_world import DropWorld, Outcome, open_drop
 from support.processes import until
 from support.proxy import Line
 
-MEMBERS, UNITS, MIDDLE = 2_000, 100, 40
+MEMBERS, UNITS, MIDDLE = size()
 
 
 class Fallible:

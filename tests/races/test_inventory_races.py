@@ -15,6 +15,7 @@ from membership.inventory.writing import Batching
 from membership.kernel.errors import DomainError
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.postgres.idempotency import IdempotencyConflict
 from membership.postgres.transaction import Transaction
 from membership.redis.client import RedisClient, open_redis
 from support.blocked import until_blocked
@@ -108,6 +109,8 @@ async def test_repeats_without_redis_have_one_effect(world: DropWorld, client: R
         told = await claims
     assert granted(told) == 5
     assert await world.confirmed() == 1
+    assert isinstance(await world.claim(1, body="another gift"), IdempotencyConflict)
+    assert isinstance(await world.claim(1, pool=1), IdempotencyConflict)
     await world.check_records()
 
 
@@ -133,17 +136,16 @@ async def test_a_sweeper_waits_for_a_claim_that_is_just_being_written(world: Dro
 
 
 async def test_a_claim_that_waited_for_a_load_begins_again_under_its_epoch(world: DropWorld) -> None:
-    """I7: its hold is not in the load, and so it must not be written as if it were."""
-    async with world.database.pool.acquire() as holder:
-        async with holder.transaction():
-            await holder.execute(LOCK_POOL, world.pools[0])
-            claim = asyncio.create_task(world.claim(1))
-            await until_blocked(world.conn)
-            epoch = await holder.fetchval("SELECT nextval('inventory.epochs')")
-            await holder.execute(
-                "UPDATE inventory.pools SET epoch = $2 WHERE offer_id = $1", world.offer.offer_id, epoch
-            )
-        assert isinstance(await claim, GrantedClaim)
+    """I7: the load knows nothing of its hold, and so would never count what was written as if it did."""
+    async with world.database.engine(APP, world.clock.now()) as tx:
+        found = await store.lock_offer(tx.conn, world.offer.offer_id)
+        assert found is not None
+        claim = asyncio.create_task(world.claim(1))
+        await until_blocked(world.conn)
+        await world.inventory._loading.load(tx, *found)
+    assert isinstance(await claim, GrantedClaim)
+    level = await world.level()
+    assert (level.confirmed, level.held, level.available) == (1, 0, 1)
     await world.check_quiet()
 
 

@@ -1,6 +1,7 @@
 """A drop: many members contest few units, some send twice, some hang up and ask again, while something goes wrong."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from support.drop_world import APP, DropWorld, Outcome
 
 Trouble = Callable[[], Awaitable[None]]
 
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 120
 _TIMES_FASTER = 4
 
 
@@ -107,6 +108,11 @@ def _final(outcome: Outcome) -> str | None:
     if isinstance(outcome, GrantedClaim):
         return "GRANTED"
     return None if outcome.retryable else outcome.code
+
+
+def size() -> tuple[int, int, int]:
+    """Members, units, and after how many units trouble comes. `DROP=full`: as many as in the main drop."""
+    return (20_000, 500, 200) if os.environ.get("DROP") == "full" else (2_000, 100, 40)
 
 
 def tally(told: dict[int, Outcome]) -> dict[str, int]:
