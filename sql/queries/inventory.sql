@@ -234,16 +234,17 @@ WITH asked AS (
 )
 UPDATE inventory.offers AS o SET rebuild_due = true FROM asked WHERE o.offer_id = asked.offer_id;
 
--- name: list_claimed_of_pools :many
--- What the claims themselves say was confirmed, to be compared with the pools.
-SELECT p.pool_id, count(c.claim_id)::integer AS confirmed
+-- name: list_miscounted_pools :many
+-- Pools that say otherwise than their claims. One statement sees one moment: it needs no lock.
+SELECT p.pool_id, p.confirmed, count(c.claim_id)::integer AS claims
 FROM inventory.pools AS p
 LEFT JOIN inventory.claims AS c ON c.pool_id = p.pool_id AND c.state = 'CONFIRMED'
 WHERE p.offer_id = $1::uuid
-GROUP BY p.pool_id;
+GROUP BY p.pool_id
+HAVING p.confirmed <> count(c.claim_id);
 
 -- name: count_wrong_member_counts :one
--- Members whose count differs from their claims.
+-- Members whose count differs from their claims. One statement sees one moment: it needs no lock.
 SELECT count(*)::integer AS members
 FROM inventory.member_counts AS held
 WHERE held.offer_id = $1::uuid AND held.claimed <> (

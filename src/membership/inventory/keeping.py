@@ -135,15 +135,14 @@ class Keeping:
         """With all pools locked nothing is committed meanwhile, so that both sides are of one moment, but for
         confirmations on their way: those are holds whose claim has a row."""
         async with self._database.engine(KEEPER, now) as tx:
+            miscounted = await store.list_miscounted_pools(tx.conn, offer_id)
+            wrong = await store.count_wrong_member_counts(tx.conn, offer_id)
+            disagreements = rules.disagreements_of(offer_id, miscounted, wrong)
             found = await store.lock_offer(tx.conn, offer_id)
             if found is None:
                 return _Seen(0)
-            offer, pools = found
-            claimed = await store.list_claimed_of_pools(tx.conn, offer_id)
-            wrong = await store.count_wrong_member_counts(tx.conn, offer_id)
-            disagreements = rules.disagreements_of(offer_id, pools, claimed, wrong)
-            drifts = await self._drifts(tx, offer, [pool for pool in pools if pool.closed_at is None])
-        return _Seen(len(pools), drifts or [], disagreements, compared=drifts is not None)
+            drifts = await self._drifts(tx, found[0], [pool for pool in found[1] if pool.closed_at is None])
+        return _Seen(len(found[1]), drifts or [], disagreements, compared=drifts is not None)
 
     async def _drifts(self, tx: Transaction, offer: Offer, pools: Sequence[Pool]) -> list[Drift] | None:
         """None: PostgreSQL decides, or Redis cannot be asked."""

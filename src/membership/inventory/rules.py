@@ -159,18 +159,16 @@ def drift_of(pool: Pool, live: LiveStock, unconfirmed: int) -> Drift | None:
 
 
 def disagreements_of(
-    offer_id: OfferId, pools: Iterable[Pool], claimed: Mapping[PoolId, int], wrong_member_counts: int
+    offer_id: OfferId, miscounted: Iterable[tuple[PoolId, int, int]], wrong_member_counts: int
 ) -> list[Disagreement]:
     """Where PostgreSQL's own sums are not the sums of its claims."""
     found = [
-        Disagreement(offer_id, pool.pool_id, f"{pool.confirmed} confirmed, but {claimed.get(pool.pool_id, 0)} claims")
-        for pool in pools
-        if pool.confirmed != claimed.get(pool.pool_id, 0)
+        Disagreement(offer_id, pool_id, f"{confirmed} confirmed, but {claims} claims")
+        for pool_id, confirmed, claims in miscounted
     ]
     if wrong_member_counts:
-        found.append(
-            Disagreement(offer_id, None, f"the counts of {wrong_member_counts} members differ from their claims")
-        )
+        detail = f"the counts of {wrong_member_counts} members differ from their claims"
+        found.append(Disagreement(offer_id, None, detail))
     return found
 
 

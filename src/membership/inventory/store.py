@@ -5,7 +5,7 @@ its pools; whoever gives back the counts and the pools. The pool comes last beca
 one statement, the owner's rows and the commit.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -271,8 +271,10 @@ async def list_member_counts(conn: Conn, offer_id: OfferId) -> Counts:
     return _counts(await SQL.list_member_counts.many(conn, offer_id))
 
 
-async def list_claimed_of_pools(conn: Conn, offer_id: OfferId) -> Mapping[PoolId, int]:
-    return {row["pool_id"]: row["confirmed"] for row in await SQL.list_claimed_of_pools.many(conn, offer_id)}
+async def list_miscounted_pools(conn: Conn, offer_id: OfferId) -> list[tuple[PoolId, int, int]]:
+    """Each with what it says was confirmed, and how many claims there are."""
+    rows = await SQL.list_miscounted_pools.many(conn, offer_id)
+    return [(row["pool_id"], row["confirmed"], row["claims"]) for row in rows]
 
 
 async def count_wrong_member_counts(conn: Conn, offer_id: OfferId) -> int:
