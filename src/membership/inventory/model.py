@@ -211,7 +211,7 @@ class Drift:
             "unaccounted": self.unaccounted,
         }
         told = ", ".join(f"{name} {units:+d}" for name, units in parts.items() if units)
-        return f"pool {self.pool_id} of offer {self.offer_id}: {told}"
+        return f"pool {self.pool_id} of offer {self.offer_id}: {told or 'less than nothing is free or held'}"
 
 
 @dataclass(frozen=True, slots=True)
