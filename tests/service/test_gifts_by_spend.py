@@ -9,10 +9,12 @@ from membership.campaigns.content import GiftOffer, GiftPool, ReturnedUnits, Sco
 from membership.gifts.errors import GiftBelowThreshold, GiftChangeRefused
 from membership.gifts.model import GiftCause, GiftState
 from membership.inventory.errors import MemberLimitReached
+from membership.kernel.ids import new_id
 from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.receipts.model import ReturnRequest
+from membership.receipts.amounts import use_amounts
+from membership.receipts.model import AmountUse, ReturnRequest, UsedBy
 from membership.redis.client import RedisClient, open_redis
 from membership.sample import identifiers as ids
 from membership.tills.model import AttachSale, ExchangeLines
@@ -307,14 +309,42 @@ async def test_a_return_before_the_judgement_buys_no_second_gift(gifts: GiftDesk
     await gifts.claim(member)
 
 
-async def test_who_lets_a_gift_lapse_gets_no_other_for_the_same_receipts(gifts: GiftDesk) -> None:
-    await gifts.offer(by_spend(each=True, collection={"until": "20:00"}), by_spend(code="LATE", exclusive_group="G"))
+async def test_c6_who_lets_a_gift_lapse_gets_no_other_for_the_same_receipts(gifts: GiftDesk) -> None:
+    early = by_spend(code="EARLY", exclusive_group="GIFTS", collection={"until": "20:00"})
+    await gifts.offer(early, by_spend(code="LATE", exclusive_group="GIFTS"))
     member = await gifts.join()
-    await gifts.spend(member, THOUSAND)
-    claimed = await gifts.claim(member)
+    await gifts.spend(member, 1_500_00)
+    claimed = await gifts.claim(member, gifts.pool(rule="EARLY"))
     gifts.clock.set(claimed.collect_until)
     assert await gifts.forfeit() == 1
-    assert await gifts.used_minor([claimed]) == THOUSAND
+    with pytest.raises(GiftBelowThreshold) as refused:
+        await gifts.claim(member, gifts.pool(rule="LATE"))
+    assert refused.value.missing_minor == 500_00
+    assert await gifts.used_minor() == THOUSAND
+
+
+async def test_c6_who_cancels_has_the_amount_again(gifts: GiftDesk) -> None:
+    one, two = (by_spend(code=code, exclusive_group="GIFTS") for code in ("ONE", "TWO"))
+    await gifts.offer(one, two)
+    member = await gifts.join()
+    await gifts.spend(member, THOUSAND)
+    await gifts.cancel(await gifts.claim(member, gifts.pool(rule="ONE")))
+    assert await gifts.used_minor() == 0
+    await gifts.claim(member, gifts.pool(rule="TWO"))
+
+
+async def test_c6_what_a_coupon_used_up_buys_no_gift(gifts: GiftDesk, database: Database) -> None:
+    await gifts.offer(by_spend(exclusive_group="GIFTS"))
+    member = await gifts.join()
+    sale_id = await gifts.spend(member, 1_200_00)
+    async with database.engine(gifts.services, gifts.now) as tx:
+        used = AmountUse(new_id(), sale_id, 1, "GIFTS", 300_00)
+        await use_amounts(tx.conn, UsedBy.COUPON, [used], gifts.now)
+    with pytest.raises(GiftBelowThreshold) as refused:
+        await gifts.claim(member)
+    assert refused.value.missing_minor == 100_00
+    await gifts.spend(member, 100_00)
+    await gifts.claim(member)
 
 
 async def test_a_merge_hands_over_gifts_and_days(gifts: GiftDesk) -> None:
