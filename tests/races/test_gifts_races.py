@@ -217,6 +217,24 @@ async def test_a_desk_beside_the_judgement(gifts: GiftDesk, conn: Conn) -> None:
     assert await gifts.state(claimed) is GiftState.CANCELLED
 
 
+async def test_a_judgement_beside_the_desk(gifts: GiftDesk, conn: Conn) -> None:
+    """The desk is handing over: the judgement waits, and then the gift is to be brought back."""
+    await gifts.offer(by_spend(collection={"days_after": 3}))
+    member = await gifts.join()
+    sale_id = await gifts.spend(member, THOUSAND)
+    claimed = await gifts.claim(member)
+    await gifts.take_back_lines(member, sale_id, (1, 1))
+    await gifts.hand_on_events()
+    gifts.clock.advance(DAY)
+    async with gifts.database.engine(gifts.desk_actor(), gifts.now) as tx:
+        await apply(tx, [claimed], hand_over(claimed, gifts.now))
+        judgement = asyncio.create_task(gifts.judge_days())
+        await until_blocked(conn)
+    await judgement
+    assert await changes_of(conn, claimed) == ["READY", "COLLECTED", "CLAWBACK_DUE"]
+    assert (await gifts.level()).confirmed == 1
+
+
 async def test_a_day_is_judged_once(gifts: GiftDesk, conn: Conn) -> None:
     await gifts.offer(by_spend())
     member = await gifts.join()

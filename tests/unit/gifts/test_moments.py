@@ -94,3 +94,16 @@ def test_the_last_day_ends_with_the_campaign() -> None:
     calendar = days_from(date(2026, 11, 12), 10, closes_at=time(21))
     window = claim_window(SHANGHAI, in_force(SHANGHAI, calendar, rule), rule, last)
     assert window.closes_at == datetime(2026, 11, 22, 13, tzinfo=UTC)
+
+
+def test_stores_in_three_zones_drop_one_after_the_other() -> None:
+    """Each at its own ten o'clock, on the same business date; collection past midnight belongs to that date too."""
+    rule, day = gift(drop_time=time(10), collection=Collection(until=time(1))), date(2026, 10, 25)
+    stores = [shop("Asia/Seoul"), SHANGHAI, LONDON]
+    windows = [claim_window(store, in_force(store, days_from(day), rule), rule, day) for store in stores]
+    assert [window.drops_at.hour for window in windows] == [1, 2, 10]
+    assert [window.closes_at for window in windows] == [
+        datetime(2026, 10, 25, 16, tzinfo=UTC),
+        datetime(2026, 10, 25, 17, tzinfo=UTC),
+        datetime(2026, 10, 26, 1, tzinfo=UTC),
+    ]
