@@ -396,3 +396,45 @@ RETURNING code_hash;
 -- name: list_issued_on :many
 -- How many coupons of offers with a quota per day were issued on a business day.
 SELECT offer_id, issued FROM coupons.offer_days WHERE offer_id = ANY ($1::uuid[]) AND business_date = $2::date;
+
+-- name: lock_offers :many
+-- Offers in the order of their ids; after members, before pools.
+SELECT offer_id, programme_id, campaign_id, campaign_code, code, revision_id, channel, state, quota, quota_per_day,
+    member_limit, issued, opens_at, closes_at
+FROM coupons.offers WHERE offer_id = ANY ($1::uuid[]) ORDER BY offer_id FOR NO KEY UPDATE;
+
+-- name: list_pools_of :many
+-- The pools of a drop, as `inventory` has them.
+SELECT pool_id, total FROM inventory.pools WHERE offer_id = $1::uuid AND closed_at IS NULL;
+
+-- name: issue_granted :exec
+-- Coupons for units that were granted, and the offers' counters. Members and offers are locked. One that is there is not
+-- issued again.
+WITH granted AS (
+    SELECT entry.coupon_id, entry.member_id, entry.programme_id, entry.offer_id, entry.cause, entry.valid_from,
+        entry.valid_until, entry.issued_at,
+        row_number() OVER (PARTITION BY entry.member_id, entry.offer_id ORDER BY entry.coupon_id)::integer AS place
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[],
+        $8::timestamptz[]
+    ) AS entry (coupon_id, member_id, programme_id, offer_id, cause, valid_from, valid_until, issued_at)
+), new AS (
+    INSERT INTO coupons.coupons (
+        coupon_id, member_id, programme_id, offer_id, ordinal, member_limit, revision_id, channel, cause, state,
+        valid_from, valid_until, issued_at, changed_at
+    )
+    SELECT granted.coupon_id, granted.member_id, granted.programme_id, offer.offer_id,
+        granted.place + coalesce((
+            SELECT max(own.ordinal) FROM coupons.coupons own
+            WHERE own.member_id = granted.member_id AND own.offer_id = granted.offer_id
+        ), 0),
+        offer.member_limit, offer.revision_id, offer.channel, granted.cause,
+        CASE WHEN granted.valid_from <= granted.issued_at THEN 'ACTIVE' ELSE 'ISSUED' END,
+        granted.valid_from, granted.valid_until, granted.issued_at, granted.issued_at
+    FROM granted JOIN coupons.offers offer ON offer.offer_id = granted.offer_id
+    ON CONFLICT (offer_id, cause) WHERE cause IS NOT NULL DO NOTHING
+    RETURNING offer_id
+)
+UPDATE coupons.offers target SET issued = target.issued + counted.issued
+FROM (SELECT new.offer_id, count(*) AS issued FROM new GROUP BY new.offer_id) counted
+WHERE target.offer_id = counted.offer_id AND target.quota IS NOT NULL;

@@ -13,6 +13,7 @@ from itertools import count
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from membership.campaigns import store as campaign_store
 from membership.campaigns.cache import CampaignCache
 from membership.campaigns.content import (
     AmountOff,
@@ -32,10 +33,12 @@ from membership.campaigns.service import Campaigns
 from membership.coupons import service, store
 from membership.coupons.claiming import Claims, Codes
 from membership.coupons.context import CouponWorkings
+from membership.coupons.drops import Drops
 from membership.coupons.issuing import campaign_hooks, issue_to_all
 from membership.coupons.model import Coupon, Offer, Redeemed
 from membership.coupons.rules import state_at
 from membership.coupons.service import Withdrawals
+from membership.inventory.service import Inventory
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.members.keyring import Keyring
@@ -135,6 +138,27 @@ class CouponDesk:
         self.made[code] = worked.campaign
         return worked.campaign
 
+    async def revise(self, campaign: Campaign, content: CampaignContent) -> None:
+        """Another content, in force at once. Where a draft is open already (one was refused), that is edited."""
+        campaign_id = campaign.campaign_id
+        revisions = (await campaign_store.list_revisions(self.conn, [campaign_id]))[campaign_id]
+        draft = next((revision for revision in revisions if revision.is_open), None)
+        if draft is None:
+            await self.campaigns.revise(self.planner, self.now, campaign_id, content=content, key=key())
+        else:
+            await self.campaigns.send_back(self.approver, self.now, campaign_id, reason="Another try.", key=key())
+            current = (await campaign_store.list_revisions(self.conn, [campaign_id]))[campaign_id][-1]
+            await self.campaigns.edit(
+                self.planner,
+                self.now,
+                current.revision_id,
+                content=content,
+                expected_version=current.version,
+                key=key(),
+            )
+        await self.campaigns.submit(self.planner, self.now, campaign_id, key=key())
+        await self.campaigns.approve(self.approver, self.now, campaign_id, key=key())
+
     async def pause(self, campaign: Campaign) -> None:
         await self.campaigns.pause(self.planner, self.now, campaign.campaign_id, reason="A mistake.", key=key())
 
@@ -211,19 +235,28 @@ async def open_coupon_desk(
     *,
     world: World | None = None,
     cache: CampaignCache | None = None,
+    inventory: Inventory | None = None,
 ) -> CouponDesk:
-    """`world`: the sample stores, where they are loaded already. `cache`: that of a till which shall know at once."""
+    """`world`: the sample stores, where they are loaded already. `cache`: that of a till which shall know at once.
+    `inventory`: gives out claimed offers with a quota; without it PostgreSQL counts them alone."""
     world = world or await load_world(conn)
     directory, ladders, cache = (
         DirectoryCache(database.pool),
         LadderCache(database.pool),
         cache or CampaignCache(database.pool),
     )
+    drops = None if inventory is None else Drops(database, inventory)
     workings = CouponWorkings(
-        database=database, directory=directory, ladders=ladders, campaigns=cache, keyring=keyring, new_id=new_id
+        database=database,
+        directory=directory,
+        ladders=ladders,
+        campaigns=cache,
+        keyring=keyring,
+        new_id=new_id,
+        drops=drops,
     )
     campaigns = Campaigns(
-        database, directory, ladders, cache=cache, new_id=new_id, hooks=campaign_hooks(directory, new_id)
+        database, directory, ladders, cache=cache, new_id=new_id, hooks=campaign_hooks(directory, new_id, drops)
     )
     programme_id = world.chaoyang.programme_id
     return CouponDesk(

@@ -8,6 +8,7 @@ from membership.campaigns.content import BoughtWithPoints
 from membership.campaigns.model import CouponId
 from membership.coupons import codes, events, rules, store
 from membership.coupons.context import CouponWorkings, said_of
+from membership.coupons.drops import claim_of, is_drop
 from membership.coupons.errors import (
     CodeNotAccepted,
     CodeTaken,
@@ -62,7 +63,10 @@ class Claims:
         self, actor: Actor, now: datetime, membership: MembershipKey, offer_id: OfferId, *, key: str
     ) -> Coupon:
         """Raises UnknownOffer, WrongChannel, OfferPaused, what rules.open_store refuses, CouponLimitReached,
-        OfferSoldOut."""
+        OfferSoldOut; for a drop, what Inventory.claim refuses in place of the last two."""
+        drop = await self._drop(actor, now, membership, offer_id, key=key)
+        if drop is not None:
+            return drop
 
         async def work(tx: Transaction) -> Coupon:
             applicant = await self._applicant(tx, membership)
@@ -131,6 +135,31 @@ class Claims:
         return await once(
             self.workings.database, actor, now, keyed, work=work, facts=coupon_fact, restore=restore_coupon
         )
+
+    async def _drop(
+        self, actor: Actor, now: datetime, membership: MembershipKey, offer_id: OfferId, *, key: str
+    ) -> Coupon | None:
+        """A coupon of a contested offer; None for an offer that is none, or not known."""
+        drops, cause = self.workings.drops, claim_of(membership, key)
+        if drops is None:
+            return None
+        try:
+            async with self.workings.database.engine(actor, now) as tx:
+                found = await store.find_offer(tx.conn, offer_id)
+                if found is None or not is_drop(found):
+                    return None
+                applicant = await self._applicant(tx, membership)
+                offer, said = await self._offer(tx, applicant, offer_id, Channel.CLAIM)
+                day_of = self._judge(tx, applicant, offer, said)
+        except DomainError:
+            # A repeat is told what the first was told, also when the time for another claim is over.
+            earlier = await drops.find(actor, now, offer_id, cause)
+            if earlier is None:
+                raise
+            return earlier
+        validity = rules.validity_from(said, applicant.tier, now)
+        coupon = NewCoupon(CouponId(self.workings.new_id()), applicant.membership.key, offer, cause, validity)
+        return await drops.claim(actor, now, coupon, day=business_date(day_of, now), key=key)
 
     async def _applicant(self, tx: Transaction, membership: MembershipKey) -> _Applicant:
         locked = await lock_membership(tx.conn, membership)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from membership.campaigns.cache import CampaignCache
 from membership.campaigns.model import CampaignRevision
+from membership.coupons.drops import Drops
 from membership.coupons.model import Offer
 from membership.coupons.rules import Said, said_in
 from membership.kernel.ids import NewId
@@ -28,6 +29,7 @@ class IssueWorkings:
 class CouponWorkings(IssueWorkings):
     keyring: Keyring
     new_id: NewId
+    drops: Drops | None = None  # None: PostgreSQL counts quotas alone
 
 
 async def said_of(

@@ -238,6 +238,22 @@ class QuotaOnOfferToAll(DomainError):
 
 
 @dataclass(eq=False)
+class QuotaFrozen(DomainError):
+    """A revision would give an offer in force another kind of quota, or another limit for what is contested."""
+
+    code = "QUOTA_FROZEN"
+    field = "quota"
+    offer: str
+
+    @property
+    def message(self) -> str:
+        return (
+            f"{self.offer} is in force: its quota may get another number, but not come or go, and the limit per member "
+            "of an offer with a quota stays. Make another offer of it."
+        )
+
+
+@dataclass(eq=False)
 class TooManyCodes(DomainError):
     """More codes, or longer ones, than one request may make."""
 

@@ -9,7 +9,7 @@ on every business day, for tiers that begin by the clock.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from membership.campaigns.content import CouponOffer
@@ -17,6 +17,7 @@ from membership.campaigns.model import CampaignRevision, CampaignState
 from membership.campaigns.scheduling import Hooks
 from membership.coupons import rules, store
 from membership.coupons.context import IssueWorkings, said_by, said_of
+from membership.coupons.drops import Drops
 from membership.coupons.errors import QuotaOnOfferToAll
 from membership.coupons.model import Channel, Offer, OfferId, OfferState, Validity
 from membership.kernel.actor import Actor
@@ -32,23 +33,36 @@ BATCH = 10_000
 # ---- campaigns that move
 
 
-def campaign_hooks(directory: DirectoryCache, new_id: NewId) -> Hooks:
-    """What coupons do in the transaction that moves a campaign."""
+def campaign_hooks(directory: DirectoryCache, new_id: NewId, drops: Drops | None = None) -> Hooks:
+    """What coupons do in the transaction that moves a campaign. Without `drops`, PostgreSQL counts quotas alone."""
 
     async def on_schedule(tx: Transaction, revision: CampaignRevision, _before: CampaignRevision | None) -> None:
-        await put_in_force(tx, directory, revision, new_id)
+        await put_in_force(tx, directory, revision, new_id, drops)
 
     return Hooks(on_schedule=(on_schedule,), on_state_change=(on_state_change,))
 
 
-async def put_in_force(tx: Transaction, directory: DirectoryCache, revision: CampaignRevision, new_id: NewId) -> None:
-    """The offers of a revision, and runs of those that everybody gets. Raises QuotaOnOfferToAll, QuotaBelowIssued."""
+async def put_in_force(
+    tx: Transaction,
+    directory: DirectoryCache,
+    revision: CampaignRevision,
+    new_id: NewId,
+    drops: Drops | None = None,
+) -> None:
+    """The offers of a revision, runs of those that everybody gets, stock of those that are contested.
+
+    Raises QuotaOnOfferToAll, QuotaBelowIssued, QuotaFrozen, StockBelowConfirmed.
+    """
     known = await directory.directory(tx.now)
-    offers = [
-        _offer(said_by(known, revision, rule.code), OfferId(new_id()))
-        for rule in revision.content.rules_of(CouponOffer)
-    ]
+    said = {rule.code: said_by(known, revision, rule.code) for rule in revision.content.rules_of(CouponOffer)}
+    there_are = await store.list_offers_of_campaign(tx.conn, revision.code, revision.programme_id)
+    before = {offer.code: offer for offer in there_are}
+    offers = [_offer(entry, OfferId(new_id())) for entry in said.values()]
     ids = await store.write_offers(tx.conn, revision, offers, tx.now)
+    if drops is not None:
+        for offer in offers:
+            written = replace(offer, offer_id=ids[offer.code])
+            await drops.open(tx, written, said[offer.code], before.get(offer.code))
     to_all = [ids[offer.code] for offer in offers if offer.channel is Channel.TO_ALL]
     if to_all:
         await store.start_issue_runs(tx.conn, to_all, tx.now)

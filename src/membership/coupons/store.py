@@ -22,6 +22,7 @@ from membership.coupons.model import (
     Redeemed,
     Validity,
 )
+from membership.inventory.model import PoolId
 from membership.members.model import MemberId, MembershipKey
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
@@ -167,6 +168,31 @@ async def issue_to_member(
         [validity.ends_at for _, _, validity in coupons],
     )
     return [(row["coupon_id"], row["offer_id"]) for row in rows]
+
+
+async def lock_offers(conn: Conn, offer_ids: Collection[OfferId]) -> dict[OfferId, Offer]:
+    """In the order of their ids, after members and before pools."""
+    return {row["offer_id"]: offer_of(row) for row in await SQL.lock_offers.many(conn, list(offer_ids))}
+
+
+async def list_pools_of(conn: Conn, offer_id: OfferId) -> dict[PoolId, int]:
+    """The open pools of a drop with their totals."""
+    return {PoolId(row["pool_id"]): row["total"] for row in await SQL.list_pools_of.many(conn, offer_id)}
+
+
+async def issue_granted(conn: Conn, coupons: Sequence[NewCoupon], issued_at: Sequence[datetime]) -> None:
+    """Coupons for units that `inventory` has granted."""
+    await SQL.issue_granted.exec(
+        conn,
+        [coupon.coupon_id for coupon in coupons],
+        [coupon.membership.member_id for coupon in coupons],
+        [coupon.membership.programme_id for coupon in coupons],
+        [coupon.offer.offer_id for coupon in coupons],
+        [coupon.cause for coupon in coupons],
+        [coupon.validity.starts_at for coupon in coupons],
+        [coupon.validity.ends_at for coupon in coupons],
+        list(issued_at),
+    )
 
 
 async def issue_one(conn: Conn, coupon: NewCoupon, day: date, now: datetime) -> None:

@@ -18,6 +18,7 @@ from membership.graph.faults import bad_user_input
 from membership.graph.fields import field, mutation, query
 from membership.graph.lookups import MemberLookupInput
 from membership.graph.relay import After, Connection, First, Keyset, Node, connection, key_of, node_loader
+from membership.inventory import errors as inventory
 from membership.kernel.payment_cards import PaymentCardNumber
 from membership.members.errors import UnknownMember
 from membership.members.model import MembershipKey
@@ -45,6 +46,16 @@ CLAIM_REFUSALS = (
     errors.NotEligibleForOffer,
     errors.OfferSoldOut,
     errors.CouponLimitReached,
+)
+DROP_REFUSALS = (
+    inventory.SoldOut,
+    inventory.AllHeld,
+    inventory.MemberLimitReached,
+    inventory.AnotherClaimPending,
+    inventory.ClaimExpired,
+    inventory.OutcomeUnknown,
+    inventory.PoolClosed,
+    inventory.UnknownPool,
 )
 
 OpenOnly = Annotated[
@@ -117,7 +128,7 @@ class CouponsQuery:
 
 @strawberry.type
 class CouponsMutation:
-    @mutation(*CLAIM_REFUSALS, description="Claim a coupon of an offer.")
+    @mutation(*CLAIM_REFUSALS, *DROP_REFUSALS, description="Claim a coupon of an offer.")
     async def claim_coupon(self, info: Info, input: TakeCouponInput) -> CouponPayload:  # noqa: A002
         context = info.context
         coupon = await context.services.claims.claim(

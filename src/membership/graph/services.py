@@ -13,6 +13,7 @@ from membership.cards.codes import MemberCodes
 from membership.cards.service import CardReader
 from membership.coupons.claiming import Claims, Codes
 from membership.coupons.context import CouponWorkings
+from membership.coupons.drops import Drops
 from membership.coupons.issuing import campaign_hooks
 from membership.coupons.newcomers import NewlyEligible, OffersToAll
 from membership.coupons.service import Withdrawals
@@ -87,7 +88,8 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
     account_workings = AccountWorkings(
         database, directory, ladders, keyring, new_id, random_bytes, newly_eligible=newly_eligible
     )
-    coupon_workings = CouponWorkings(database, directory, ladders, campaign_cache, keyring, new_id)
+    drops = Drops(database, inventory)
+    coupon_workings = CouponWorkings(database, directory, ladders, campaign_cache, keyring, new_id, drops)
     gifts = gifts_on(
         database,
         inventory=inventory,
@@ -96,7 +98,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         ladders=ladders,
         keyring=keyring,
     )
-    coupon_hooks = campaign_hooks(directory, new_id)
+    coupon_hooks = campaign_hooks(directory, new_id, drops)
     hooks = Hooks(
         on_schedule=[*coupon_hooks.on_schedule, gifts.preparation.on_schedule],
         on_state_change=coupon_hooks.on_state_change,
