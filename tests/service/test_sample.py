@@ -10,6 +10,8 @@ import pytest
 from membership.cards.codes import MemberCodes
 from membership.cards.model import ByCode, ByPhone
 from membership.cards.service import CardReader
+from membership.coupons.context import IssueWorkings
+from membership.coupons.issuing import campaign_hooks, step_due
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.members.keyring import Keyring
@@ -20,11 +22,13 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.migrations import migrate
 from membership.receipts.model import QuoteId, ReturnRequest
+from membership.sample.campaign_files import campaign_content
 from membership.sample.copying import Batch
 from membership.sample.generator import Generator
 from membership.sample.loading import SampleSummary, demo_ids, load_sample
 from membership.sample.sizes import Size
 from membership.stores.service import DirectoryCache
+from membership.tiers.service import LadderCache
 from membership.tills.model import (
     AttachSale,
     BasketReported,
@@ -37,6 +41,7 @@ from membership.tills.model import (
 from membership.tills.service import Tills
 from sample_generation import NOW, TODAY
 from sample_store import sample_world
+from support.campaign_desk import open_campaign_desk
 from support.till_world import till_actor, workings_on
 
 PEOPLE = 40
@@ -188,3 +193,21 @@ async def test_somebody_else_approves_the_adjustment_that_waits(database: Databa
     decided = await adjustments.approve(approver, NOW + timedelta(minutes=1), loaded.demo.adjustment_id, key="approve")
     assert decided.state is AdjustmentState.APPLIED
     assert decided.membership == replace(LIN, member_id=WORLD.cast["XU"])
+
+
+async def test_the_anniversary_of_the_file_comes_into_force_and_lin_has_its_voucher(
+    database: Database, conn: Conn, loaded: SampleSummary
+) -> None:
+    """Beside last year's, which is closed."""
+    directory = DirectoryCache(database.pool)
+    desk = await open_campaign_desk(database, conn, hooks=campaign_hooks(directory, new_id))
+    desk.now = NOW
+    await desk.scheduled(campaign_content("anniversary-2026"))
+    workings = IssueWorkings(database, directory, LadderCache(database.pool), desk.cache)
+    while await step_due(workings, Actor(Role.SERVICE, "test"), NOW):
+        pass
+    rows = await conn.fetch(
+        "SELECT offer.code FROM coupons.coupons JOIN coupons.offers offer USING (offer_id) WHERE member_id = $1",
+        loaded.demo.member_id,
+    )
+    assert [row["code"] for row in rows] == ["VOUCHER-800"]

@@ -103,7 +103,7 @@ def _callers() -> Iterator[Caller]:
         "The gift desk sees what waits to be handed over",
         "DESK",
         Role.DESK,
-        "{ giftsAtDesk { nodes { state collectUntil } } }",
+        "{ giftsAtDesk { __typename ... on GiftsAtDeskPayload { gifts { nodes { name state collectUntil } } } } }",
         store=demo.store_id,
         counter=demo.gift_desk_id,
     )
