@@ -1,13 +1,12 @@
 """What is to be explained, and everything that is known of it but the offer's own records."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import TypeAdapter
 
 from membership.campaigns import store as campaigns
-from membership.campaigns.cache import CampaignCache
 from membership.campaigns.content import RuleBase
 from membership.campaigns.errors import UnknownCampaign
 from membership.campaigns.model import CampaignRevision, CampaignState, RevisionId, SaleFacts, rule_name
@@ -24,8 +23,8 @@ from membership.receipts.model import Sale, SaleId
 from membership.stores.model import Store, StoreId
 from membership.stores.rules import business_date
 from membership.stores.service import Directory
+from membership.tiers.model import LadderRevision
 from membership.tiers.rules.qualification import ladder_at
-from membership.tiers.service import LadderCache
 
 _FACTS = TypeAdapter(SaleFacts)
 
@@ -48,16 +47,9 @@ class ExplainOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a process keeps in memory."""
-
-    ladders: LadderCache
-    campaigns: CampaignCache
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
-    """What is explained, with everything that is known of it but the offer's own records."""
+    """What is explained, with everything that is known of it but the offer's own records. `revisions`: those that the
+    receipt's facts name, and the one in force."""
 
     conn: Conn
     directory: Directory
@@ -69,6 +61,7 @@ class Case:
     at: datetime
     tier: str
     facts: SaleFacts | None
+    revisions: Mapping[RevisionId, CampaignRevision]
     codex: Codex
 
     @property
@@ -102,19 +95,27 @@ class Case:
 
 
 async def open_case(
-    conn: Conn, asked: ExplainOffer, sale: Sale | None, *, directory: Directory, known: Known, now: datetime
+    conn: Conn,
+    asked: ExplainOffer,
+    sale: Sale | None,
+    *,
+    directory: Directory,
+    ladders: Sequence[LadderRevision],
+    now: datetime,
 ) -> Case:
-    """Raises UnknownMember, UnknownCampaign; UnknownSale for another member's receipt."""
+    """On one connection: whoever holds one must not wait for another. Raises UnknownMember, UnknownCampaign;
+    UnknownSale for another member's receipt."""
     if sale is not None and sale.member_id not in (None, asked.membership.member_id):
         raise UnknownSale
     at = asked.at or (now if sale is None else sale.sold_at)
     programme = directory.programme(asked.membership.programme_id)
-    standing = await evidence.find_standing(conn, asked.membership, day=at.date(), at=at)
+    day = directory.earliest_business_date(programme.programme_id, at) or at.date()
+    standing = await evidence.find_standing(conn, asked.membership, day=day, at=at)
     if standing is None:
         raise UnknownMember
     store = directory.store(asked.store_id or (standing.home_store_id if sale is None else sale.store_id))
-    campaign, timeline, revisions = await _campaign(conn, asked, known)
-    ladder = ladder_at(await known.ladders.ladders(programme.programme_id, now), business_date(store, at)).ladder
+    campaign, timeline, revisions = await _campaign(conn, asked)
+    ladder = ladder_at(ladders, business_date(store, at)).ladder
     revision_id = timeline.revision_at(at)
     facts = None if sale is None else _FACTS.validate_json(sale.inputs)
     tier = standing.tier or ladder.tiers[0].code
@@ -123,17 +124,19 @@ async def open_case(
     # Names are told even of what was not in force then.
     in_force = revisions.get(revision_id) if revision_id else None
     shown = in_force or (max(revisions.values(), key=lambda entry: entry.number) if revisions else None)
-    named = {} if facts is None else await known.campaigns.revisions({*revisions_named(facts)})
+    named = {} if facts is None else await campaigns.load_frozen(conn, {*revisions_named(facts)})
     by_code = {entry.code: entry for entry in named.values()}
     if shown is not None:
         by_code[shown.code] = shown
     codex = Codex(directory, programme, ladder, store, by_code)
     state = timeline.state_at(at)
-    return Case(conn, directory, campaign, in_force, state, asked, store, at, tier, facts, codex)
+    if in_force is not None:
+        named = {**named, in_force.revision_id: in_force}
+    return Case(conn, directory, campaign, in_force, state, asked, store, at, tier, facts, named, codex)
 
 
 async def _campaign(
-    conn: Conn, asked: ExplainOffer, known: Known
+    conn: Conn, asked: ExplainOffer
 ) -> tuple[Campaign, Timeline, Mapping[RevisionId, CampaignRevision]]:
     """With the log of its states and the revisions that were ever in force."""
     campaign = await campaigns.find_campaign_by_code(conn, asked.membership.programme_id, asked.campaign)
@@ -147,7 +150,7 @@ async def _campaign(
         tuple((change.at, change.to_state) for change in changes),
         tuple((entry.scheduled_at, entry.revision_id) for entry in scheduled if entry.scheduled_at is not None),
     )
-    return campaign, timeline, await known.campaigns.revisions([entry.revision_id for entry in scheduled])
+    return campaign, timeline, await campaigns.load_frozen(conn, [entry.revision_id for entry in scheduled])
 
 
 def revisions_named(facts: SaleFacts) -> Iterator[RevisionId]:

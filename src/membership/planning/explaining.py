@@ -22,20 +22,19 @@ from membership.campaigns.model import (
 from membership.kernel.actor import Actor, Role
 from membership.members.errors import UnknownMember
 from membership.planning import evidence, offer_story
-from membership.planning.cases import ExplainOffer, Known, open_case, revisions_named
+from membership.planning.cases import ExplainOffer, open_case, revisions_named
 from membership.planning.codex import Codex
 from membership.planning.evidence import DayInStore
 from membership.planning.offer_story import applies
 from membership.planning.sale_story import SaleExplanation, sale_story
 from membership.planning.verdicts import explain
 from membership.planning.why import Remark, Why
-from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.receipts import store as receipts
 from membership.receipts.errors import UnknownSale
 from membership.receipts.model import NaturalKey, Sale, SaleId
 from membership.stores.model import Store
-from membership.stores.service import Directory, DirectoryCache
+from membership.stores.service import DirectoryCache
 from membership.tiers.rules.qualification import ladder_at
 from membership.tiers.service import LadderCache
 
@@ -68,20 +67,17 @@ class Explanations:
 
     async def sale(self, actor: Actor, now: datetime, by: SaleId | NaturalKey) -> SaleExplanation:
         """Raises UnknownSale, also for a receipt that the caller may not see."""
-        directory = await self.directories.directory(now)
-        async with self.database.engine(actor, now) as tx:
-            sale = await self._find_sale(tx.conn, actor, by)
-            facts, decision = _FACTS.validate_json(sale.inputs), _DECISION.validate_json(sale.decision)
-            revisions = await self.campaigns.revisions({*revisions_named(facts)})
-            codex = await self._codex(directory, sale, revisions.values(), now)
-            terms = {entry.revision: entry.terms for entry in codex.programme.terms}[facts.terms_revision]
-            again = decide_sale(facts, terms, revisions)
-            paused = await self.campaigns.paused(sale.store_id, sale.sold_at, now)
-            gifts = await self._gifts_of(tx.conn, actor, sale, codex, now)
+        sale = await self._find_sale(actor, now, by)
+        facts, decision = _FACTS.validate_json(sale.inputs), _DECISION.validate_json(sale.decision)
+        revisions = await self.campaigns.revisions({*revisions_named(facts)})
+        codex = await self._codex(sale, revisions.values(), now)
+        terms = {entry.revision: entry.terms for entry in codex.programme.terms}[facts.terms_revision]
+        again = decide_sale(facts, terms, revisions)
+        paused = await self.campaigns.paused(sale.store_id, sale.sold_at, now)
         remarks = (
             *sale_story(sale, facts, decision, codex),
             *(Remark(Why.PAUSED, {"campaign_names": entry.content.names}, rule=entry.code) for entry in paused),
-            *gifts,
+            *await self._gifts_of(actor, sale, codex, now),
         )
         return SaleExplanation(sale, facts, decision, again == decision, remarks)
 
@@ -91,37 +87,37 @@ class Explanations:
             raise UnknownMember
         if actor.role is Role.MEMBER and actor.member_id != asked.membership.member_id:
             raise UnknownMember
+        sale = None if asked.sale_id is None else await self._find_sale(actor, now, asked.sale_id)
+        directory = await self.directories.directory(now)
+        ladders = await self.ladders.ladders(asked.membership.programme_id, now)
         async with self.database.engine(actor, now) as tx:
-            sale = None if asked.sale_id is None else await self._find_sale(tx.conn, actor, asked.sale_id)
-            directory = await self.directories.directory(now)
-            known = Known(self.ladders, self.campaigns)
-            case = await open_case(tx.conn, asked, sale, directory=directory, known=known, now=now)
+            case = await open_case(tx.conn, asked, sale, directory=directory, ladders=ladders, now=now)
             if not case.was_ever_in_force and actor.role not in _SEE_DRAFTS:
                 raise UnknownCampaign
-            remarks = tuple([remark async for remark in explain(case, self.campaigns)])
+            remarks = tuple([remark async for remark in explain(case)])
         number = None if case.revision is None else case.revision.number
         return OfferExplanation(case.store, case.at, number, applies(remarks), remarks)
 
-    async def _find_sale(self, conn: Conn, actor: Actor, by: SaleId | NaturalKey) -> Sale:
+    async def _find_sale(self, actor: Actor, now: datetime, by: SaleId | NaturalKey) -> Sale:
         """As row-level security shows it to the caller; whoever plans sees those of their programme."""
         if actor.role in _PLANS:
-            sale = await receipts.find_sale(conn, by)
-            if sale is None or sale.programme_id != actor.programme_id:
-                raise UnknownSale
-            return sale
-        async with self.database.reader(actor) as reader:
-            found = await receipts.find_sale(reader, by)
-        if found is None:
+            async with self.database.engine(actor, now) as tx:
+                found = await receipts.find_sale(tx.conn, by)
+        else:
+            async with self.database.reader(actor) as reader:
+                found = await receipts.find_sale(reader, by)
+        if found is None or (actor.role in _PLANS and found.programme_id != actor.programme_id):
             raise UnknownSale
         return found
 
-    async def _gifts_of(self, conn: Conn, actor: Actor, sale: Sale, codex: Codex, now: datetime) -> list[Remark]:
+    async def _gifts_of(self, actor: Actor, sale: Sale, codex: Codex, now: datetime) -> list[Remark]:
         """Gifts that hang on the spend of the receipt's day, and what became of them. A till is not told of gifts."""
         if sale.membership is None or actor.role is Role.TILL:
             return []
         day = DayInStore(sale.membership, sale.store_id, sale.business_date, now)
-        gifts = await evidence.list_gifts_of_day(conn, day)
-        changes = await evidence.list_gift_changes(conn, [entry.gift.gift_id for entry in gifts], until=now)
+        async with self.database.engine(actor, now) as tx:
+            gifts = await evidence.list_gifts_of_day(tx.conn, day)
+            changes = await evidence.list_gift_changes(tx.conn, [entry.gift.gift_id for entry in gifts], until=now)
         revisions = await self.campaigns.revisions({entry.revision_id for entry in gifts})
         told_of: list[Remark] = []
         for entry in gifts:
@@ -131,9 +127,8 @@ class Explanations:
             told_of += offer_story.gift_story([entry.gift], changes, facts)
         return told_of
 
-    async def _codex(
-        self, directory: Directory, sale: Sale, revisions: Iterable[CampaignRevision], now: datetime
-    ) -> Codex:
+    async def _codex(self, sale: Sale, revisions: Iterable[CampaignRevision], now: datetime) -> Codex:
+        directory = await self.directories.directory(now)
         programme, store = directory.programme(sale.programme_id), directory.store(sale.store_id)
         ladders = await self.ladders.ladders(sale.programme_id, now)
         ladder = ladder_at(ladders, sale.business_date).ladder

@@ -7,7 +7,7 @@ are but for returns, which a replay leaves aside.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -33,11 +33,14 @@ from membership.postgres.database import Database
 from membership.stores.model import CategoryId, CounterId, Store, StoreId
 from membership.stores.rules import terms_at
 from membership.stores.service import Directory, DirectoryCache
+from membership.tiers.model import LadderRevision
 from membership.tiers.rules.qualification import ladder_at
 from membership.tiers.service import LadderCache
 
 BATCH = 200
-"""Members at a time: what is in memory at once, and for how long the event loop is kept."""
+"""Members at a time: what is in memory at once."""
+BREATH = 10
+"""After so many members others have their turn in the event loop."""
 
 Progress = Callable[[int, int], Awaitable[None]]
 """Called with members done, and of how many."""
@@ -54,8 +57,9 @@ class Runner:
 
     async def run(self, actor: Actor, request: Request, now: datetime, progress: Progress) -> Forecast:
         directory = await self.directories.directory(now)
+        ladders = await self.ladders.ladders(request.revision.programme_id, now)
         async with self.database.engine(actor, now) as tx:
-            around = await self._surroundings(tx.conn, directory, request, now)
+            around = await _surroundings(tx.conn, request, directory=directory, ladders=ladders, now=now)
         revisions: dict[RevisionId, CampaignRevision] = {request.revision.revision_id: request.revision}
         plan = _plan(directory, request, around, revisions)
         tally = Tally()
@@ -88,11 +92,12 @@ class Runner:
             if not members:
                 break
             await self._learn_revisions(sales.values(), revisions)
-            for member_id in members:
+            for number, member_id in enumerate(members):
                 replay.member(member_id, sales.get(member_id, ()))
+                if number % BREATH == 0:
+                    await asyncio.sleep(0)
             done, after = done + len(members), members[-1]
             await progress(done, max(done, total))
-            await asyncio.sleep(0)
 
     async def _learn_revisions(
         self, sales: Iterable[Iterable[PastSale]], revisions: dict[RevisionId, CampaignRevision]
@@ -103,38 +108,40 @@ class Runner:
         if missing:
             revisions |= await self.campaigns.revisions(missing)
 
-    async def _surroundings(self, conn: Conn, directory: Directory, request: Request, now: datetime) -> Surroundings:
-        revision = request.revision
-        programme = directory.programme(revision.programme_id)
-        opens_at = min(calendar.opens_at for calendar in revision.calendars.values())
-        ladders = await self.ladders.ladders(revision.programme_id, now)
-        first = min(calendar.days[0] for calendar in revision.calendars.values())
-        lowest_tier = ladder_at(ladders, first).ladder.tiers[0].code
-        members = await store.list_members_by_tier(
-            conn, programme.programme_id, lowest_tier=lowest_tier, enrolled_before=min(now, opens_at)
-        )
-        model = await learn(conn, directory, programme.programme_id, members=members, lowest_tier=lowest_tier, now=now)
-        stores = [directory.store(store_id) for store_id in revision.calendars]
-        counters = {
-            at.store_id: [counter for counter in directory.configuration.counters if counter.store_id == at.store_id]
+
+async def _surroundings(
+    conn: Conn, request: Request, *, directory: Directory, ladders: Sequence[LadderRevision], now: datetime
+) -> Surroundings:
+    revision = request.revision
+    programme = directory.programme(revision.programme_id)
+    opens_at = min(calendar.opens_at for calendar in revision.calendars.values())
+    first = min(calendar.days[0] for calendar in revision.calendars.values())
+    lowest_tier = ladder_at(ladders, first).ladder.tiers[0].code
+    members = await store.list_members_by_tier(
+        conn, programme.programme_id, lowest_tier=lowest_tier, enrolled_before=min(now, opens_at)
+    )
+    model = await learn(conn, directory, programme.programme_id, members=members, lowest_tier=lowest_tier, now=now)
+    stores = [directory.store(store_id) for store_id in revision.calendars]
+    counters = {
+        at.store_id: [counter for counter in directory.configuration.counters if counter.store_id == at.store_id]
+        for at in stores
+    }
+    return Surroundings(
+        members=sum((Counter(by_tier) for by_tier in members.values()), Counter[str]()),
+        members_of_store=members,
+        terms=terms_at(programme, opens_at).terms,
+        model=model,
+        gifts=gift_plans(
+            revision,
+            stores,
+            {store_id: frozenset(entry.code for entry in entries) for store_id, entries in counters.items()},
+        ),
+        desk_brands={
+            (at.code, counter.code): directory.brand(counter.brand_id).code
             for at in stores
-        }
-        return Surroundings(
-            members=sum((Counter(by_tier) for by_tier in members.values()), Counter[str]()),
-            members_of_store=members,
-            terms=terms_at(programme, opens_at).terms,
-            model=model,
-            gifts=gift_plans(
-                revision,
-                stores,
-                {store_id: frozenset(entry.code for entry in entries) for store_id, entries in counters.items()},
-            ),
-            desk_brands={
-                (at.code, counter.code): directory.brand(counter.brand_id).code
-                for at in stores
-                for counter in counters[at.store_id]
-            },
-        )
+            for counter in counters[at.store_id]
+        },
+    )
 
 
 def _plan(

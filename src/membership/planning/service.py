@@ -59,6 +59,9 @@ class Simulations:
 
         Raises UnknownProgramme and whatever `Drafting.read` refuses.
         """
+        # Read before a connection is held: nobody who holds one should wait for another.
+        await self.directories.directory(now)
+        await self.ladders.find(command.programme_id, now)
         simulation = await once(
             self.database,
             actor,

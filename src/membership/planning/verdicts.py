@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-from membership.campaigns.cache import CampaignCache
 from membership.campaigns.content import CouponOffer, EarnRule, GiftOffer
 from membership.campaigns.engine import decide_sale, explain_coupon, explain_earn_rule
 from membership.campaigns.model import CampaignState, CouponId, MemberFacts, SaleFacts
@@ -11,13 +10,13 @@ from membership.gifts.rules.claiming import offered, threshold_of
 from membership.gifts.rules.cover import lines_in_scope
 from membership.gifts.rules.preparing import offer_id_of, pool_id_of
 from membership.planning import evidence, offer_story
-from membership.planning.cases import Case, revisions_named
+from membership.planning.cases import Case
 from membership.planning.sale_story import earned, told
 from membership.planning.why import Remark, Why
 from membership.stores.rules import business_date, terms_at
 
 
-async def explain(case: Case, campaigns: CampaignCache) -> AsyncIterator[Remark]:
+async def explain(case: Case) -> AsyncIterator[Remark]:
     """Every reason, the plainest first."""
     kept_back = offer_story.of_state(case.state, case.told)
     if kept_back is not None:
@@ -27,10 +26,10 @@ async def explain(case: Case, campaigns: CampaignCache) -> AsyncIterator[Remark]
         return
     match case.rule:
         case EarnRule():
-            async for remark in _earn_rule(case, campaigns):
+            async for remark in _earn_rule(case):
                 yield remark
         case CouponOffer() as offer:
-            async for remark in _coupon(case, offer, campaigns):
+            async for remark in _coupon(case, offer):
                 yield remark
         case GiftOffer() as offer:
             async for remark in _gift(case, offer):
@@ -39,13 +38,13 @@ async def explain(case: Case, campaigns: CampaignCache) -> AsyncIterator[Remark]
             yield Remark(Why.OFFER_OPEN, case.told)
 
 
-async def _earn_rule(case: Case, campaigns: CampaignCache) -> AsyncIterator[Remark]:
+async def _earn_rule(case: Case) -> AsyncIterator[Remark]:
     """By the receipt; without one, by the moment and the member's tier alone."""
     revision = case.revision
     if revision is None:
         return
     facts = case.facts or _empty_basket(case)
-    revisions = {**await campaigns.revisions({*revisions_named(facts)}), revision.revision_id: revision}
+    revisions = case.revisions
     terms = {entry.revision: entry.terms for entry in case.codex.programme.terms}[facts.terms_revision]
     given = explain_earn_rule(facts, terms, revisions, revision.revision_id, case.asked.rule)
     reasons = [told(reason, facts, case.codex) for reason in given]
@@ -60,7 +59,7 @@ async def _earn_rule(case: Case, campaigns: CampaignCache) -> AsyncIterator[Rema
         yield earned(case.name, points, facts, case.codex)
 
 
-async def _coupon(case: Case, offer: CouponOffer, campaigns: CampaignCache) -> AsyncIterator[Remark]:
+async def _coupon(case: Case, offer: CouponOffer) -> AsyncIterator[Remark]:
     campaign_id = case.campaign.campaign_id
     coupons = await evidence.list_coupons(case.conn, campaign_id, offer.code, case.asked.membership)
     for remark in offer_story.coupon_story(coupons, case.told, case.at):
@@ -70,15 +69,15 @@ async def _coupon(case: Case, offer: CouponOffer, campaigns: CampaignCache) -> A
         issued, quota = await evidence.find_coupon_offer(case.conn, campaign_id, offer.code)
         yield offer_story.could_have_had(said, case.tier, case.at, case.told, issued=issued, quota=quota)
     if case.facts is not None:
-        async for remark in _coupon_on_receipt(case, offer, campaigns):
+        async for remark in _coupon_on_receipt(case, offer):
             yield remark
 
 
-async def _coupon_on_receipt(case: Case, offer: CouponOffer, campaigns: CampaignCache) -> AsyncIterator[Remark]:
+async def _coupon_on_receipt(case: Case, offer: CouponOffer) -> AsyncIterator[Remark]:
     facts = case.facts
     if facts is None or facts.member is None:
         return
-    revisions = await campaigns.revisions({*revisions_named(facts)})
+    revisions = case.revisions
     for coupon in facts.member.coupons:
         revision = revisions.get(coupon.revision_id)
         if coupon.offer == offer.code and revision is not None and revision.code == case.campaign.code:
