@@ -41,13 +41,14 @@ def test_every_reason_of_the_engine_can_be_told() -> None:
     [
         ("en", "CN¥500.00 were missing to the minimum spend of “Voucher”."),
         ("zh-CN", "距离“优惠券”的最低消费还差¥500.00。"),
-        ("ko", "CN¥500.00 were missing to the minimum spend of “Voucher”."),
+        ("ko", "‘쿠폰’ 최소 구매액까지 CN¥500.00 부족했습니다."),
+        ("ja", "「クーポン」の最低お買上げ額まで元500.00不足していました。"),
     ],
 )
 def test_money_and_names_are_the_reader_s(locale: str, expected: str) -> None:
     facts: dict[str, Fact] = {
         "missing_minor": 50_000,
-        "rule_names": {"en": "Voucher", "zh-CN": "优惠券", "ko": "Voucher"},
+        "rule_names": {"en": "Voucher", "zh-CN": "优惠券", "ko": "쿠폰", "ja": "クーポン"},
     }
     assert speak("BELOW_MINIMUM_SPEND", facts, voice(locale)) == expected
 

@@ -19,10 +19,15 @@ from babel.numbers import format_currency, format_decimal
 
 from membership.kernel.shares import BASIS_POINTS
 from membership.planning.why import Fact
-from membership.planning.wording import chinese, english
+from membership.planning.wording import chinese, english, japanese, korean
 from membership.stores.model import Names
 
-_LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": english.SENTENCES, "zh": chinese.SENTENCES}
+_LANGUAGES: Mapping[str, Mapping[str, str]] = {
+    "en": english.SENTENCES,
+    "zh": chinese.SENTENCES,
+    "ko": korean.SENTENCES,
+    "ja": japanese.SENTENCES,
+}
 _DEFAULT = "en"
 
 
