@@ -122,7 +122,9 @@ async def test_what_is_of_another_brand(shop: CouponTill, explanations: Explanat
     sold = await shop.till.sell(100_00)
     told = await ask(explanations, shop, "BRAND-DAY", sale_id=sale_id_of(sold))
     assert not told.applies
-    assert said(told.remarks, Why.NOTHING_IN_SCOPE).startswith("“Brand day” is not for what was bought: the receipt has ")
+    assert said(told.remarks, Why.NOTHING_IN_SCOPE).startswith(
+        "“Brand day” is not for what was bought: the receipt has "
+    )
 
 
 async def test_while_the_campaign_is_paused(shop: CouponTill, explanations: Explanations) -> None:
@@ -165,9 +167,7 @@ async def test_what_tills_made_is_simulated_exactly(shop: CouponTill, database: 
     await other.void(sale_id_of(await other.sell(50_00)))
     shop.till.clock.advance(timedelta(days=3))
     pool, clock = database.pool, shop.till.clock
-    simulations = Simulations(
-        database, DirectoryCache(pool), LadderCache(pool), CampaignCache(pool), new_id, clock
-    )
+    simulations = Simulations(database, DirectoryCache(pool), LadderCache(pool), CampaignCache(pool), new_id, clock)
     planner = Actor(Role.PLANNER, "planner", programme_id=shop.till.store.programme_id)
     own = SimulateCampaign("own", shop.till.store.programme_id, StoredDraft("ANNIVERSARY"), PastCampaign("ANNIVERSARY"))
     done = await simulations.request(planner, shop.now, own)
