@@ -128,7 +128,10 @@ WITH batch AS MATERIALIZED (
     FROM batch
     JOIN unnest($10::text[], $11::timestamptz[], $12::timestamptz[]) AS window_of (tier, valid_from, valid_until)
         ON window_of.tier = batch.tier
-    WHERE window_of.valid_until > $3::timestamptz
+    WHERE window_of.valid_until > $3::timestamptz AND NOT EXISTS (
+        SELECT FROM coupons.coupons own
+        WHERE own.member_id = batch.member_id AND own.offer_id = $1::uuid AND own.ordinal = 1
+    )
     ORDER BY batch.member_id
     ON CONFLICT ON CONSTRAINT coupons_ordinal_key DO NOTHING
     RETURNING 1

@@ -10,6 +10,7 @@ from membership.campaigns.content import (
     AmountOff,
     BonusPoints,
     EarnRule,
+    OnDate,
     PercentOff,
     Scope,
     StackingGroup,
@@ -204,6 +205,21 @@ async def test_a_coupon_is_held_only_where_it_applies(
     quoted = await shop.quote(*amounts)
     assert [entry.reason for entry in quoted.decision.reasons if entry.coupon_id] == [reason]
     assert await shop.state(coupon) == "ACTIVE"
+
+
+async def test_a_coupon_is_held_only_inside_its_time_and_not_on_a_blackout_day(shop: CouponTill) -> None:
+    """C4"""
+    day = shop.till.today + timedelta(days=1)
+    await shop.campaign(offer("CNY-100", blackout=(OnDate(date=day),)), days=4)
+    coupon = await shop.has("CNY-100")
+    reasons = []
+    for moment in (timedelta(days=1), timedelta(days=4)):
+        shop.till.clock.advance(moment)
+        quoted = await shop.quote(600_00)
+        reasons += [entry.reason for entry in quoted.decision.reasons if entry.coupon_id]
+        assert quoted.decision.coupons == ()
+    assert reasons == [Reason.BLACKOUT, Reason.COUPON_EXPIRED]
+    assert await shop.state(coupon) == "EXPIRED"
 
 
 async def test_a_line_that_is_not_eligible_changes_no_discount(shop: CouponTill) -> None:
