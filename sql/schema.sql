@@ -1724,6 +1724,8 @@ CREATE INDEX lots_spendable ON points.lots USING btree (member_id, programme_id,
 
 CREATE INDEX amounts_used_by ON receipts.amounts_used USING btree (used_by_id);
 
+CREATE INDEX quotes_live ON receipts.quotes USING btree (member_id, expires_at) WHERE (state = 'QUOTED'::text);
+
 CREATE INDEX quotes_unsold ON receipts.quotes USING btree (expires_at) WHERE (state <> 'COMMITTED'::text);
 
 CREATE INDEX returns_sale ON receipts.returns USING btree (sale_id);

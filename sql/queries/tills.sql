@@ -25,8 +25,8 @@ JOIN LATERAL (
 -- What a decision needs to know of a member, read after the member's lock was granted (a statement that both
 -- locks and reads would see the other tables as they were before it waited). $3 is now, $4 a hold to leave out of
 -- what is held (the quote being committed), $5 the first business date that can still matter for tiers. $6: campaign
--- rules with a cap (none, as a rule), for what they gave before, in all and on business date $7; what a return took back
--- does not count. Those who were merged into the member are looked at too: an empty lot keeps its owner's name.
+-- rules with a cap (none, as a rule), for what they gave before, in all and on business date $7, and what other quotes
+-- that live have promised by them; what a return took back does not count. Those who were merged into the member are looked at too: an empty lot keeps its owner's name.
 SELECT membership.member_id, membership.programme_id, member.birthday_month, member.birthday_day,
     account.balance, account.debt, account.lifetime_earned, account.pending, account.expired, account.held,
     account.judged_at,
@@ -50,19 +50,28 @@ SELECT membership.member_id, membership.programme_id, member.birthday_month, mem
     CASE WHEN cardinality($6::text[]) > 0 THEN (
         SELECT json_agg(json_build_array(given.rule, given.day_points, given.points) ORDER BY given.rule)
         FROM (
-            SELECT lot.rule, sum(lot.points - lot.reversed)::bigint AS points,
-                coalesce(sum(lot.points - lot.reversed) FILTER (WHERE entry.business_date = $7::date), 0)::bigint
-                    AS day_points
-            FROM points.lots lot
-            JOIN points.entries entry ON entry.entry_id = lot.entry_id
-            WHERE lot.rule = ANY ($6::text[]) AND lot.rule LIKE '%/%'
-                AND lot.programme_id = membership.programme_id AND lot.member_id IN (
-                    SELECT membership.member_id
-                    UNION ALL
-                    SELECT merged.member_id FROM members.members merged
-                    WHERE merged.merged_into = membership.member_id
-                )
-            GROUP BY lot.rule
+            SELECT award.rule, sum(award.points)::bigint AS points,
+                coalesce(sum(award.points) FILTER (WHERE award.business_date = $7::date), 0)::bigint AS day_points
+            FROM (
+                SELECT lot.rule, lot.points - lot.reversed AS points, entry.business_date
+                FROM points.lots lot
+                JOIN points.entries entry ON entry.entry_id = lot.entry_id
+                WHERE lot.rule = ANY ($6::text[]) AND lot.rule LIKE '%/%'
+                    AND lot.programme_id = membership.programme_id AND lot.member_id IN (
+                        SELECT membership.member_id
+                        UNION ALL
+                        SELECT merged.member_id FROM members.members merged
+                        WHERE merged.merged_into = membership.member_id
+                    )
+                UNION ALL
+                SELECT promised.rule, promised.points, (quote.inputs ->> 'business_date')::date
+                FROM receipts.quotes quote
+                CROSS JOIN LATERAL jsonb_to_recordset(quote.decision -> 'awards') AS promised (rule text, points bigint)
+                WHERE quote.member_id = membership.member_id AND quote.programme_id = membership.programme_id
+                    AND quote.state = 'QUOTED' AND quote.expires_at > $3::timestamptz
+                    AND quote.quote_id IS DISTINCT FROM $4::uuid AND promised.rule = ANY ($6::text[])
+            ) award
+            GROUP BY award.rule
         ) given
     ) END AS earned_before
 FROM members.memberships membership

@@ -413,6 +413,24 @@ async def test_a_cap_counts_what_was_given_and_not_taken_back(shop: CouponTill) 
     assert (await shop.till.sell(300_00)).points_earned == 300 + 120
 
 
+async def test_a_quote_keeps_what_it_has_promised_below_a_cap(shop: CouponTill) -> None:
+    """C7 for capped awards: what one till was told, another is not told again."""
+    bonus = EarnRule(
+        code="BONUS",
+        names={"en": "Bonus"},
+        funding=MALL,
+        effect=BonusPoints(points=50, minimum_spend_minor=100_00, per_amount=True),
+        cap_points_per_member=120,
+    )
+    await shop.campaign(bonus)
+    first, second = await shop.quote(200_00), await shop.quote(200_00)
+    assert (first.decision.points, second.decision.points) == (200 + 100, 200 + 20)
+    for quoted in (second, first):
+        answer = await shop.pay(quoted, 200_00, expect_unchanged=True)
+        assert (answer.decision, answer.exceptions) == (quoted.decision, ())
+    assert (await shop.quote(200_00)).decision.points == 200
+
+
 @pytest.mark.parametrize("coupons", [0, 1, 12])
 async def test_the_round_trips_of_a_sale_do_not_depend_on_how_many_coupons_there_are(
     shop: CouponTill, statements: list[str], coupons: int
