@@ -1,11 +1,12 @@
 """Simulate and explain, on last year's anniversary as the sample lived it."""
 
+import asyncio
 import json
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -28,6 +29,7 @@ from membership.planning.model import (
     PastCampaign,
     PastDays,
     SimulateCampaign,
+    SimulationId,
     SimulationState,
     StoredDraft,
     UnsavedDraft,
@@ -45,6 +47,7 @@ from membership.sample.loading import load_sample
 from membership.stores.errors import UnknownProgramme
 from membership.stores.service import Directory, DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.worker.planning import keep_simulating
 from sample_generation import NOW, TODAY, repeatable_keyring
 from sample_store import sample_world
 from support.clock import StoppedClock
@@ -239,6 +242,40 @@ async def test_a_run_that_falls_silent_is_taken_over_and_its_late_result_counts_
         done = await find_simulation(reader, waiting.simulation_id)
     assert done is not None
     assert (done.state, done.failure) == (SimulationState.DONE, None)
+
+
+async def test_two_workers_run_one_simulation_once(planning: Planning) -> None:
+    patient = replace(planning.simulations, at_once_members=0)
+    await patient.request(PLANNER, NOW, own_year("contested"))
+    assert sorted(await asyncio.gather(patient.run_next(NOW), patient.run_next(NOW))) == [0, 1]
+
+
+async def test_a_worker_goes_on_until_nothing_waits(planning: Planning) -> None:
+    patient, stop = replace(planning.simulations, at_once_members=0), asyncio.Event()
+    for key in ("first", "second"):
+        await patient.request(PLANNER, NOW, own_year(f"worked-{key}"))
+
+    class UntilIdle(Simulations):
+        async def run_next(self, now: datetime, *, simulation_id: SimulationId | None = None) -> int:
+            done = await super().run_next(now, simulation_id=simulation_id)
+            if not done:
+                stop.set()
+            return done
+
+    fields = {name: getattr(patient, name) for name in Simulations.__dataclass_fields__}
+    await keep_simulating(UntilIdle(**fields), planning.clock, stop)
+    waiting = await planning.conn.fetchval(
+        "SELECT count(*) FROM planning.simulations WHERE state IN ('QUEUED', 'RUNNING')"
+    )
+    assert waiting == 0
+
+
+async def test_however_small_the_batches_the_answer_is_the_same(
+    planning: Planning, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await planning.simulate(this_year())
+    monkeypatch.setattr("membership.planning.running.BATCH", 3)
+    assert await planning.simulate(this_year()) == whole
 
 
 async def test_one_that_fails_says_so(planning: Planning, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,13 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
+from membership.campaigns import store as campaigns
 from membership.campaigns.cache import CampaignCache
 from membership.campaigns.engine import decide_sale
 from membership.campaigns.errors import UnknownCampaign
 from membership.campaigns.model import (
     CampaignRevision,
+    CampaignState,
     SaleDecision,
     SaleFacts,
     rule_name,
@@ -73,10 +75,9 @@ class Explanations:
         codex = await self._codex(sale, revisions.values(), now)
         terms = {entry.revision: entry.terms for entry in codex.programme.terms}[facts.terms_revision]
         again = decide_sale(facts, terms, revisions)
-        paused = await self.campaigns.paused(sale.store_id, sale.sold_at, now)
         remarks = (
             *sale_story(sale, facts, decision, codex),
-            *(Remark(Why.PAUSED, {"campaign_names": entry.content.names}, rule=entry.code) for entry in paused),
+            *await self._paused(actor, sale, now),
             *await self._gifts_of(actor, sale, codex, now),
         )
         return SaleExplanation(sale, facts, decision, again == decision, remarks)
@@ -109,6 +110,20 @@ class Explanations:
         if found is None or (actor.role in _PLANS and found.programme_id != actor.programme_id):
             raise UnknownSale
         return found
+
+    async def _paused(self, actor: Actor, sale: Sale, now: datetime) -> list[Remark]:
+        """Campaigns that would have held, had they not been paused just then; by the log, however long ago that was."""
+        async with self.database.engine(actor, now) as tx:
+            timelines = await campaigns.load_timelines(tx.conn, sale.sold_at)
+            paused = [entry for entry in timelines if entry.state_at(sale.sold_at) is CampaignState.PAUSED]
+            of_then = [entry.revision_at(sale.sold_at) for entry in paused]
+            revisions = await campaigns.load_frozen(tx.conn, [entry for entry in of_then if entry is not None])
+        return [
+            Remark(Why.PAUSED, {"campaign_names": revision.content.names}, rule=revision.code)
+            for revision in revisions.values()
+            if (calendar := revision.calendars.get(sale.store_id)) is not None
+            and calendar.first_opens_at <= sale.sold_at < calendar.closes_at
+        ]
 
     async def _gifts_of(self, actor: Actor, sale: Sale, codex: Codex, now: datetime) -> list[Remark]:
         """Gifts that hang on the spend of the receipt's day, and what became of them. A till is not told of gifts."""
