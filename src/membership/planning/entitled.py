@@ -1,6 +1,6 @@
 """Gifts with a threshold, in a replay: at which receipt a member becomes entitled to how many, in which pool. Pure."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -41,6 +41,7 @@ class EntitledGifts:
         self._member_id = member_id
         self._gifts = tuple(gifts)
         self._spent: Counter[tuple[str, StoreId, date]] = Counter()
+        self._unrewarded: defaultdict[tuple[str, StoreId, date], Counter[str]] = defaultdict(Counter)
         self._had: Counter[tuple[str, date | None]] = Counter()
 
     def count(self, tally: Tally, store: Store, day: date, facts: SaleFacts, decision: SaleDecision) -> None:
@@ -52,13 +53,15 @@ class EntitledGifts:
             pools = [pool for pool in gift.offer.pools if is_for(gift.offer.scope, pool, facts.member.tier)]
             if window is None or not pools or facts.at >= window.closes_at:
                 continue
-            by_brand = _spend(gift, facts, decision)
             place = (gift.offer.code, store.store_id, day)
+            by_brand = _spend(gift, facts, decision)
             self._spent[place] += by_brand.total()
-            for brand, minor in by_brand.items():
-                tally.earned_on[gift.offer.code, brand] += minor
-            pool = self._pool(gift, pools)
-            for _ in range(self._new(gift, place)):
+            self._unrewarded[place] += by_brand
+            pool, new = self._pool(gift, pools), self._new(gift, place)
+            if new:
+                for brand, minor in self._unrewarded.pop(place).items():
+                    tally.earned_on[gift.offer.code, brand] += minor
+            for _ in range(new):
                 minute = _minute(store, day, max(facts.at, window.drops_at))
                 tally.wanted[gift.offer.code, pool.code, store.store_id, day][minute] += 1
 

@@ -86,6 +86,12 @@ def test_once_is_once_a_day() -> None:
     assert units(counted((0, (("LUMEN", 900_000),)), (0, (("LUMEN", 900_000),)), offer=once)) == {DAYS[0]: 1}
 
 
+def test_only_spend_that_earned_a_gift_shares_its_cost() -> None:
+    reached = counted((0, (("LUMEN", 60_000),)), (0, (("SUYIN", 50_000), ("OTHER", 7_000))), (1, (("LUMEN", 10_000),)))
+    assert reached.earned_on == {("GIFT", "LUMEN"): 60_000, ("GIFT", "SUYIN"): 50_000}
+    assert not counted((0, (("LUMEN", 60_000),))).earned_on
+
+
 def test_the_minute_in_which_the_last_unit_goes() -> None:
     tally = Tally()
     tally.wanted["GIFT", "P", STORE, DAYS[0]] = Counter({360: 2, 400: 1, 500: 9})
