@@ -34,7 +34,7 @@ from membership.planning.model import (
     StoredDraft,
     UnsavedDraft,
 )
-from membership.planning.service import SILENT_AFTER, Simulations, find_simulation
+from membership.planning.service import MOST_ATTEMPTS, SILENT_AFTER, Simulations, find_simulation
 from membership.planning.why import Remark, Why
 from membership.planning.wording import Voice, facts_in, languages, speak
 from membership.postgres.connection import Conn
@@ -247,7 +247,26 @@ async def test_a_run_that_falls_silent_is_taken_over_and_its_late_result_counts_
 async def test_two_workers_run_one_simulation_once(planning: Planning) -> None:
     patient = replace(planning.simulations, at_once_members=0)
     await patient.request(PLANNER, NOW, own_year("contested"))
-    assert sorted(await asyncio.gather(patient.run_next(NOW), patient.run_next(NOW))) == [0, 1]
+    with pytest.raises(ConnectionAbortedError):
+        async with planning.database.engine(PLANNER, NOW) as tx:
+            assert await store.take_simulation(tx.conn, NOW, silent_since=NOW - SILENT_AFTER) is not None
+            assert await patient.run_next(NOW) == 0  # the other one holds the row
+            raise ConnectionAbortedError
+    assert await patient.run_next(NOW) == 1
+
+
+async def test_one_that_takes_every_worker_with_it_is_given_up(planning: Planning) -> None:
+    patient, at = replace(planning.simulations, at_once_members=0), NOW
+    waiting = await patient.request(PLANNER, NOW, own_year("poison"))
+    for _ in range(MOST_ATTEMPTS):
+        async with planning.database.engine(PLANNER, at) as tx:
+            assert await store.take_simulation(tx.conn, at, silent_since=at - SILENT_AFTER) is not None
+        at += SILENT_AFTER + timedelta(seconds=1)
+    assert await patient.run_next(at) == 1
+    async with planning.database.reader(PLANNER) as reader:
+        given_up = await find_simulation(reader, waiting.simulation_id)
+    assert given_up is not None
+    assert given_up.state is SimulationState.FAILED
 
 
 async def test_a_worker_goes_on_until_nothing_waits(planning: Planning) -> None:

@@ -31,6 +31,10 @@ SILENT_AFTER = timedelta(minutes=2)
 AT_ONCE_MEMBERS = 400
 """Of so many members, the request itself runs the simulation: a second or two."""
 
+MOST_ATTEMPTS = 3
+"""One that has taken so many workers with it is not tried again."""
+_FAILED = "The simulation failed. Ask for it again; if it fails again, tell whoever runs the service."
+
 _log = structlog.get_logger(__name__)
 
 
@@ -94,14 +98,15 @@ class Simulations:
             )
         if taken is None:
             return 0
-        forecast, failure = None, None
+        forecast, failure = None, _FAILED if taken.attempt > MOST_ATTEMPTS else None
         try:
-            forecast = await self.runner.run(RELAY, taken.request, now, self._tell(taken))
+            if failure is None:
+                forecast = await self.runner.run(RELAY, taken.request, now, self._tell(taken))
         except TakenOver:
             return 1
         except Exception as error:
             _log.error("a simulation failed", simulation_id=taken.simulation_id, exc_info=error)
-            failure = "The simulation failed. Ask for it again; if it fails again, tell whoever runs the service."
+            failure = _FAILED
         async with self.database.engine(RELAY, self.clock.now()) as tx:
             await store.finish_simulation(tx.conn, taken, forecast=forecast, failure=failure, now=self.clock.now())
         return 1
