@@ -14,15 +14,9 @@ from membership.graph.faults import bad_user_input
 from membership.graph.fields import field, mutation, query
 from membership.graph.lookups import SaleLookupInput
 from membership.graph.money import money
+from membership.graph.planning_answers import reason_of, simulation_node, voice_of
 from membership.graph.planning_inputs import ExplainOfferInput, SimulateCampaignInput
-from membership.graph.planning_types import (
-    OfferExplanation,
-    SaleExplanation,
-    Simulation,
-    reason_of,
-    simulation_node,
-    voice_of,
-)
+from membership.graph.planning_types import OfferExplanation, SaleExplanation, Simulation
 from membership.graph.receipts import sale_wanted
 from membership.graph.relay import Node, global_id, key_of, node_loader
 from membership.graph.scalars import Points
