@@ -41,11 +41,11 @@ WHERE pool.day < shop.today AND pool.closed_at IS NULL
 ORDER BY pool.offer_id, pool.pool_id LIMIT $3::integer;
 
 -- name: find_next_pool :maybe
--- The same pool on the next day that has one.
+-- The same pool on the next day that has one, today or later: a unit that comes back late is of no use to a day gone by.
 SELECT later.pool_id
 FROM gifts.pools pool
 JOIN gifts.pools later USING (offer_id, store_id, code)
-WHERE pool.pool_id = $1::uuid AND later.day > pool.day AND later.closed_at IS NULL
+WHERE pool.pool_id = $1::uuid AND later.day > pool.day AND later.day >= $2::date AND later.closed_at IS NULL
 ORDER BY later.day LIMIT 1;
 
 -- name: insert_gifts :many

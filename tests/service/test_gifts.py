@@ -18,6 +18,7 @@ from membership.gifts.errors import (
     GiftNotEligible,
     GiftNotStarted,
     GiftPaused,
+    GiftWrongStore,
     UnknownGift,
     UnknownGiftDesk,
     UnknownGiftPool,
@@ -30,6 +31,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import IdempotencyConflict
 from membership.redis.client import RedisClient, open_redis
+from sample_store import add_member
 from support.campaign_desk import gift, november
 from support.gift_desk import DAY, FIRST_DAY, GiftDesk, new_key, open_gift_desk
 
@@ -181,6 +183,14 @@ async def test_unknown_pools(gifts: GiftDesk) -> None:
         await gifts.claim(member, gifts.pool(day=FIRST_DAY + 10 * DAY))
 
 
+async def test_a_member_of_another_programme(gifts: GiftDesk) -> None:
+    await gifts.offer(gift(pools=(few(),)))
+    stranger = await add_member(gifts.conn, gifts.desk.world.brompton)
+    with pytest.raises(GiftWrongStore) as refused:
+        await gifts.claim(stranger)
+    assert refused.value.store == "CHAOYANG-GALLERIA"
+
+
 async def test_a_pause_that_this_process_has_not_heard_of(gifts: GiftDesk) -> None:
     """C5: the claim's own statement sees it; what was given stays good."""
     await gifts.offer(gift(pools=(few(),)))
@@ -255,6 +265,17 @@ async def test_where_a_forfeited_unit_goes(
     levels = [await gifts.level(gifts.pool(day=FIRST_DAY + number * DAY)) for number in range(2)]
     assert [(level.total, level.voided) for level in levels] == [today, tomorrow]
     assert [level.confirmed for level in levels] == [0, 0]
+
+
+async def test_a_unit_that_comes_back_late_goes_to_no_day_gone_by(gifts: GiftDesk) -> None:
+    await gifts.offer(
+        gift(pools=(few(1),), days=(), returned_units=ReturnedUnits.NEXT_DAY, collection={"days_after": 3})
+    )
+    claimed = await gifts.claim(await gifts.join())
+    gifts.clock.set(claimed.collect_until)  # as the fifth day begins
+    await gifts.forfeit()
+    totals = [(await gifts.level(gifts.pool(day=FIRST_DAY + number * DAY))).total for number in range(6)]
+    assert totals == [0, 1, 1, 1, 2, 1]
 
 
 async def test_on_the_last_day_there_is_no_next_one(gifts: GiftDesk) -> None:

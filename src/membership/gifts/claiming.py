@@ -19,6 +19,7 @@ from membership.gifts.errors import (
     GiftEnded,
     GiftNotEligible,
     GiftPaused,
+    GiftWrongStore,
     UnknownGiftPool,
 )
 from membership.gifts.memory import PoolCache
@@ -101,9 +102,9 @@ class GiftClaims:
     async def claim(self, actor: Actor, now: datetime, member: MembershipKey, command: ClaimGift) -> Gift:
         """One unit for the member, once per idempotency key; a repeat is told the same.
 
-        Raises UnknownGiftPool, what rules.claiming refuses, GiftBelowThreshold, what `inventory` refuses (SoldOut,
-        AllHeld, MemberLimitReached, AnotherClaimPending, ClaimExpired, OutcomeUnknown), IdempotencyConflict; and
-        UnknownMember for who was merged away.
+        Raises UnknownGiftPool, GiftWrongStore, what rules.claiming refuses, GiftBelowThreshold, IdempotencyConflict;
+        what `inventory` refuses (SoldOut, AllHeld, MemberLimitReached, AnotherClaimPending, ClaimExpired,
+        OutcomeUnknown); and UnknownMember for who was merged away.
         """
         claim_id = claim_id_of(member, command.idempotency_key)
         try:
@@ -186,12 +187,15 @@ class GiftClaims:
         self, member: MembershipKey, pool_id: GiftPoolId, now: datetime
     ) -> tuple[PreparedPool, Offered, Directory]:
         pool = await self._pools.find(pool_id, now)
-        if pool is None or pool.offer.programme_id != member.programme_id:
+        if pool is None:
             raise UnknownGiftPool
+        directory = await self._directories.directory(now)
+        if pool.offer.programme_id != member.programme_id:
+            raise GiftWrongStore(directory.store(pool.store_id).code)
         entry = await self.offered_in(pool, now)
         if entry is None:
             raise UnknownGiftPool
-        return pool, entry, await self._directories.directory(now)
+        return pool, entry, directory
 
     def _gift(
         self,

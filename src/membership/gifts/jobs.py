@@ -17,6 +17,8 @@ from membership.stores.model import Store, StoreId
 from membership.stores.rules import business_date
 
 BATCH = 200
+POOLS_AT_ONCE = 10
+"""Each loads its offer into Redis anew, and those who claim of the offer wait meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class GiftJobs:
         """Pools of days that are over: nothing is given out of them any more, and Redis may forget them."""
         today: dict[StoreId, date] = {shop.store_id: business_date(shop, now) for shop in await self._stores(now)}
         async with database.engine(RELAY, now) as tx:
-            past = await store.list_past_pools(tx.conn, today, limit=BATCH)
+            past = await store.list_past_pools(tx.conn, today, limit=POOLS_AT_ONCE)
             for pool_id in past:
                 await self.judge.units.inventory.close_pool(tx, PoolId(pool_id))
             await store.close_pools(tx.conn, past, now)

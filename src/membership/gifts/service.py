@@ -60,7 +60,7 @@ def gifts_on(
         campaigns=campaigns,
         pools=pools,
         claims=claims,
-        changes=GiftChanges(database, directories, Units(inventory, campaigns)),
+        changes=GiftChanges(database, directories, Units(inventory, campaigns, directories)),
         showing=GiftShowing(database, directories, pools, claims, tiers, CardReader(keyring)),
         preparation=GiftPreparation(directories, inventory),
     )
@@ -68,7 +68,7 @@ def gifts_on(
 
 def gift_jobs_on(*, inventory: Inventory, campaigns: CampaignCache, directories: DirectoryCache) -> GiftJobs:
     """What the worker does by the clock."""
-    return GiftJobs(Judge(directories, Coverer(campaigns), Units(inventory, campaigns)))
+    return GiftJobs(Judge(directories, Coverer(campaigns), Units(inventory, campaigns, directories)))
 
 
 def react_to_sales_and_merges(handlers: Handlers, jobs: GiftJobs) -> None:

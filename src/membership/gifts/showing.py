@@ -9,7 +9,7 @@ from membership.cards.model import ByCode
 from membership.cards.service import CardReader
 from membership.gifts import store
 from membership.gifts.claiming import GiftClaims
-from membership.gifts.errors import GiftBelowThreshold, UnknownGiftPool
+from membership.gifts.errors import GiftBelowThreshold, GiftWrongStore, UnknownGiftPool
 from membership.gifts.memory import PoolCache
 from membership.gifts.model import Gift, GiftPoolId, PreparedPool
 from membership.gifts.rules.claiming import Offered, check_open, check_tier, is_for
@@ -78,10 +78,12 @@ class GiftShowing:
     async def choose(self, now: datetime, member: MembershipKey, wanted: AtDesk) -> GiftPoolId:
         """The pool that is meant: of several at the desk the first that is for the member's tier.
 
-        Raises UnknownStore, UnknownGiftPool.
+        Raises UnknownStore, GiftWrongStore, UnknownGiftPool.
         """
         directory = await self.directories.directory(now)
         shop = directory.store(wanted.store_id)
+        if shop.programme_id != member.programme_id:
+            raise GiftWrongStore(shop.code)
         found = [
             (pool, entry)
             for pool, entry in await self._entries(shop.store_id, wanted.day or business_date(shop, now), now)

@@ -69,9 +69,9 @@ async def list_past_pools(conn: Conn, today: Mapping[StoreId, date], *, limit: i
     return [row["pool_id"] for row in rows]
 
 
-async def find_next_pool(conn: Conn, pool_id: GiftPoolId) -> GiftPoolId | None:
-    """The same pool on the next day that has one."""
-    row = await SQL.find_next_pool.maybe(conn, pool_id)
+async def find_next_pool(conn: Conn, pool_id: GiftPoolId, today: date) -> GiftPoolId | None:
+    """The same pool on the next day that has one and is not over."""
+    row = await SQL.find_next_pool.maybe(conn, pool_id, today)
     return None if row is None else GiftPoolId(row["pool_id"])
 
 

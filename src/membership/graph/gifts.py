@@ -31,6 +31,7 @@ CLAIM_REFUSALS = (
     UnknownStore,
     UnknownMember,
     errors.UnknownGiftPool,
+    errors.GiftWrongStore,
     errors.GiftNotStarted,
     errors.GiftNotDropped,
     errors.GiftEnded,
