@@ -445,6 +445,20 @@ async def test_what_is_expired_or_voided_stays_so_whoever_writes(desk: CouponDes
             await conn.execute("UPDATE coupons.coupons SET state = $2 WHERE coupon_id = $1", coupon.coupon_id, state)
 
 
+async def test_a_coupon_is_held_only_inside_its_time(desk: CouponDesk) -> None:
+    """C4, by the clock: no job has been by."""
+    member = await desk.join()
+    await desk.campaign(offer("WELCOME", issue=ToAllEligible()), starts_in=2, days=2)
+    await desk.issue("WELCOME")
+    (coupon,) = await desk.coupons(member)
+    for moment in (coupon.valid_from - timedelta(seconds=1), coupon.valid_until):
+        desk.clock.set(moment)
+        with pytest.raises(CouponHeldElsewhere):
+            await desk.reserve(member, new_id(), coupon.coupon_id)
+    desk.clock.set(coupon.valid_from)
+    await desk.reserve(member, new_id(), coupon.coupon_id)
+
+
 async def test_a_coupon_that_a_till_holds_is_not_withdrawn(desk: CouponDesk) -> None:
     member = await desk.join()
     await desk.campaign(offer("CLAIMED"))
