@@ -114,6 +114,18 @@ async def test_a_run_goes_on_where_it_stopped_and_passes_again(desk: CouponDesk)
     assert len(await desk.coupons(late)) == 1
 
 
+async def test_a_run_that_is_under_way_stops_at_a_pause_and_goes_on_after_it(desk: CouponDesk) -> None:
+    for _ in range(5):
+        await desk.join()
+    campaign = await desk.campaign(offer("WELCOME", issue=ToAllEligible()))
+    assert await step_due(desk.workings, desk.planner, desk.now, size=2) == 2
+    await desk.pause(campaign)
+    assert await step_due(desk.workings, desk.planner, desk.now, size=2) == 0
+    assert await desk.issue("WELCOME", size=2) == 0
+    await desk.campaigns.resume(desk.planner, desk.now, campaign.campaign_id, key=key())
+    assert await desk.issue("WELCOME", size=2) == 3
+
+
 async def test_what_is_cancelled_before_its_opening_is_withdrawn(desk: CouponDesk) -> None:
     member = await desk.join()
     campaign = await desk.campaign(offer("WELCOME", issue=ToAllEligible()), starts_in=3)

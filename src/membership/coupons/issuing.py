@@ -126,10 +126,14 @@ class Stepped:
 
 
 async def step(workings: IssueWorkings, tx: Transaction, offer: Offer, *, size: int = BATCH) -> Stepped | None:
-    """The next step of an offer's run. None: somebody else takes one, or there is no run."""
+    """The next step of an offer's run. None: somebody else takes one. A paused or ended offer has nothing to do."""
     run = await store.lock_issue_run(tx.conn, offer.offer_id)
     if run is None:
         return None
+    # As it is now: it may have been paused, or have another revision, since the run began.
+    offer = await store.get_offer(tx.conn, offer.offer_id)
+    if offer.state in (OfferState.PAUSED, OfferState.ENDED) or tx.now >= offer.closes_at:
+        return Stepped(0, 0, ended=True)
     if offer.state is OfferState.CANCELLED:
         looked_at = await store.void_batch(tx.conn, offer.offer_id, tx.now, size=size)
         return Stepped(looked_at, 0, ended=looked_at < size)

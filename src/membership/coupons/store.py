@@ -87,6 +87,12 @@ async def find_offer(conn: Conn, offer_id: OfferId) -> Offer | None:
     return found[0] if found else None
 
 
+async def get_offer(conn: Conn, offer_id: OfferId) -> Offer:
+    """An offer that is known to exist."""
+    (found,) = await list_offers_by_id(conn, [offer_id])
+    return found
+
+
 async def list_offers_of_campaign(conn: Conn, code: str, programme_id: ProgrammeId | None = None) -> list[Offer]:
     return [offer_of(row) for row in await SQL.list_offers_of_campaign.many(conn, code, programme_id)]
 

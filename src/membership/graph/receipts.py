@@ -45,10 +45,11 @@ class SaleLine:
     category: str = strawberry.field(description="Code of the category of goods.")
     description: str | None = strawberry.field(description="What the receipt calls it.")
     quantity: int = strawberry.field(description="How many were sold.")
-    net: Money = strawberry.field(description="What was paid for the whole quantity.")
+    net: Money = strawberry.field(description="What the whole quantity was sold for, before coupons.")
+    discount: Money = strawberry.field(description="What coupons took off it.")
     points: Points = strawberry.field(description="Points it earned.")
     returned_quantity: int = strawberry.field(description="How many came back.")
-    returned: Money = strawberry.field(description="What was paid for those.")
+    returned: Money = strawberry.field(description="What those were sold for, before coupons.")
 
 
 @strawberry.type(description="A receipt.")
@@ -59,8 +60,9 @@ class Sale(Node):
     sequence: int = strawberry.field(description="The receipt's number.")
     sold_at: datetime = strawberry.field(description="When it was sold.")
     state: SaleState = strawberry.field(description="How far it has come back.")
-    net: Money = strawberry.field(description="The total.")
-    returned: Money = strawberry.field(description="What of the total came back.")
+    net: Money = strawberry.field(description="The total before coupons and points.")
+    discount: Money = strawberry.field(description="What coupons took off.")
+    returned: Money = strawberry.field(description="What of the total came back, before coupons.")
     points_redeemed: Points = strawberry.field(description="Points spent on it.")
     lines: list[SaleLine] = strawberry.field(description="Its lines; 200 at most.")
 
@@ -138,6 +140,7 @@ def sale_node(sale: model.Sale, directory: Directory, locale: str) -> Sale:
         sold_at=sale.sold_at,
         state=sale.state,
         net=money(sale.net_minor, programme),
+        discount=money(sale.discount_minor, programme),
         returned=money(sale.returned_minor, programme),
         points_redeemed=Points(sale.points_redeemed),
         lines=[
@@ -148,6 +151,7 @@ def sale_node(sale: model.Sale, directory: Directory, locale: str) -> Sale:
                 description=line.description,
                 quantity=line.quantity,
                 net=money(line.net_minor, programme),
+                discount=money(line.discount_minor, programme),
                 points=Points(line.points),
                 returned_quantity=line.returned_quantity,
                 returned=money(line.returned_minor, programme),
