@@ -113,6 +113,8 @@ class Claims:
         self, actor: Actor, now: datetime, membership: MembershipKey, code: str, *, key: str
     ) -> Coupon:
         """Raises CodeNotAccepted for a code that is wrong or was used, and what `claim` raises."""
+        if not codes.is_code(code):
+            raise CodeNotAccepted
         hashes = self.workings.keyring.lookup_hashes(codes.HASH_KIND, codes.normal_form(code))
 
         async def work(tx: Transaction) -> Coupon:

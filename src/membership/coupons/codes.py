@@ -32,6 +32,12 @@ def normal_form(code: str) -> str:
     return re.sub(r"[\s-]+", "", code).upper()
 
 
+def is_code(text: str) -> bool:
+    """Whether it could be one at all: what nobody could have been given is not even looked up."""
+    normal = normal_form(text)
+    return len(normal) <= MOST_CHARACTERS and _WRITTEN.fullmatch(normal) is not None
+
+
 def last_characters(code: str) -> str:
     """What a code is recognised by: at most a third of it."""
     normal = normal_form(code)
@@ -60,7 +66,7 @@ def check_imported(codes: Sequence[str]) -> None:
     seen: set[str] = set()
     for position, code in enumerate(codes, 1):
         normal = normal_form(code)
-        if normal in seen or len(normal) > MOST_CHARACTERS or not _WRITTEN.fullmatch(normal):
+        if normal in seen or not is_code(code):
             raise UnusableCode(position, MOST_CHARACTERS)
         seen.add(normal)
 
