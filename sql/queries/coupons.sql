@@ -83,12 +83,12 @@ ORDER BY run.next_at, run.offer_id;
 
 -- name: lock_issue_run :maybe
 -- A run, for one step; no row while somebody else takes one.
-SELECT offer_id, pass, looked_at, issued, started_at, changed_at, next_at, finished_at
+SELECT offer_id, pass, after_member_id, looked_at, issued, started_at, changed_at, next_at, finished_at
 FROM coupons.issue_runs WHERE offer_id = $1::uuid FOR UPDATE SKIP LOCKED;
 
 -- name: list_issue_runs :many
 -- How far offers have been issued to everybody.
-SELECT offer_id, pass, looked_at, issued, started_at, changed_at, next_at, finished_at
+SELECT offer_id, pass, after_member_id, looked_at, issued, started_at, changed_at, next_at, finished_at
 FROM coupons.issue_runs WHERE offer_id = ANY ($1::uuid[]);
 
 -- name: count_memberships :one
@@ -97,7 +97,8 @@ SELECT count(*)::bigint AS memberships FROM members.memberships
 WHERE programme_id = $1::uuid AND merged_into IS NULL;
 
 -- name: issue_batch :one
--- The next $5 memberships of a programme by member id: who is eligible by the tier of business date $4 and has no
+-- The next $5 memberships of a programme by member id, after member $14 (a parameter, so that the index gives them in
+-- order: joined from the run's row, each batch would sort all that are left): who is eligible by the tier of business date $4 and has no
 -- such coupon gets one. The run's row is locked. No standing: the lowest tier, $6. $10 to $12: eligible tiers as they
 -- may be stored, with the validity of each. $13: the time part of the new ids, so that they are issued in order.
 WITH batch AS MATERIALIZED (
@@ -108,12 +109,10 @@ WITH batch AS MATERIALIZED (
         ),
         standing.tier, $6::text
     ) AS tier
-    FROM coupons.issue_runs run
-    JOIN members.memberships membership
-        ON membership.member_id > coalesce(run.after_member_id, '00000000-0000-0000-0000-000000000000')
+    FROM members.memberships membership
     LEFT JOIN tiers.standings standing
         ON standing.member_id = membership.member_id AND standing.programme_id = membership.programme_id
-    WHERE run.offer_id = $1::uuid AND membership.programme_id = $2::uuid AND membership.merged_into IS NULL
+    WHERE membership.member_id > $14::uuid AND membership.programme_id = $2::uuid AND membership.merged_into IS NULL
     ORDER BY membership.member_id
     LIMIT $5::integer
 ), new AS (
@@ -313,15 +312,12 @@ WHERE coupon_id = $1::uuid
 RETURNING coupon_id;
 
 -- name: void_batch :one
--- Of an offer whose campaign was cancelled: withdraws the unused coupons of the next $3 members by id. The run's row is
--- locked.
+-- Of an offer whose campaign was cancelled: withdraws the unused coupons of the next $3 members by id, after member $4. The
+-- run's row is locked.
 WITH batch AS MATERIALIZED (
     SELECT coupon.coupon_id, coupon.member_id
-    FROM coupons.issue_runs run
-    JOIN coupons.coupons coupon
-        ON coupon.offer_id = run.offer_id
-        AND coupon.member_id > coalesce(run.after_member_id, '00000000-0000-0000-0000-000000000000')
-    WHERE run.offer_id = $1::uuid
+    FROM coupons.coupons coupon
+    WHERE coupon.offer_id = $1::uuid AND coupon.member_id > $4::uuid
     ORDER BY coupon.member_id
     LIMIT $3::integer
 ), voided AS (

@@ -135,7 +135,7 @@ async def step(workings: IssueWorkings, tx: Transaction, offer: Offer, *, size: 
     if offer.state in (OfferState.PAUSED, OfferState.ENDED) or tx.now >= offer.closes_at:
         return Stepped(0, 0, ended=True)
     if offer.state is OfferState.CANCELLED:
-        looked_at = await store.void_batch(tx.conn, offer.offer_id, tx.now, size=size)
+        looked_at = await store.void_batch(tx.conn, offer.offer_id, tx.now, after=run.after_member_id, size=size)
         return Stepped(looked_at, 0, ended=looked_at < size)
     directory = await workings.directory.directory(tx.now)
     today = directory.earliest_business_date(offer.programme_id, tx.now) or tx.now.date()
@@ -149,6 +149,7 @@ async def step(workings: IssueWorkings, tx: Transaction, offer: Offer, *, size: 
         size=size,
         lowest_tier=entry.ladder.tiers[0].code,
         validities=_validities(said, entry),
+        after=run.after_member_id,
         next_at=rules.next_pass_at(run.pass_no, said.stores, offer.closes_at, tx.now),
     )
     if looked_at < size:

@@ -7,7 +7,7 @@ from typing import NewType
 from uuid import UUID
 
 from membership.campaigns.model import CampaignId, CouponId, RevisionId
-from membership.members.model import MembershipKey
+from membership.members.model import MemberId, MembershipKey
 from membership.receipts.model import QuoteId, SaleId
 from membership.stores.model import ProgrammeId
 
@@ -110,6 +110,7 @@ class IssueRun:
 
     offer_id: OfferId
     pass_no: int
+    after_member_id: MemberId | None
     looked_at: int
     issued: int
     started_at: datetime

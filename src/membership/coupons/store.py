@@ -30,6 +30,7 @@ from membership.receipts.model import QuoteId, SaleId
 from membership.stores.model import ProgrammeId
 
 SQL = queries_of("coupons")
+_FIRST = UUID(int=0)
 
 
 async def write_offers(
@@ -130,6 +131,7 @@ async def issue_batch(
     size: int,
     lowest_tier: str,
     validities: Mapping[str, Validity],
+    after: MemberId | None,
     next_at: datetime | None,
 ) -> tuple[int, int]:
     """The next step of a run that is locked: how many were looked at, how many coupons were issued."""
@@ -149,6 +151,7 @@ async def issue_batch(
         [validity.starts_at for validity in validities.values()],
         [validity.ends_at for validity in validities.values()],
         f"{milliseconds[:8]}-{milliseconds[8:]}",
+        after or _FIRST,
     )
     return row["looked_at"], row["issued"]
 
@@ -338,9 +341,9 @@ async def void(conn: Conn, coupon_id: CouponId, now: datetime) -> bool:
     return await SQL.void.maybe(conn, coupon_id, now) is not None
 
 
-async def void_batch(conn: Conn, offer_id: OfferId, now: datetime, *, size: int) -> int:
+async def void_batch(conn: Conn, offer_id: OfferId, now: datetime, *, after: MemberId | None, size: int) -> int:
     """The next step of withdrawing an offer's coupons; how many were looked at. Its run is locked."""
-    row = await SQL.void_batch.one(conn, offer_id, now, size)
+    row = await SQL.void_batch.one(conn, offer_id, now, size, after or _FIRST)
     return int(row["looked_at"])
 
 
@@ -424,6 +427,7 @@ def _run(row: asyncpg.Record) -> IssueRun:
     return IssueRun(
         offer_id=row["offer_id"],
         pass_no=row["pass"],
+        after_member_id=row["after_member_id"],
         looked_at=row["looked_at"],
         issued=row["issued"],
         started_at=row["started_at"],
