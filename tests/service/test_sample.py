@@ -1,6 +1,7 @@
 """Loading the sample, and doing with it what a newcomer does first."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -211,3 +212,9 @@ async def test_the_anniversary_of_the_file_comes_into_force_and_lin_has_its_vouc
         loaded.demo.member_id,
     )
     assert [row["code"] for row in rows] == ["VOUCHER-800"]
+
+
+async def test_garbage_is_collected_as_before_once_the_sample_is_there(postgres_dsn: str, keyring: Keyring) -> None:
+    before = gc.get_threshold()
+    await load_sample(postgres_dsn, keyring=keyring, size=PEOPLE, today=TODAY, now=NOW)
+    assert gc.get_threshold() == before

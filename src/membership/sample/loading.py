@@ -1,7 +1,9 @@
 """The sample into PostgreSQL: everything or, when interrupted, nothing."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -94,7 +96,8 @@ async def load_sample(
         async with conn.transaction():
             if not await load_configuration_sample(conn):
                 raise ValueError("a sample needs an empty database")
-            await _write(conn, generator.batches(), people, progress)
+            with _fewer_collections():
+                await _write(conn, generator.batches(), people, progress)
         await conn.execute("ANALYZE")
     finally:
         await conn.close()
@@ -115,3 +118,15 @@ async def _write(conn: Conn, batches: Iterator[tuple[int, Batch]], people: int, 
             raise
         done += count
         progress(done, people)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """What is made lives as long as its batch. To look through it for garbage as often as Python does by default took
+    a sixth of the whole time."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
