@@ -3,7 +3,7 @@
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -345,3 +345,22 @@ async def test_jobs_find_nothing_left_to_do(sample: Conn) -> None:
     assert await gifts.list_due_judgements(sample, NOW, limit=5) == []
     assert await gifts.list_past_pools(sample, {STORE.store_id: TODAY}, limit=5) == []
     assert not await broken(sample, "SELECT offer_id FROM coupons.issue_runs WHERE next_at IS NOT NULL")
+
+
+async def test_a_sample_made_just_after_the_anniversary_is_in_the_middle_of_it(postgres_dsn: str, conn: Conn) -> None:
+    """Settling; nothing has happened yet that is to come."""
+    now = datetime(2026, 11, 24, 3, tzinfo=UTC)
+    await load_sample(postgres_dsn, keyring=repeatable_keyring(), size=400, today=now.date(), now=now)
+    found = await campaigns.find_campaign_by_code(conn, STORE.programme_id, "ANNIVERSARY-2026")
+    assert found is not None
+    assert found.state is CampaignState.SETTLING
+    assert not await broken(
+        conn,
+        f"""
+        SELECT gift_id FROM gifts.gifts gift LEFT JOIN gifts.changes change USING (gift_id)
+        WHERE claimed_at > '{now}' OR change.at > '{now}'
+            OR (gift.state IN ('CONFIRMED', 'READY') AND gift.collect_until <= '{now}')
+        """,
+    )
+    assert (await states_of(conn, "gifts.gifts"))["COLLECTED"]
+    assert set(await states_of(conn, "coupons.coupons")) == {"REDEEMED", "EXPIRED"}
