@@ -90,6 +90,21 @@ async def test_a_sweep_loads_what_is_not_loaded(world: DropWorld, client: RedisC
     await world.check_quiet()
 
 
+async def test_postgresql_that_was_restored_from_a_backup_is_right(world: DropWorld) -> None:
+    """Redis has a greater epoch than the sequence will give, and a claim that PostgreSQL does not know any more."""
+    await world.claim(1)
+    for _ in range(3):
+        await world.inventory.rebuild(world.offer.offer_id, world.clock.now())
+    for table in ("inventory.claims", "inventory.member_counts", "public.gifts"):
+        await world.conn.execute(f"DELETE FROM {table}")
+    await world.conn.execute("UPDATE inventory.pools SET epoch = 1, confirmed = 0")
+    await world.conn.execute("SELECT setval('inventory.epochs', 1)")
+    assert isinstance(await world.claim(2), GrantedClaim)
+    assert isinstance(await world.claim(1), GrantedClaim)
+    assert await world.conn.fetchval("SELECT min(epoch) FROM inventory.pools") > 4
+    await world.check_quiet()
+
+
 async def test_check_finds_units_that_came_back_and_that_redis_was_not_told_of(
     world: DropWorld, nowhere: RedisClient
 ) -> None:

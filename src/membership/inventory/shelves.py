@@ -31,10 +31,8 @@ class Shelves:
         return [None if shelf is None else self.keep(shelf)] * len(asked)
 
     def keep(self, shelf: Shelf) -> Shelf:
-        """Remember it, unless a later one is known. Returns the later of the two."""
-        known = self._by_offer.get(shelf.offer.offer_id)
-        if known is not None and known.load.epoch > shelf.load.epoch:
-            return known
+        """Remember it, also in place of one with a greater epoch: PostgreSQL may have been restored from a backup. One
+        that is out of date costs another read."""
         self._by_offer[shelf.offer.offer_id] = shelf
         self._offer_of |= dict.fromkeys(shelf.pools, shelf.offer.offer_id)
         return shelf
