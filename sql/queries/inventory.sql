@@ -164,6 +164,19 @@ ORDER BY entry.claim_id
 ON CONFLICT ON CONSTRAINT claims_pkey DO NOTHING
 RETURNING claim_id;
 
+-- name: delete_ends_before :one
+-- Housekeeping in batches: claims that came to nothing are told again for a while. A row that another cleaner holds is
+-- left to it.
+WITH old AS (
+    SELECT claim_id FROM inventory.claims
+    WHERE state IN ('EXPIRED', 'REFUSED') AND ended_at < $1::timestamptz
+    ORDER BY ended_at LIMIT $2::integer
+    FOR UPDATE SKIP LOCKED
+), deleted AS (
+    DELETE FROM inventory.claims c USING old WHERE c.claim_id = old.claim_id RETURNING 1
+)
+SELECT count(*)::integer AS deleted FROM deleted;
+
 -- name: list_claims :many
 -- Claims by id, those that came to an end.
 SELECT claim_id, pool_id, offer_id, member_id, programme_id, day, state, counts, request_hash, refusal, claimed_at

@@ -15,6 +15,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.redis.client import RedisClient, open_redis
 from membership.worker.inventory import check_inventory, keep_inventory
+from membership.worker.jobs import forget_ended_claims
 from support.clock import StoppedClock
 from support.drop_world import APP, DropWorld, open_drop
 
@@ -175,4 +176,15 @@ async def test_the_workers_loop_sweeps_and_returns_to_redis(
             pass
     stop.set()
     await loop
+    await world.check_quiet()
+
+
+async def test_claims_that_came_to_nothing_are_forgotten_after_thirty_days(world: DropWorld) -> None:
+    for number in range(4):
+        await world.claim(number)
+    world.clock.advance(timedelta(days=30))
+    assert await forget_ended_claims(world.database, world.clock.now()) == 0
+    world.clock.advance(timedelta(microseconds=1))
+    assert await forget_ended_claims(world.database, world.clock.now()) == 1
+    assert [isinstance(await world.claim(number), GrantedClaim) for number in range(3)] == [True] * 3
     await world.check_quiet()

@@ -208,6 +208,11 @@ async def insert_ends(conn: Conn, offer: Offer, ends: Sequence[End], *, at: date
     return {row["claim_id"] for row in rows}
 
 
+async def delete_ends(conn: Conn, *, before: datetime, limit: int) -> int:
+    """Forget claims that came to nothing. Returns how many."""
+    return int((await SQL.delete_ends_before.one(conn, before, limit))["deleted"])
+
+
 async def list_claims(conn: Conn, claim_ids: Collection[ClaimId]) -> dict[ClaimId, EndedClaim]:
     return {row["claim_id"]: _claim(row) for row in await SQL.list_claims.many(conn, list(claim_ids))}
 

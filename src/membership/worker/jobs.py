@@ -12,6 +12,7 @@ from membership.coupons.issuing import step_due
 from membership.coupons.service import expire
 from membership.gifts.service import gift_jobs_on
 from membership.inventory.service import Inventory
+from membership.inventory.store import delete_ends
 from membership.kernel.ids import first_id_at
 from membership.points.service import post_expiries
 from membership.postgres.catalogue import queries_of
@@ -31,6 +32,7 @@ BATCH = 500
 _COUPONS = 5_000
 _KEEP_IDEMPOTENCY_KEYS = timedelta(days=7)
 _KEEP_HANDLED_EVENTS = timedelta(days=30)
+_KEEP_ENDED_CLAIMS = timedelta(days=30)
 # A sale may be reported so late, by its quote alone: without the quote its member would be lost.
 _KEEP_UNSOLD_QUOTES = timedelta(days=MOST_DAYS_LATE + 1)
 
@@ -53,6 +55,7 @@ def periodic_jobs(
         PeriodicJob("gifts.pools", "35 * * * *", gifts.close_pools),
         PeriodicJob("receipts.quotes", "30 * * * *", forget_unsold_quotes),
         PeriodicJob("inventory.check", "* * * * *", partial(check_inventory, inventory)),
+        PeriodicJob("inventory.claims", "45 * * * *", forget_ended_claims),
         PeriodicJob("platform.idempotency_keys", "40 * * * *", forget_idempotency_keys),
         PeriodicJob("platform.outbox", "50 * * * *", forget_handled_events),
     )
@@ -127,6 +130,11 @@ async def expire_coupons(database: Database, now: datetime) -> int:
 async def forget_unsold_quotes(database: Database, now: datetime) -> int:
     async with database.engine(RELAY, now) as transaction:
         return await delete_unsold_quotes(transaction.conn, expired_before=now - _KEEP_UNSOLD_QUOTES, limit=BATCH)
+
+
+async def forget_ended_claims(database: Database, now: datetime) -> int:
+    async with database.engine(RELAY, now) as transaction:
+        return await delete_ends(transaction.conn, before=now - _KEEP_ENDED_CLAIMS, limit=BATCH)
 
 
 async def forget_idempotency_keys(database: Database, now: datetime) -> int:
