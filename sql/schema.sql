@@ -1644,6 +1644,8 @@ CREATE INDEX claims_confirmed ON inventory.claims USING btree (pool_id) WHERE (s
 
 CREATE INDEX claims_member ON inventory.claims USING btree (member_id, programme_id, offer_id);
 
+CREATE INDEX claims_over ON inventory.claims USING btree (ended_at) WHERE (state = ANY (ARRAY['EXPIRED'::text, 'REFUSED'::text]));
+
 CREATE INDEX member_counts_member ON inventory.member_counts USING btree (member_id, programme_id);
 
 CREATE INDEX offers_rebuild_due ON inventory.offers USING btree (offer_id) WHERE rebuild_due;
@@ -2348,7 +2350,7 @@ GRANT SELECT ON TABLE gifts.offers TO membership_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE gifts.pools TO membership_engine;
 GRANT SELECT ON TABLE gifts.pools TO membership_reader;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE inventory.claims TO membership_engine;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE inventory.claims TO membership_engine;
 GRANT SELECT ON TABLE inventory.claims TO membership_reader;
 
 GRANT USAGE,UPDATE ON SEQUENCE inventory.epochs TO membership_engine;
