@@ -26,6 +26,7 @@ _LOST: Final = (
     asyncpg.OperatorInterventionError,  # shut down, or cancelled by a time-out
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # said of a connection that the server has ended while nothing was sent
     OSError,
     TimeoutError,
 )

@@ -132,7 +132,8 @@ async def _commit(conn: Conn) -> None:
 async def _roll_back(conn: Conn) -> None:
     try:
         await conn.execute("ROLLBACK")
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        # The last but one is what asyncpg says of a connection that the server has ended while nothing was sent.
         # A lost connection was taken from its holder by the pool and answers every call with InterfaceError.
         with suppress(asyncpg.InterfaceError):
             conn.terminate()
