@@ -56,7 +56,7 @@ async def measure_drop(
 ) -> DropFigures:
     """`clients` at a time claim until all units are gone, and then as many claims are refused."""
     inventory = Inventory(database, redis, batching=batching)
-    offer, pool_id = await _open(database, inventory, units)
+    _, pool_id = await _open(database, inventory, units)
     numbers = count()
 
     async def claim() -> None:
@@ -71,7 +71,7 @@ async def measure_drop(
 
     confirmed = await _pace(claim, units, clients)
     refused = await _pace(be_refused, units, clients)
-    return DropFigures(confirmed, refused, await _script_pace(database, inventory, redis, offer, units))
+    return DropFigures(confirmed, refused, await _script_pace(database, inventory, redis, units))
 
 
 async def _open(database: Database, inventory: Inventory, units: int) -> tuple[Offer, PoolId]:
@@ -108,12 +108,12 @@ async def _pace(call: Callable[[], Awaitable[None]], calls: int, clients: int) -
     return Pace(len(latencies), seconds, 1000 * sorted(latencies)[int(len(latencies) * 0.99)])
 
 
-async def _script_pace(database: Database, inventory: Inventory, redis: RedisClient, offer: Offer, units: int) -> Pace:
+async def _script_pace(database: Database, inventory: Inventory, redis: RedisClient, units: int) -> Pace:
     """Of a fresh load, so that every call holds a unit."""
     fresh, pool_id = await _open(database, inventory, units)
     shelf = await inventory.rebuild(fresh.offer_id, SystemClock().now())
     if shelf is None:
-        raise RuntimeError(f"offer {offer.offer_id} is gone")
+        raise RuntimeError(f"offer {fresh.offer_id} is gone")
     stock, numbers, epoch = Stock(redis), count(), shelf.load.epoch
     deadline = SystemClock().now() + HOLD_FOR
 
