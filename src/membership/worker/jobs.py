@@ -7,8 +7,6 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from membership.campaigns.cache import CampaignCache
-from membership.coupons.context import IssueWorkings
-from membership.coupons.issuing import step_due
 from membership.coupons.service import expire
 from membership.gifts.service import gift_jobs_on
 from membership.inventory.service import Inventory
@@ -42,13 +40,11 @@ def periodic_jobs(
 ) -> Sequence[PeriodicJob]:
     """At minutes that spread the load; every hour, since days begin at other times in other stores."""
     programmes = ProgrammeJobs(directory, ladders)
-    coupons = CouponJobs(directory, ladders, campaigns)
     gifts = gift_jobs_on(inventory=inventory, campaigns=campaigns, directories=directory)
     return (
         PeriodicJob("points.expiries", "*/10 * * * *", programmes.expire_points),
         PeriodicJob("tiers.reviews", "5 * * * *", programmes.review_tiers),
         PeriodicJob("tiers.ranks", "15 * * * *", programmes.award_ranks),
-        PeriodicJob("coupons.issue", "* * * * *", coupons.issue),
         PeriodicJob("coupons.expiries", "25 * * * *", expire_coupons),
         PeriodicJob("gifts.judgements", "* * * * *", gifts.judge_days),
         PeriodicJob("gifts.forfeits", "* * * * *", gifts.forfeit),
@@ -108,19 +104,6 @@ class ProgrammeJobs:
         if failures:
             raise ExceptionGroup("a periodic job failed in some programmes", failures)
         return done
-
-
-@dataclass(frozen=True, slots=True)
-class CouponJobs:
-    """Coupons for everybody: what is scheduled, cancelled or to be looked at again."""
-
-    directory: DirectoryCache
-    ladders: LadderCache
-    campaigns: CampaignCache
-
-    async def issue(self, database: Database, now: datetime) -> int:
-        workings = IssueWorkings(database, self.directory, self.ladders, self.campaigns)
-        return await step_due(workings, RELAY, now)
 
 
 async def expire_coupons(database: Database, now: datetime) -> int:

@@ -9,7 +9,7 @@ from membership.planning.service import Simulations
 from membership.postgres.database import Database
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
-from membership.worker.supervise import any_set
+from membership.worker.supervise import step_by_step
 
 LOOK_EVERY_SECONDS = 2.0
 
@@ -21,6 +21,4 @@ def simulations_on(database: Database, clock: Clock) -> Simulations:
 
 async def keep_simulating(simulations: Simulations, clock: Clock, stop: asyncio.Event) -> None:
     """Until `stop` is set. A simulation that is cut off is taken over by another worker, from its beginning."""
-    while not stop.is_set():
-        if await simulations.run_next(clock.now()) == 0:
-            await any_set(stop, timeout_seconds=LOOK_EVERY_SECONDS)
+    await step_by_step(simulations.run_next, clock, stop, look_every_seconds=LOOK_EVERY_SECONDS)

@@ -19,6 +19,7 @@ from membership.redis.client import RedisClient, open_redis
 from membership.settings import Settings
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.worker.coupons import keep_issuing
 from membership.worker.inventory import keep_inventory
 from membership.worker.jobs import periodic_jobs
 from membership.worker.planning import keep_simulating, simulations_on
@@ -32,6 +33,7 @@ _CLOSE_SECONDS = 5
 _JOB_CONNECTIONS = 4
 _INVENTORY_CONNECTIONS = 2
 _PLANNING_CONNECTIONS = 2
+_COUPON_CONNECTIONS = 2
 
 
 class SchemaBehind(Exception):
@@ -76,6 +78,10 @@ async def run_worker(
         async with _database(dsn, _INVENTORY_CONNECTIONS, moved) as database, _redis(settings) as redis:
             await keep_inventory(Inventory(database, redis), clock, stop)
 
+    async def coupons() -> None:
+        async with _database(dsn, _COUPON_CONNECTIONS, moved) as database:
+            await keep_issuing(database, clock, stop)
+
     async def planning() -> None:
         async with _database(dsn, _PLANNING_CONNECTIONS, moved) as database:
             await keep_simulating(simulations_on(database, clock), clock, stop)
@@ -87,7 +93,7 @@ async def run_worker(
                 await any_set(stop, timeout_seconds=REFRESH_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        parts = (relay, bell, schedules, inventory, planning, time)
+        parts = (relay, bell, schedules, inventory, coupons, planning, time)
         loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in parts]
         await stop.wait()
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)
