@@ -37,10 +37,13 @@ async def store_offset(conn: Conn, offset: timedelta) -> None:
 
 
 async def clock_of(pool: Pool) -> SystemClock:
-    """For a command that runs once on a database: its clock, and this process's ids, where the database has it."""
+    """For a command that runs once on a database: its clock, and this process's ids, where the database has it.
+
+    Without a word in the log, which is the command's terminal.
+    """
     clock = SystemClock()
     async with pool.acquire() as conn:
-        await adjust(clock, conn)
+        _move(clock, await read_offset(conn))
     return clock
 
 
@@ -50,6 +53,10 @@ async def adjust(clock: SystemClock, conn: Conn) -> None:
     if offset == clock.offset:
         return
     _log.warning("the service's clock is moved", ahead_by=str(offset))
+    _move(clock, offset)
+
+
+def _move(clock: SystemClock, offset: timedelta) -> None:
     clock.offset = offset
     move_ids(offset)
 
