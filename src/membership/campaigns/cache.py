@@ -1,6 +1,5 @@
 """Campaigns as each process knows them: which revisions issue in a store at a moment, without a query."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from membership.campaigns.errors import UnknownRevision
 from membership.campaigns.model import CampaignId, CampaignRevision, CampaignState, RevisionId
 from membership.campaigns.records import Timeline
 from membership.campaigns.rules.states import IN_FORCE
+from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Conn, Pool
 from membership.stores.model import StoreId
 
@@ -32,10 +32,7 @@ class CampaignCache:
 
     def __init__(self, pool: Pool, *, max_age: timedelta = timedelta(seconds=2)) -> None:
         self._pool = pool
-        self._max_age = max_age
-        self._known: _Known | None = None
-        self._loaded_at: datetime | None = None
-        self._reloading = asyncio.Lock()
+        self._remembered: Remembered[_Known] = Remembered(max_age)
         self._revisions: dict[RevisionId, CampaignRevision] = {}
 
     async def issuing(self, store_id: StoreId, at: datetime, now: datetime) -> tuple[CampaignRevision, ...]:
@@ -110,26 +107,19 @@ class CampaignCache:
 
     async def reload(self, now: datetime) -> None:
         """Read the timelines now, whatever their age: after a change that this process made itself."""
-        async with self._reloading:
-            await self._load(now)
+        await self._remembered.renew(now, lambda: self._read(now))
 
     async def _timelines(self, now: datetime) -> _Known:
-        known = self._fresh(now)
-        if known is None:
-            async with self._reloading:
-                known = self._fresh(now) or await self._load(now)
-        return known
+        return await self._remembered.value(now, lambda: self._read(now))
 
-    async def _load(self, now: datetime) -> _Known:
+    async def _read(self, now: datetime) -> _Known:
         async with self._pool.acquire() as conn:
             timelines = await store.load_timelines(conn, now - LATE_REPORTS)
             await self._load_revisions(conn, timelines)
-        self._known = _Known(
+        return _Known(
             by_campaign={timeline.campaign_id: timeline for timeline in timelines},
             by_store=self._by_store(timelines),
         )
-        self._loaded_at = now
-        return self._known
 
     async def _load_revisions(self, conn: Conn, timelines: Collection[Timeline]) -> None:
         named = {revision_id for timeline in timelines for _, revision_id in timeline.revisions}
@@ -153,9 +143,3 @@ class CampaignCache:
                 revision = self._revisions[revision_id]
                 if store_id in revision.calendars:
                     yield revision
-
-    def _fresh(self, now: datetime) -> _Known | None:
-        if self._known is None or self._loaded_at is None:
-            return None
-        # A clock that a demonstration set back must not make old timelines fresh for as long.
-        return self._known if abs(now - self._loaded_at) < self._max_age else None

@@ -1,6 +1,5 @@
 """Coupons that everybody gets, for whoever becomes eligible later: in the transaction that makes them so."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from membership.coupons import events, rules, store
 from membership.coupons.context import said_by
 from membership.coupons.model import Channel, Offer
 from membership.kernel.ids import NewId
+from membership.kernel.remembering import Remembered
 from membership.members.model import MemberId, MembershipKey
 from membership.members.service import lock_membership
 from membership.postgres.connection import Conn
@@ -38,33 +38,25 @@ class OffersToAll:
 
     def __init__(self, campaigns: CampaignCache, *, max_age: timedelta = timedelta(seconds=10)) -> None:
         self._campaigns = campaigns
-        self._max_age = max_age
-        self._offers: dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] | None = None
-        self._loaded_at: datetime | None = None
-        self._reloading = asyncio.Lock()
+        self._remembered: Remembered[dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]]] = Remembered(max_age)
 
     async def live(
         self, conn: Conn, programme_id: ProgrammeId, now: datetime
     ) -> Sequence[tuple[Offer, CampaignRevision]]:
-        known = self._fresh(now)
-        if known is None:
-            async with self._reloading:
-                known = self._fresh(now) or await self.reload(conn, now)
+        known = await self._remembered.value(now, lambda: self._read(conn, now))
         return [(offer, revision) for offer, revision in known.get(programme_id, ()) if now < offer.closes_at]
 
-    async def reload(self, conn: Conn, now: datetime) -> dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]]:
+    async def reload(self, conn: Conn, now: datetime) -> None:
+        """Read them now, whatever their age."""
+        await self._remembered.renew(now, lambda: self._read(conn, now))
+
+    async def _read(self, conn: Conn, now: datetime) -> dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]]:
         offers = await store.list_offers_to_all(conn, now)
         revisions = await self._campaigns.revisions({offer.revision_id for offer in offers}, conn)
         found: dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] = defaultdict(list)
         for offer in offers:
             found[offer.programme_id].append((offer, revisions[offer.revision_id]))
-        self._offers, self._loaded_at = dict(found), now
-        return self._offers
-
-    def _fresh(self, now: datetime) -> dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]] | None:
-        if self._loaded_at is None or now - self._loaded_at >= self._max_age:
-            return None
-        return self._offers
+        return dict(found)
 
 
 @dataclass(frozen=True, slots=True)

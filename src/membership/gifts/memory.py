@@ -1,6 +1,5 @@
 """What each process remembers, so that a claim asks PostgreSQL for nothing but itself: the pools of these days."""
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 
 from membership.gifts import store
 from membership.gifts.model import GiftPoolId, PreparedPool
+from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Pool
 from membership.stores.model import StoreId
 
@@ -27,10 +27,7 @@ class PoolCache:
 
     def __init__(self, pool: Pool, *, max_age: timedelta = timedelta(seconds=5)) -> None:
         self._pool = pool
-        self._max_age = max_age
-        self._known: _Known | None = None
-        self._loaded_at: datetime | None = None
-        self._reloading = asyncio.Lock()
+        self._remembered: Remembered[_Known] = Remembered(max_age)
 
     async def find(self, pool_id: GiftPoolId, now: datetime) -> PreparedPool | None:
         return (await self._pools(now)).by_id.get(pool_id)
@@ -41,26 +38,15 @@ class PoolCache:
 
     async def reload(self, now: datetime) -> None:
         """Read the pools now, whatever their age."""
-        async with self._reloading:
-            await self._load(now)
+        await self._remembered.renew(now, lambda: self._read(now))
 
     async def _pools(self, now: datetime) -> _Known:
-        known = self._fresh(now)
-        if known is None:
-            async with self._reloading:
-                known = self._fresh(now) or await self._load(now)
-        return known
+        return await self._remembered.value(now, lambda: self._read(now))
 
-    async def _load(self, now: datetime) -> _Known:
+    async def _read(self, now: datetime) -> _Known:
         async with self._pool.acquire() as conn:
             by_id = await store.list_pools_from(conn, (now - _YESTERDAY).date())
         by_store: dict[StoreId, list[PreparedPool]] = defaultdict(list)
         for pool in sorted(by_id.values(), key=lambda pool: (pool.day, pool.offer.rule_code, pool.code)):
             by_store[pool.store_id].append(pool)
-        self._known, self._loaded_at = _Known(by_id, by_store), now
-        return self._known
-
-    def _fresh(self, now: datetime) -> _Known | None:
-        if self._known is None or self._loaded_at is None or now - self._loaded_at >= self._max_age:
-            return None
-        return self._known
+        return _Known(by_id, by_store)

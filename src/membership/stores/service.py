@@ -1,9 +1,9 @@
 """The directory of programmes and stores that each process keeps in memory."""
 
-import asyncio
 from collections import defaultdict
 from datetime import date, datetime, timedelta
 
+from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Pool
 from membership.stores.errors import UnknownStore, UnknownTill
 from membership.stores.model import (
@@ -114,28 +114,16 @@ class DirectoryCache:
 
     def __init__(self, pool: Pool, *, max_age: timedelta = timedelta(seconds=10)) -> None:
         self._pool = pool
-        self._max_age = max_age
-        self._directory: Directory | None = None
-        self._loaded_at: datetime | None = None
-        self._reloading = asyncio.Lock()
+        self._remembered: Remembered[Directory] = Remembered(max_age)
 
     async def directory(self, now: datetime) -> Directory:
-        if (fresh := self._fresh(now)) is not None:
-            return fresh
-        async with self._reloading:
-            if (fresh := self._fresh(now)) is not None:
-                return fresh
-            return await self.reload(now)
+        return await self._remembered.value(now, self._read)
 
     async def reload(self, now: datetime) -> Directory:
         """Read the configuration now, whatever its age."""
+        return await self._remembered.renew(now, self._read)
+
+    async def _read(self) -> Directory:
         # One snapshot for all the tables, or a till could be read whose counter was not there yet.
         async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-            self._directory = Directory(await load_configuration(conn))
-        self._loaded_at = now
-        return self._directory
-
-    def _fresh(self, now: datetime) -> Directory | None:
-        if self._directory is None or self._loaded_at is None:
-            return None
-        return self._directory if now - self._loaded_at < self._max_age else None
+            return Directory(await load_configuration(conn))

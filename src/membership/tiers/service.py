@@ -4,13 +4,13 @@ Whoever calls holds the lock of the membership (members.store.lock_memberships),
 over since.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from membership.kernel.ids import NewId, new_id
+from membership.kernel.remembering import Remembered
 from membership.members.model import MemberId, MembershipKey
 from membership.postgres.connection import Pool
 from membership.postgres.transaction import AuditEntry, Transaction
@@ -43,10 +43,7 @@ class LadderCache:
 
     def __init__(self, pool: Pool, *, max_age: timedelta = timedelta(seconds=10)) -> None:
         self._pool = pool
-        self._max_age = max_age
-        self._ladders: dict[ProgrammeId, tuple[LadderRevision, ...]] | None = None
-        self._loaded_at: datetime | None = None
-        self._reloading = asyncio.Lock()
+        self._remembered: Remembered[dict[ProgrammeId, tuple[LadderRevision, ...]]] = Remembered(max_age)
 
     async def ladders(self, programme_id: ProgrammeId, now: datetime) -> tuple[LadderRevision, ...]:
         """A programme's revisions, earliest first. Every programme has one at least."""
@@ -57,23 +54,15 @@ class LadderCache:
 
     async def find(self, programme_id: ProgrammeId, now: datetime) -> tuple[LadderRevision, ...] | None:
         """As `ladders`; None where there may be no such programme."""
-        known = self._fresh(now)
-        if known is None:
-            async with self._reloading:
-                known = self._fresh(now) or await self.reload(now)
-        return known.get(programme_id)
+        return (await self._remembered.value(now, self._read)).get(programme_id)
 
     async def reload(self, now: datetime) -> dict[ProgrammeId, tuple[LadderRevision, ...]]:
         """Read the ladders now, whatever their age."""
-        async with self._pool.acquire() as conn:
-            self._ladders = await store.load_ladders(conn)
-        self._loaded_at = now
-        return self._ladders
+        return await self._remembered.renew(now, self._read)
 
-    def _fresh(self, now: datetime) -> dict[ProgrammeId, tuple[LadderRevision, ...]] | None:
-        if self._loaded_at is None or now - self._loaded_at >= self._max_age:
-            return None
-        return self._ladders
+    async def _read(self) -> dict[ProgrammeId, tuple[LadderRevision, ...]]:
+        async with self._pool.acquire() as conn:
+            return await store.load_ladders(conn)
 
 
 async def publish_ladder(
