@@ -1,4 +1,4 @@
-"""`make bench`: how fast the till's hot paths are, beside the same SQL alone and beside a bare GraphQL server.
+"""`make bench`: how fast the hot paths are, beside the same SQL alone and beside a bare GraphQL server.
 
 Everything runs on this machine and on servers of its own, in processes of their own: PostgreSQL and Valkey, durable as
 in production; the API as `membership serve` starts it, with tokens and trusted documents; a bare strawberry app
@@ -6,6 +6,9 @@ in production; the API as `membership serve` starts it, with tokens and trusted 
 
 Machines are noisy. So each figure is the median of several rounds; what is compared runs back to back within a round,
 and ratios are taken there. Of every competitor the best of several numbers of connections is shown.
+
+Three databases: the sample without a campaign, a copy of it with one of fifty rules live (season.py), and one with as
+many members as shall get a coupon (issue.py). A drop is measured through the API and in this process (drop.py).
 
 Owns no tables; a room beside `cli`, which nothing else imports.
 """

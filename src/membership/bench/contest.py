@@ -1,13 +1,14 @@
 """The rounds: everything back to back, again and again."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from membership.bench.crowd import Crowd
-from membership.bench.figures import Result, Rounds
+from membership.bench.figures import Beside, Result, Rounds
 from membership.bench.load import Load
-from membership.bench.operations import Ask, Callers
+from membership.bench.operations import Callers, Operation
 from membership.bench.pgbench import Pgbench
 from membership.bench.servers import Driver, Fleet, Measured
 from membership.bench.study import Studied
@@ -16,31 +17,42 @@ from membership.kernel.clock import SystemClock
 
 _FIRST_NUMBER = 1_000_000_000
 _CLOSE = 0.95
+Tuned: TypeAlias = tuple[int, int | None]
+"""Connections to the API, and clients of pgbench, if any."""
+
 _MOST_MEMBERS = 500
 """Of those who call with a token of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """Who competes, and who puts the load on them."""
+    """Who competes, and who puts the load on them. `season`: the API where a campaign is live."""
 
     api: Fleet
+    season: Fleet
     hello: Fleet
     driver: Driver
     pgbench: Pgbench | None
     crowd: Crowd
     callers: Callers
+    refill: Callable[[], None]
+    """Lets go of the coupons that quotes of the season hold: wallets are as full as before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How much is done. `people`: in the sample; a quarter as many shop. `connections`: the numbers that are tried
-    for each competitor. `warm_up_seconds` of each run of pgbench do not count: it connects and plans then."""
+    for each competitor. `warm_up_seconds` of each run of pgbench do not count: it connects and plans then. `members`
+    get a coupon each. `units` are claimed in the process, by `claimers` at a time, in each of `drops` rounds."""
 
     people: int = 2_000
     rounds: int = 5
     connections: tuple[int, ...] = (4, 8, 16, 32)
     warm_up_seconds: int = 1
+    members: int = 1_000_000
+    units: int = 1_000
+    claimers: int = 64
+    drops: int = 3
 
 
 class Contest:
@@ -57,41 +69,56 @@ class Contest:
         """`advance` is called after each of `steps` steps."""
         hello = self._fewest(lambda connections: self._hello(connections).found.rate)
         advance()
-        tuned = [self._tune(entry, advance) for entry in self._studied]
-        rounds = [Rounds() for _ in self._studied]
+        tuned: dict[str, Tuned] = {}
+        for entry in self._studied:
+            tuned[entry.operation.name] = self._tune(entry, tuned)
+            advance()
+        rounds = {entry.operation.name: Rounds() for entry in self._studied}
         for _ in range(self._plan.rounds):
-            for entry, (connections, clients), kept in zip(self._studied, tuned, rounds, strict=True):
+            for entry in self._studied:
+                kept, (connections, clients) = rounds[entry.operation.name], tuned[entry.operation.name]
                 kept.hello.append(self._hello(hello).found.rate)
-                kept.measured.append(self._api(entry.operation.ask, connections))
-                if self._arena.pgbench is not None:
+                kept.measured.append(self._api(entry.operation, connections))
+                if clients is not None:
                     kept.pgbench.append(self._pgbench(entry, clients))
                 advance()
-        return [
-            kept.result(
-                entry.operation.name,
-                entry.round_trips,
-                connections=connections,
-                pgbench_clients=clients if self._arena.pgbench is not None else None,
-            )
-            for entry, (connections, clients), kept in zip(self._studied, tuned, rounds, strict=True)
-        ]
+        return [self._result(entry, tuned, rounds) for entry in self._studied]
+
+    def _result(self, entry: Studied, tuned: Mapping[str, Tuned], rounds: Mapping[str, Rounds]) -> Result:
+        operation = entry.operation
+        connections, clients = tuned[operation.name]
+        return rounds[operation.name].result(
+            operation.name,
+            entry.round_trips,
+            connections=connections,
+            pgbench_clients=clients,
+            beside=None if operation.beside is None else Beside(operation.beside, rounds[operation.beside]),
+        )
 
     @property
     def steps(self) -> int:
         return 1 + (1 + self._plan.rounds) * len(self._studied)
 
-    def _tune(self, entry: Studied, advance: Callable[[], None]) -> tuple[int, int]:
+    def _tune(self, entry: Studied, tuned: Mapping[str, Tuned]) -> Tuned:
         """The best numbers of connections to the API and of pgbench's clients. What ran is warm afterwards."""
-        connections = self._fewest(lambda count: self._api(entry.operation.ask, count).found.rate)
-        clients = self._best(lambda count: self._pgbench(entry, count)) if self._arena.pgbench is not None else 0
-        advance()
-        return connections, clients
+        operation = entry.operation
+        if operation.beside is not None:
+            connections = tuned[operation.beside][0]
+            self._api(operation, connections)
+        else:
+            connections = self._fewest(lambda count: self._api(operation, count).found.rate)
+        if self._arena.pgbench is None or entry.script is None:
+            return connections, None
+        return connections, self._best(lambda count: self._pgbench(entry, count))
 
-    def _api(self, ask: Ask, connections: int) -> Measured:
-        arena, now = self._arena, SystemClock().now()
+    def _api(self, operation: Operation, connections: int) -> Measured:
+        arena, ask, now = self._arena, operation.ask, SystemClock().now()
+        fleet = arena.season if operation.in_season else arena.api
+        if operation.in_season:
+            arena.refill()
         shoppers = arena.crowd.many[:_MOST_MEMBERS] if ask.role is Role.MEMBER else arena.crowd.many
         load = Load(
-            ports=arena.api.ports,
+            ports=fleet.ports,
             path="/graphql",
             connections=connections,
             seconds=self._slice,
@@ -100,7 +127,7 @@ class Contest:
             first_number=self._number,
             expects=ask.expects,
         )
-        measured = arena.driver.put(load, arena.api)
+        measured = arena.driver.put(load, fleet)
         self._number += measured.found.requests + connections
         return measured
 
@@ -110,8 +137,8 @@ class Contest:
         return self._arena.driver.put(load, hello)
 
     def _pgbench(self, entry: Studied, clients: int) -> float:
-        if self._arena.pgbench is None:
-            raise RuntimeError("there is no pgbench")
+        if self._arena.pgbench is None or entry.script is None:
+            raise RuntimeError("there is nothing for pgbench")
         return self._arena.pgbench.rate(
             entry.script, clients=clients, seconds=math.ceil(self._slice), warm_up_seconds=self._plan.warm_up_seconds
         )

@@ -4,7 +4,7 @@ Claims go through `Inventory`, without HTTP: what GraphQL adds is measured by th
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from time import perf_counter
@@ -19,11 +19,15 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.clock import SystemClock
 from membership.kernel.ids import derived_id, new_id
 from membership.members.model import MemberId, MembershipKey
-from membership.postgres.database import Database
+from membership.postgres.database import Database, open_pool
 from membership.postgres.json import digest
 from membership.postgres.transaction import Transaction
-from membership.redis.client import RedisClient
+from membership.redis.client import RedisClient, open_redis
+from membership.settings import Settings
 from membership.stores.model import ProgrammeId
+
+WAYS: Mapping[str, Batching] = {"gathered": Batching(), "one by one": Batching(most=1, lanes=4)}
+"""How claims are written: as the service does it, and each in a transaction of its own, four at a time."""
 
 _PROGRAMME = ProgrammeId(derived_id("bench.drop"))
 _MEMBERS = Actor(Role.SERVICE, "bench", programme_id=_PROGRAMME)
@@ -35,6 +39,7 @@ class Pace:
 
     calls: int
     seconds: float
+    p50_ms: float
     p99_ms: float
 
     @property
@@ -49,6 +54,25 @@ class DropFigures:
     confirmed: Pace
     refused: Pace
     script: Pace
+
+
+async def measure_ways(
+    settings: Settings, *, units: int, clients: int, rounds: int, advance: Callable[[], None] = lambda: None
+) -> dict[str, list[DropFigures]]:
+    """Both ways of writing claims, back to back in each round; `advance` is called after each of 2 × `rounds` steps."""
+    pool = await open_pool(str(settings.database_url), max_size=settings.database_pool_size)
+    redis = open_redis(str(settings.redis_url))
+    found: dict[str, list[DropFigures]] = {way: [] for way in WAYS}
+    try:
+        for _ in range(rounds):
+            for way, batching in WAYS.items():
+                figures = await measure_drop(Database(pool), redis, units=units, clients=clients, batching=batching)
+                found[way].append(figures)
+                advance()
+        return found
+    finally:
+        await redis.aclose()
+        await pool.close()
 
 
 async def measure_drop(
@@ -105,7 +129,9 @@ async def _pace(call: Callable[[], Awaitable[None]], calls: int, clients: int) -
     began = perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))
     seconds = perf_counter() - began
-    return Pace(len(latencies), seconds, 1000 * sorted(latencies)[int(len(latencies) * 0.99)])
+    latencies.sort()
+    p50, p99 = (1000 * latencies[int(len(latencies) * part)] for part in (0.50, 0.99))
+    return Pace(len(latencies), seconds, p50, p99)
 
 
 async def _script_pace(database: Database, inventory: Inventory, redis: RedisClient, units: int) -> Pace:

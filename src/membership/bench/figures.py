@@ -1,22 +1,28 @@
-"""What was found out about one operation, as a row of the table and of results.json."""
+"""What was found out about one operation, as a row of results.json."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import TypeAlias
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 
+from membership.bench.drop import DropFigures
+from membership.bench.issue import Issued
 from membership.bench.servers import PROCESSES, Measured
+
+PROCESSORS = os.cpu_count() or 1
+"""All that runs shares them: the servers, the API, the load generator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """Times in milliseconds. `sql_round_trips`: of one request, besides BEGIN with its settings and COMMIT; the most
-    of any size in `sql_round_trips_by_size`. A ratio is None where there was nothing to compare with."""
+    of any size in `sql_round_trips_by_size`. A ratio is None where there was nothing to compare with. `beside`: the
+    operation that the rate and the p50 were compared with, round by round. `processors`: shared by the API, the servers
+    and the load."""
 
     operation: str
     rps: float
@@ -28,11 +34,49 @@ class Result:
     ratio_to_hello: float
     cpu_ms: float
     processes: int
+    processors: int
     connections: int
     pgbench_tps: float | None
     pgbench_clients: int | None
     hello_rps: float
     sql_round_trips_by_size: dict[str, int]
+    beside: str | None
+    rate_to_beside: float | None
+    p50_to_beside: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DropResult:
+    """Claims of one process through `Inventory`, without GraphQL; `script_rps`: the same holds by the bare script, one
+    after the other on one connection."""
+
+    operation: str
+    rps: float
+    p50_ms: float
+    p99_ms: float
+    claimers: int
+    units: int
+    script_rps: float
+    ratio_to_script: float
+    processors: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssueResult:
+    """A coupon for everybody, by the real run of issue, on one connection. `sql_round_trips`: of one batch."""
+
+    operation: str
+    members: int
+    coupons: int
+    seconds: float
+    rps: float
+    batch: int
+    sql_round_trips: float
+    processors: int
+    load_average: float
+
+
+AnyResult: TypeAlias = Result | DropResult | IssueResult
 
 
 @dataclass(slots=True)
@@ -43,8 +87,16 @@ class Rounds:
     pgbench: list[float] = field(default_factory=list)
     hello: list[float] = field(default_factory=list)
 
-    def result(self, operation: str, sizes: dict[str, int], *, connections: int, pgbench_clients: int | None) -> Result:
-        rates = [entry.found.rate for entry in self.measured]
+    def result(
+        self,
+        operation: str,
+        sizes: dict[str, int],
+        *,
+        connections: int,
+        pgbench_clients: int | None,
+        beside: "Beside | None" = None,
+    ) -> Result:
+        rates = self._each(lambda entry: entry.found.rate)
         return Result(
             operation=operation,
             rps=round(median(rates), 1),
@@ -56,15 +108,73 @@ class Rounds:
             ratio_to_hello=_ratio(rates, self.hello),
             cpu_ms=self._middle(lambda entry: entry.cpu_ms),
             processes=PROCESSES,
+            processors=PROCESSORS,
             connections=connections,
             pgbench_tps=round(median(self.pgbench), 1) if self.pgbench else None,
             pgbench_clients=pgbench_clients,
             hello_rps=round(median(self.hello), 1),
             sql_round_trips_by_size=sizes,
+            beside=None if beside is None else beside.operation,
+            rate_to_beside=None if beside is None else self._to(beside, lambda entry: entry.found.rate),
+            p50_to_beside=None if beside is None else self._to(beside, lambda entry: entry.found.p50_ms),
         )
 
+    def _to(self, beside: "Beside", figure: Callable[[Measured], float]) -> float:
+        return _ratio(self._each(figure), beside.rounds._each(figure))
+
+    def _each(self, figure: Callable[[Measured], float]) -> list[float]:
+        return [figure(entry) for entry in self.measured]
+
     def _middle(self, figure: Callable[[Measured], float]) -> float:
-        return round(median(figure(entry) for entry in self.measured), 3)
+        return round(median(self._each(figure)), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Another operation, through the same rounds."""
+
+    operation: str
+    rounds: Rounds
+
+
+def drop_results(found: Mapping[str, Sequence[DropFigures]], *, claimers: int) -> list[DropResult]:
+    """Two for each way of writing claims."""
+    results: list[DropResult] = []
+    for way, rounds in found.items():
+        script = [figures.script.rate for figures in rounds]
+        for what, paces in (
+            ("claim", [figures.confirmed for figures in rounds]),
+            ("sold out", [figures.refused for figures in rounds]),
+        ):
+            rates = [pace.rate for pace in paces]
+            results.append(
+                DropResult(
+                    operation=f"{what}, in process, {way}",
+                    rps=round(median(rates), 1),
+                    p50_ms=round(median(pace.p50_ms for pace in paces), 3),
+                    p99_ms=round(median(pace.p99_ms for pace in paces), 3),
+                    claimers=claimers,
+                    units=paces[0].calls,
+                    script_rps=round(median(script), 1),
+                    ratio_to_script=_ratio(rates, script),
+                    processors=PROCESSORS,
+                )
+            )
+    return results
+
+
+def issue_result(issued: Issued) -> IssueResult:
+    return IssueResult(
+        operation=f"coupon for {issued.members:,} members",
+        members=issued.members,
+        coupons=issued.coupons,
+        seconds=round(issued.seconds, 2),
+        rps=round(issued.coupons / issued.seconds, 1),
+        batch=issued.batch,
+        sql_round_trips=issued.statements,
+        processors=PROCESSORS,
+        load_average=round(os.getloadavg()[0], 1),
+    )
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -72,40 +182,6 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return round(median(our / their for our, their in zip(ours, theirs, strict=True)), 3)
 
 
-def write_results(results: Sequence[Result], path: Path) -> None:
+def write_results(results: Sequence[AnyResult], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(orjson.dumps([asdict(result) for result in results], option=orjson.OPT_INDENT_2))
-
-
-def print_table(results: Sequence[Result], console: Console, *, filesystem: str) -> None:
-    table = Table(title="Medians of the rounds", title_justify="left")
-    table.add_column("", no_wrap=True)
-    for name in ("req/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "pgbench tps", "to pgbench", "to hello"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for result in results:
-        table.add_row(
-            result.operation,
-            f"{result.rps:,.0f}",
-            f"{result.p50_ms:.1f}",
-            f"{result.p95_ms:.1f}",
-            f"{result.p99_ms:.1f}",
-            f"{result.cpu_ms:.2f}",
-            _trips(result.sql_round_trips_by_size),
-            "–" if result.pgbench_tps is None else f"{result.pgbench_tps:,.0f}",
-            "–" if result.ratio_to_pgbench is None else f"{result.ratio_to_pgbench:.2f}",
-            f"{result.ratio_to_hello:.2f}",
-        )
-    console.print(table)
-    load = os.getloadavg()[0]
-    console.print(
-        f"CPU ms: of the API, for one request; {PROCESSES} at work. SQL: round trips of one request. "
-        f"to pgbench, to hello: our part of their rates within a round; hello: {results[0].hello_rps:,.0f} req/s.\n"
-        f"All shared {os.cpu_count()} processors, load average {load:.1f}. Data on {filesystem}; "
-        "fsync and synchronous_commit on."
-    )
-
-
-def _trips(sizes: dict[str, int]) -> str:
-    if len(set(sizes.values())) == 1:
-        return str(next(iter(sizes.values())))
-    return ", ".join(f"{size}: {count}" for size, count in sizes.items())

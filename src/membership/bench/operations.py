@@ -1,7 +1,7 @@
 """What is measured: the documents that clients really send, with variables to be filled in for each caller."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +9,20 @@ import orjson
 
 from membership.bench.crowd import Crowd, Shopper
 from membership.bench.load import NUMBER, Caller
+from membership.bench.season import CAMPAIGN, COUNTER, PROGRAMME, RULES, STORE, Season
+from membership.gifts.model import GiftPoolId
 from membership.graph.documents import load_manifest
+from membership.graph.inventory import POOL
+from membership.graph.relay import global_id
 from membership.kernel.actor import Role
 from membership.sample import identifiers as ids
 from membership.web.development_issuer import issue_token
 
-_PROGRAMME, _STORE, _COUNTER = "CHAOYANG", "CHAOYANG-GALLERIA", "2F-ALVENNA"
+QUOTE_IN_SEASON = f"quote, {RULES} rules live"
+COMMIT_IN_SEASON = f"commit, {RULES} rules live"
+CLAIM, REFUSAL = "claim a gift", "claim, sold out"
+
+_BEST_OF_WALLET = f'"rule":"{CAMPAIGN}/WALLET-3"'
 _CODE = "<code>"
 _LINE_MINOR = 60_00
 _TOKEN_LIFETIME = timedelta(hours=6)
@@ -41,13 +49,18 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
+    """`in_season`: while a campaign is live. `beside`: the operation that it is compared with, from as many connections
+    and right after it in each round."""
+
     name: str
     ask: Ask
     probes: tuple[Probe, ...] = ()
+    in_season: bool = False
+    beside: str | None = None
 
 
-def operations(crowd: Crowd, now: datetime) -> list[Operation]:
-    """In the order of a visit."""
+def operations(crowd: Crowd, season: Season, now: datetime) -> list[Operation]:
+    """In the order of a visit; what is compared stands together."""
     look_up = _ask("IdentifyMember", Role.TILL, {"by": {"code": _CODE}}, '"maskedName":')
     home = _ask("MemberHome", Role.MEMBER, {}, '"spendToNextTier":')
     commit = commit_of(3, now)
@@ -61,11 +74,21 @@ def operations(crowd: Crowd, now: datetime) -> list[Operation]:
         ),
         Operation("quote", quote_of(3), (Probe("1 line", quote_of(1), crowd.model),)),
         Operation(
+            QUOTE_IN_SEASON,
+            quote_of(3),
+            (Probe("10 coupons", replace(quote_of(3), expects=_BEST_OF_WALLET), crowd.newcomer),),
+            in_season=True,
+            beside="quote",
+        ),
+        Operation(
             "commit",
             commit,
             (Probe("1 line", commit_of(1, now), crowd.model), Probe("30 lines", many_lines, crowd.model)),
         ),
+        Operation(COMMIT_IN_SEASON, commit, in_season=True, beside="commit"),
         Operation("commit, 30 lines", many_lines),
+        Operation(CLAIM, claim_of(season.plenty, '"ClaimGiftPayload"'), in_season=True),
+        Operation(REFUSAL, claim_of(season.gone, '"SoldOut"'), in_season=True, beside=CLAIM),
     ]
 
 
@@ -84,6 +107,11 @@ def commit_of(lines: int, now: datetime) -> Ask:
     }
     # An unknown member does not stop a receipt; it would be noted.
     return _ask("CommitSale", Role.TILL, {"input": sold}, '"exceptions":[]')
+
+
+def claim_of(pool_id: GiftPoolId, expects: str) -> Ask:
+    asked = {"idempotencyKey": f"bench-claim-{NUMBER}", "wanted": {"poolId": str(global_id(POOL, pool_id))}}
+    return _ask("ClaimGift", Role.MEMBER, {"input": asked}, expects)
 
 
 def _basket(lines: int) -> dict[str, object]:
@@ -116,10 +144,10 @@ class Callers:
             Role.TILL,
             now=now,
             lifetime=_TOKEN_LIFETIME,
-            programme=ids.programme_id(_PROGRAMME),
-            store=ids.store_id(_STORE),
-            counter=ids.counter_id(_STORE, _COUNTER),
-            till=ids.till_id(_STORE, ids.till_code_of(_COUNTER)),
+            programme=ids.programme_id(PROGRAMME),
+            store=ids.store_id(STORE),
+            counter=ids.counter_id(STORE, COUNTER),
+            till=ids.till_id(STORE, ids.till_code_of(COUNTER)),
         )
         self._members: dict[int, str] = {}
 

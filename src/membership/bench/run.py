@@ -1,57 +1,119 @@
 """One run of the bench, from empty servers to the table."""
 
 import asyncio
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 from rich.progress import Progress
 
 from membership import logging
 from membership.bench.contest import Arena, Contest, Plan
-from membership.bench.figures import Result, print_table, write_results
+from membership.bench.drop import WAYS, measure_ways
+from membership.bench.figures import AnyResult, Result, drop_results, issue_result, write_results
+from membership.bench.issue import make_members, measure_issue
 from membership.bench.operations import Callers, operations
 from membership.bench.pgbench import Pgbench, find_pgbench
+from membership.bench.season import refill_wallets
 from membership.bench.servers import Datastores, Driver, start_api, start_hello
-from membership.bench.study import study
-from membership.bench.world import environment, fill, settings_of
+from membership.bench.study import Studied, study
+from membership.bench.table import print_table
+from membership.bench.world import Places, open_places
 from membership.kernel.clock import SystemClock
 
 
-def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[Result]:  # noqa: B008 - frozen
+def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyResult]:  # noqa: B008 - frozen
     """Measure, print a table, write `results`. `seconds`: for each operation and each competitor, over all rounds.
 
     Raises BenchFailed, EmbeddedServerError.
     """
     logging.configure("WARNING")
     # Wide enough for the table where nobody looks, as in a log of CI.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 136)
+    load_average = os.getloadavg()[0]
+    program = find_pgbench()
     with ExitStack() as stack, Progress(console=Console(stderr=True)) as progress:
         stores = stack.enter_context(Datastores(results.absolute().parent))
-        filling = progress.add_task("Loading the sample", total=None)
-        given = environment(stores)
-        settings = settings_of(given)
-        crowd = asyncio.run(fill(settings, plan.people))
-        progress.update(filling, completed=1, total=1)
-        callers = Callers(stores.folder / "keys", SystemClock().now())
-        program = find_pgbench()
-        pgbench = None if program is None else Pgbench(program, str(settings.database_url))
-        todo = operations(crowd, SystemClock().now())
-        studied = asyncio.run(study(todo, settings, crowd, callers, pgbench))
-        arena = Arena(
-            api=stack.enter_context(start_api(given, stores.folder / "api.log")),
-            hello=stack.enter_context(start_hello(stores.folder / "hello.log")),
-            driver=stack.enter_context(Driver()),
-            pgbench=pgbench,
-            crowd=crowd,
-            callers=callers,
-        )
-        contest = Contest(arena, studied, seconds, plan)
-        measuring = progress.add_task("Measuring", total=contest.steps)
-        found = contest.results(lambda: progress.advance(measuring))
+        bench = _Bench(stores, seconds, plan, program, progress)
+        found: list[AnyResult] = [*bench.contest(), *bench.drop(), bench.issue()]
     write_results(found, results)
-    print_table(found, console, filesystem=stores.filesystem)
-    if pgbench is None:
+    print_table(found, console, filesystem=stores.filesystem, load_average=load_average)
+    if program is None:
         console.print("There is no pgbench on this machine, so nothing was compared with it.")
     return found
+
+
+class _Bench:
+    """The parts of a run, one after the other on the same servers."""
+
+    def __init__(
+        self, stores: Datastores, seconds: float, plan: Plan, program: Path | None, progress: Progress
+    ) -> None:
+        self._stores = stores
+        self._seconds = seconds
+        self._plan = plan
+        self._progress = progress
+        filling = progress.add_task("Loading the sample", total=None)
+        self._places, self._crowd, self._season = asyncio.run(open_places(stores, plan.people))
+        progress.update(filling, completed=1, total=1)
+        self._pgbench = None if program is None else Pgbench(program, str(self._places.plain.settings.database_url))
+
+    def contest(self) -> list[Result]:
+        """Through the API."""
+        callers = Callers(self._stores.folder / "keys", SystemClock().now())
+        places, folder = self._places, self._stores.folder
+        studied = asyncio.run(self._study(places, callers))
+        with ExitStack() as stack:
+            arena = Arena(
+                api=stack.enter_context(start_api(places.plain.environment, folder / "api.log")),
+                season=stack.enter_context(start_api(places.season.environment, folder / "season.log")),
+                hello=stack.enter_context(start_hello(folder / "hello.log")),
+                driver=stack.enter_context(Driver()),
+                pgbench=self._pgbench,
+                crowd=self._crowd,
+                callers=callers,
+                refill=lambda: asyncio.run(refill_wallets(places.season.settings)),
+            )
+            contest = Contest(arena, studied, self._seconds, self._plan)
+            measuring = self._progress.add_task("Measuring", total=contest.steps)
+            return contest.results(lambda: self._progress.advance(measuring))
+
+    def drop(self) -> list[AnyResult]:
+        """In this process."""
+        plan = self._plan
+        dropping = self._progress.add_task("Dropping gifts", total=plan.drops * len(WAYS))
+        found = uvloop.run(
+            measure_ways(
+                self._places.plain.settings,
+                units=plan.units,
+                clients=plan.claimers,
+                rounds=plan.drops,
+                advance=lambda: self._progress.advance(dropping),
+            )
+        )
+        return [*drop_results(found, claimers=plan.claimers)]
+
+    def issue(self) -> AnyResult:
+        """To everybody."""
+        settings, members = self._places.issue.settings, self._plan.members
+        making = self._progress.add_task(f"Making {members:,} members", total=None)
+        asyncio.run(make_members(settings, members))
+        self._progress.update(making, completed=1, total=1)
+        issuing = self._progress.add_task("Issuing coupons", total=members)
+        issued = asyncio.run(
+            measure_issue(settings, members, lambda looked_at: self._progress.advance(issuing, looked_at))
+        )
+        return issue_result(issued)
+
+    async def _study(self, places: Places, callers: Callers) -> list[Studied]:
+        """In the order of the operations."""
+        todo = operations(self._crowd, self._season, SystemClock().now())
+        found: dict[str, Studied] = {}
+        for place, pgbench in ((places.plain, self._pgbench), (places.season, None)):
+            its = [operation for operation in todo if operation.in_season is (place is places.season)]
+            for entry in await study(its, place.settings, self._crowd, callers, pgbench):
+                found[entry.operation.name] = entry
+        return [found[operation.name] for operation in todo]

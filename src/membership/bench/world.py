@@ -2,11 +2,13 @@
 
 import json
 import secrets
+from dataclasses import dataclass
 
 import asyncpg
 
 from membership.app import keyring_of
 from membership.bench.crowd import Crowd, add_crowd
+from membership.bench.season import Season, open_season
 from membership.bench.servers import Datastores
 from membership.kernel.clock import SystemClock
 from membership.postgres.migrations import migrate
@@ -14,18 +16,60 @@ from membership.sample.loading import load_sample
 from membership.settings import Profile, Settings
 from membership.web.development_issuer import ensure_keys
 
+_PLAIN, _SEASON, _ISSUE = "plain", "season", "issue"
 _KEYS = ("MEMBERSHIP_IDENTITY_HASH_KEYS", "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS")
 
 
 def environment(stores: Datastores) -> dict[str, str]:
     """As in production: trusted documents only, tokens checked against a key set."""
     return {
-        "DATABASE_URL": stores.postgres.dsn(),
+        "DATABASE_URL": stores.postgres.dsn(_PLAIN),
         "REDIS_URL": stores.valkey.url(),
         "MEMBERSHIP_PROFILE": Profile.PRODUCTION.value,
         "MEMBERSHIP_TOKEN_JWKS_FILE": str(ensure_keys(stores.folder / "keys")),
         **{name: json.dumps({"1": secrets.token_hex(32)}) for name in _KEYS},
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a service lives: its environment, and the same as settings."""
+
+    environment: dict[str, str]
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """`season` is a copy of `plain` in which a campaign is live. `issue` is empty."""
+
+    plain: Place
+    season: Place
+    issue: Place
+
+
+async def open_places(stores: Datastores, people: int) -> tuple[Places, Crowd, Season]:
+    """The databases: the sample with its crowd, once without a campaign and once with one, and an empty one."""
+    given = environment(stores)
+    plain, season, issue = (_place(given, stores.postgres.dsn(name)) for name in (_PLAIN, _SEASON, _ISSUE))
+    await _create(stores, f"CREATE DATABASE {_PLAIN}")
+    crowd = await fill(plain.settings, people)
+    await _create(stores, f"CREATE DATABASE {_SEASON} TEMPLATE {_PLAIN}")
+    await _create(stores, f"CREATE DATABASE {_ISSUE}")
+    return Places(plain, season, issue), crowd, await open_season(season.settings)
+
+
+def _place(given: dict[str, str], dsn: str) -> Place:
+    there = given | {"DATABASE_URL": dsn}
+    return Place(there, settings_of(there))
+
+
+async def _create(stores: Datastores, statement: str) -> None:
+    conn = await asyncpg.connect(stores.postgres.dsn())
+    try:
+        await conn.execute(statement)
+    finally:
+        await conn.close()
 
 
 def settings_of(given: dict[str, str]) -> Settings:

@@ -1,0 +1,80 @@
+"""The figures as a table, and what they mean."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from membership.bench.figures import PROCESSORS, AnyResult, DropResult, IssueResult, Result
+from membership.bench.servers import PROCESSES
+
+_COLUMNS = ("per s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "pgbench tps", "to pgbench", "to hello")
+_NONE = "–"
+
+
+def print_table(results: Sequence[AnyResult], console: Console, *, filesystem: str, load_average: float) -> None:
+    """`load_average`: before the run."""
+    table = Table(title="Medians of the rounds", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for name in _COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        table.add_row(result.operation, *_cells(result))
+    console.print(table)
+    console.print("\n".join(_notes(results, filesystem, load_average)))
+
+
+def _cells(result: AnyResult) -> list[str]:
+    match result:
+        case Result():
+            return [
+                f"{result.rps:,.0f}",
+                f"{result.p50_ms:.1f}",
+                f"{result.p95_ms:.1f}",
+                f"{result.p99_ms:.1f}",
+                f"{result.cpu_ms:.2f}",
+                _trips(result.sql_round_trips_by_size),
+                _NONE if result.pgbench_tps is None else f"{result.pgbench_tps:,.0f}",
+                _NONE if result.ratio_to_pgbench is None else f"{result.ratio_to_pgbench:.2f}",
+                f"{result.ratio_to_hello:.2f}",
+            ]
+        case DropResult():
+            return [f"{result.rps:,.0f}", f"{result.p50_ms:.1f}", _NONE, f"{result.p99_ms:.1f}", *[_NONE] * 5]
+        case IssueResult():
+            return [f"{result.rps:,.0f}", *[_NONE] * 4, f"{result.sql_round_trips:g}", *[_NONE] * 3]
+
+
+def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -> Iterable[str]:
+    measured = [result for result in results if isinstance(result, Result)]
+    yield (
+        f"CPU ms: of the API, for one request; {PROCESSES} at work. SQL: round trips of one request. "
+        f"to pgbench, to hello: our part of their rates within a round; hello: {measured[0].hello_rps:,.0f} req/s."
+    )
+    for result in measured:
+        if result.beside is not None:
+            yield (
+                f"{result.operation}: {result.rate_to_beside:.2f} of the rate and {result.p50_to_beside:.2f} of the "
+                f"p50 of {result.beside}, both from {result.connections} connections, round by round."
+            )
+    for drop in results:
+        if isinstance(drop, DropResult):
+            yield (
+                f"{drop.operation}: {drop.units:,} by {drop.claimers} at a time, {drop.ratio_to_script:.2f} of "
+                f"the bare script's {drop.script_rps:,.0f} holds/s on the same Valkey."
+            )
+    for issue in results:
+        if isinstance(issue, IssueResult):
+            yield (
+                f"{issue.operation}: {issue.coupons:,} in {issue.seconds:.1f} s, {issue.batch:,} members and "
+                f"{issue.sql_round_trips:g} statements a batch; load average {issue.load_average:.1f} at its end."
+            )
+    yield (
+        f"All shared {PROCESSORS} processors: PostgreSQL, Valkey, the API, the load. Load average before: "
+        f"{load_average:.1f}. Data on {filesystem}; fsync and synchronous_commit on."
+    )
+
+
+def _trips(sizes: dict[str, int]) -> str:
+    if len(set(sizes.values())) == 1:
+        return str(next(iter(sizes.values())))
+    return ", ".join(f"{size}: {count}" for size, count in sizes.items())
