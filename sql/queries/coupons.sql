@@ -97,10 +97,11 @@ SELECT count(*)::bigint AS memberships FROM members.memberships
 WHERE programme_id = $1::uuid AND merged_into IS NULL;
 
 -- name: issue_batch :one
--- The next $5 memberships of a programme by member id, after member $14 (a parameter, so that the index gives them in
--- order: joined from the run's row, each batch would sort all that are left): who is eligible by the tier of business date $4 and has no
--- such coupon gets one. The run's row is locked. No standing: the lowest tier, $6. $10 to $12: eligible tiers as they
--- may be stored, with the validity of each. $13: the time part of the new ids, so that they are issued in order.
+-- The next $5 memberships of a programme by member id, after member $14: who is eligible by the tier of business date
+-- $4 and has no such coupon gets one. $14 is a parameter, and bounds standings too, so that both indexes are read from
+-- there on: as a join each batch would look at all members, or at all before its own. The run's row is locked. No
+-- standing: the lowest tier, $6. $10 to $12: eligible tiers as they may be stored, with the validity of each. $13: the
+-- time part of the new ids, so that they are issued in order.
 WITH batch AS MATERIALIZED (
     SELECT membership.member_id, coalesce(
         (
@@ -112,6 +113,7 @@ WITH batch AS MATERIALIZED (
     FROM members.memberships membership
     LEFT JOIN tiers.standings standing
         ON standing.member_id = membership.member_id AND standing.programme_id = membership.programme_id
+            AND standing.member_id > $14::uuid
     WHERE membership.member_id > $14::uuid AND membership.programme_id = $2::uuid AND membership.merged_into IS NULL
     ORDER BY membership.member_id
     LIMIT $5::integer
@@ -120,8 +122,8 @@ WITH batch AS MATERIALIZED (
         coupon_id, member_id, programme_id, offer_id, ordinal, member_limit, revision_id, channel, state, valid_from,
         valid_until, issued_at, changed_at
     )
-    SELECT overlay(overlay(gen_random_uuid()::text PLACING $13::text FROM 1 FOR 13) PLACING '7' FROM 15 FOR 1)::uuid,
-        batch.member_id, $2::uuid, $1::uuid, 1, $7::integer, $8::uuid, 'TO_ALL',
+    SELECT ($13::text || '-7' || right(gen_random_uuid()::text, 21))::uuid, batch.member_id, $2::uuid, $1::uuid, 1,
+        $7::integer, $8::uuid, 'TO_ALL',
         CASE WHEN window_of.valid_from <= $3::timestamptz THEN 'ACTIVE' ELSE 'ISSUED' END,
         greatest(window_of.valid_from, $3::timestamptz), window_of.valid_until, $3::timestamptz, $3::timestamptz
     FROM batch
