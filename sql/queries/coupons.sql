@@ -98,8 +98,8 @@ WHERE programme_id = $1::uuid AND merged_into IS NULL;
 
 -- name: issue_batch :one
 -- The next $5 memberships of a programme by member id, after member $14: who is eligible by the tier of business date
--- $4 and has no such coupon gets one. $14 is a parameter, and bounds standings too, so that both indexes are read from
--- there on: as a join each batch would look at all members, or at all before its own. The run's row is locked. No
+-- $4 and has no such coupon gets one. $14 is a parameter, and bounds standings and coupons too, so that all indexes are
+-- read from there on: as a join each batch would look at all members, or at all before its own. The run's row is locked. No
 -- standing: the lowest tier, $6. $10 to $12: eligible tiers as they may be stored, with the validity of each. $13: the
 -- time part of the new ids, so that they are issued in order.
 WITH batch AS MATERIALIZED (
@@ -131,7 +131,8 @@ WITH batch AS MATERIALIZED (
         ON window_of.tier = batch.tier
     WHERE window_of.valid_until > $3::timestamptz AND NOT EXISTS (
         SELECT FROM coupons.coupons own
-        WHERE own.member_id = batch.member_id AND own.offer_id = $1::uuid AND own.ordinal = 1
+        WHERE own.member_id = batch.member_id AND own.member_id > $14::uuid AND own.offer_id = $1::uuid
+            AND own.ordinal = 1
     )
     ORDER BY batch.member_id
     ON CONFLICT ON CONSTRAINT coupons_ordinal_key DO NOTHING

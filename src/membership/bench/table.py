@@ -66,8 +66,8 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
         if isinstance(issue, IssueResult):
             yield (
                 f"{issue.operation}: {issue.coupons:,} in {issue.seconds:.1f} s (again, when all have it: "
-                f"{issue.again_seconds:.1f} s); {issue.batch:,} members and {issue.sql_round_trips:g} statements a batch; "
-                f"load average {issue.load_average:.1f} at its end."
+                f"{issue.again_seconds:.1f} s); {issue.batch:,} members and {issue.sql_round_trips:g} statements "
+                f"a batch; load average {issue.load_average:.1f} at its end."
             )
     yield (
         f"All shared {PROCESSORS} processors: PostgreSQL, Valkey, the API, the load. Load average before: "
