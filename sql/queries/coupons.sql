@@ -98,10 +98,10 @@ WHERE programme_id = $1::uuid AND merged_into IS NULL;
 
 -- name: issue_batch :one
 -- The next $5 memberships of a programme by member id, after member $14: who is eligible by the tier of business date
--- $4 and has no such coupon gets one. $14 is a parameter, and bounds standings and coupons too, so that all indexes are
--- read from there on: as a join each batch would look at all members, or at all before its own. The run's row is locked. No
--- standing: the lowest tier, $6. $10 to $12: eligible tiers as they may be stored, with the validity of each. $13: the
--- time part of the new ids, so that they are issued in order.
+-- $4 and has no such coupon gets one. $14 is a parameter and bounds standings and coupons too, so that every index is
+-- read from there on: as a join each batch would look at all members, or at all before its own. The run's row is
+-- locked. No standing: the lowest tier, $6. $10 to $12: eligible tiers as they may be stored, with the validity of
+-- each. $13: the time part of the new ids, so that they are issued in order.
 WITH batch AS MATERIALIZED (
     SELECT membership.member_id, coalesce(
         (
