@@ -13,6 +13,8 @@ from membership.campaigns.files import export, parse, read
 from membership.campaigns.model import CampaignId, RevisionId
 from membership.campaigns.records import Campaign as Record
 from membership.campaigns.service import Worked
+from membership.coupons.errors import QuotaBelowIssued, QuotaFrozen, QuotaOnOfferToAll
+from membership.gifts.errors import GiftLimitsFrozen, UnknownGiftDesk
 from membership.graph.campaigns_content import TYPES
 from membership.graph.campaigns_inputs import (
     CampaignBy,
@@ -62,6 +64,15 @@ CHECK_REFUSALS = (
     errors.CampaignOver,
     errors.CampaignHasEnded,
 )
+ISSUING_REFUSALS = (
+    StockBelowConfirmed,
+    QuotaOnOfferToAll,
+    QuotaBelowIssued,
+    QuotaFrozen,
+    UnknownGiftDesk,
+    GiftLimitsFrozen,
+)
+"""What coupons and gifts refuse when a revision comes into force."""
 
 
 @strawberry.type(description="The campaign as it stands after the request.")
@@ -207,7 +218,7 @@ class CampaignsMutation:
         *STEP_REFUSALS,
         *CHECK_REFUSALS,
         errors.OwnApproval,
-        StockBelowConfirmed,
+        *ISSUING_REFUSALS,
         description="Bring what is in review into force. Never by who wrote or submitted it.",
     )
     async def approve_campaign(self, info: Info, input: CampaignStepInput) -> CampaignPayload:  # noqa: A002

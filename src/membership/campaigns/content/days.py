@@ -1,18 +1,17 @@
 """Days by rule, and the calendar that is made of them."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from membership.campaigns.content.words import Codes, Document, NotZero, WallTime, Weekday
+from membership.campaigns.content.words import CalendarDate, Codes, Document, NotZero, WallTime, Weekday
 
 
 class OnDate(Document):
     """A date by itself."""
 
     kind: Literal["DATE"] = "DATE"
-    date: date
+    date: CalendarDate
     """The date. A copy for another year has it in that year."""
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from membership.campaigns.content.days import DayRule
 from membership.campaigns.content.rules import RuleBase
-from membership.campaigns.content.words import Code, CodeOfAnother, Codes, Document, Minor, WallTime
+from membership.campaigns.content.words import Code, CodeOfAnother, Codes, Document, Minor, Units, WallTime
 
 
 class AmountOff(Document):
@@ -79,9 +79,9 @@ class CouponOffer(RuleBase):
     """The spend in scope that a receipt needs."""
     issue: CouponIssue
     """How members come by it."""
-    quota: int | None = Field(default=None, ge=1)
+    quota: Units | None = None
     """How many there are in all; no limit if absent."""
-    quota_per_day: int | None = Field(default=None, ge=1)
+    quota_per_day: Units | None = None
     """How many are given on a business day; no limit if absent."""
     limit_per_member: int = Field(default=1, ge=1, le=1_000)
     """How many a member may have in all."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from membership.campaigns.content.days import DailyWindow, DayRule
-from membership.campaigns.content.words import Code, Codes, Document, Names, WallTime
+from membership.campaigns.content.words import Code, Codes, Document, MostPoints, Names, WallTime
 
 
 class Funding(Document):
@@ -100,9 +100,9 @@ class EarnRule(RuleBase):
     """What it gives."""
     stacking: EarnStacking = EarnStacking.ADD
     """How it goes together with other earn rules."""
-    cap_points_per_member_day: int | None = Field(default=None, ge=1)
+    cap_points_per_member_day: MostPoints | None = None
     """The most points a member gets by it on a business day; no limit if absent."""
-    cap_points_per_member: int | None = Field(default=None, ge=1)
+    cap_points_per_member: MostPoints | None = None
     """The most points a member gets by it in all; no limit if absent."""
 
 

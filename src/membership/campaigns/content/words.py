@@ -1,6 +1,6 @@
 """The words that campaigns are written in: codes, names, amounts, times of the store's clock."""
 
-from datetime import time
+from datetime import date, time
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -28,6 +28,11 @@ Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f
 Names = Annotated[dict[Locale, Name], Field(min_length=1, max_length=40)]
 """A name by BCP 47 locale."""
 WallTime = Annotated[time, AfterValidator(_of_the_wall_clock)]
+CalendarDate = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 12, 31))]
+"""Far enough from the ends of the calendar that every instant of such a day, in whatever zone, can be told."""
+Units = Annotated[int, Field(ge=1, le=1_000_000_000)]
+"""How many of something there are: a whole number that GraphQL and the database hold."""
+MostPoints = Annotated[int, Field(ge=1, le=10**12)]
 Weekday = Annotated[int, Field(ge=1, le=7)]
 Minor = Annotated[int, Field(ge=0, le=10**12)]
 BasisPoints = Annotated[int, Field(ge=0, le=1_000_000)]
