@@ -18,7 +18,7 @@ from membership.campaigns.content import (
     ToAllEligible,
 )
 from membership.campaigns.engine import decide_sale
-from membership.campaigns.model import Reason, SaleDecision, SaleFacts
+from membership.campaigns.model import CouponId, Reason, SaleDecision, SaleFacts
 from membership.kernel.ids import new_id
 from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn
@@ -26,7 +26,7 @@ from membership.postgres.database import Database
 from membership.receipts.errors import TendersDoNotAddUp
 from membership.receipts.model import QuoteId, ReturnRequest, SaleException
 from membership.tills.errors import AnswerChanged
-from membership.tills.model import ExchangeLines, LineReported, SaleAnswer, TenderReported
+from membership.tills.model import ExchangeLines, LineReported, QuoteSale, SaleAnswer, TenderReported
 from membership.tills.rules import named_revisions
 from support.campaign_desk import MALL
 from support.clock import StoppedClock
@@ -447,3 +447,29 @@ async def test_the_round_trips_of_a_sale_do_not_depend_on_how_many_coupons_there
     in_commit = [text for text in statements if not text.startswith(("BEGIN", "COMMIT"))]
     assert len(quoted.decision.coupons) == coupons
     assert (len(in_quote), len(in_commit)) == ((6, 6) if coupons == 0 else (7, 7))
+
+
+async def test_a_member_who_is_recognised_at_the_payment_earns(shop: CouponTill) -> None:
+    """An anonymous quote once pinned that there was nobody: the receipt was the member's, earned nothing, told nobody,
+    and could not be attached any more. A coupon that nobody asked for is not taken from them."""
+    await shop.campaign(offer("CNY-100"))
+    coupon = await shop.has("CNY-100")
+    sold = shop.basket(600_00)
+    quoted = await shop.till.tills.quote(shop.till.actor, QuoteSale(new_key(), sold, None), shop.now)
+    answer = await shop.till.commit(replace(shop.till.commit_of(sold), quote_id=quote_id_of(quoted)))
+    assert (answer.points_earned, codes(answer)) == (600, [SaleException.NUMBERS_CHANGED])
+    assert (answer.decision.coupons, await shop.state(coupon)) == ((), "ACTIVE")
+
+
+@pytest.mark.parametrize("amount_minor, named", [(100_00, None), (600_00, ())])
+async def test_a_coupon_that_the_receipt_does_not_take_is_free_with_it(
+    shop: CouponTill, amount_minor: int, named: tuple[CouponId, ...] | None
+) -> None:
+    """It once stayed held by a quote that had ended, and the next till was told that another one held it."""
+    await shop.campaign(offer("CNY-100"))
+    coupon = await shop.has("CNY-100")
+    quoted = await shop.quote(600_00)
+    command = shop.till.commit_of(shop.basket(amount_minor, coupons=named))
+    await shop.till.commit(replace(command, quote_id=quote_id_of(quoted), member=None))
+    assert await shop.state(coupon) == "ACTIVE"
+    assert (await shop.quote(600_00)).decision.discount_minor == 100_00

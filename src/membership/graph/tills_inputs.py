@@ -126,7 +126,7 @@ class CommitSaleInput:
         default=None, description="The quote whose numbers the customer was told."
     )
     member: MemberLookupInput | None = strawberry.field(
-        default=None, description="The member, where there is no quote."
+        default=None, description="The member, where there is no quote or one without a member."
     )
     expect_unchanged: bool = strawberry.field(
         default=False,

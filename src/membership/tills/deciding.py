@@ -70,6 +70,7 @@ class CommitPlan:
     """All that a commit will do, decided before anything is written.
 
     `quote` is the one this receipt ends: live or lapsed, but not one that was committed or abandoned before.
+    `unused`: what that quote holds and this receipt does not take, which is free with it.
     `discounts`: by line, what the till granted for coupons, posted as it was given: the customer has paid the rest.
     """
 
@@ -81,6 +82,7 @@ class CommitPlan:
     redeem_points: int
     discounts: Mapping[int, int]
     exceptions: tuple[ExceptionNoted, ...]
+    unused: frozenset[CouponId] = frozenset()
 
     @property
     def discount_minor(self) -> int:
@@ -159,7 +161,12 @@ async def decide(
         redeem_points=redeem_points,
         discounts=granted_by_line(basket, decision, discount_minor),
         exceptions=tuple(exceptions),
+        unused=frozenset() if ends is None or quoted is None else _coupons_of(quoted) - _coupons_of(decision),
     )
+
+
+def _coupons_of(decision: SaleDecision) -> frozenset[CouponId]:
+    return frozenset(coupon.coupon_id for coupon in decision.coupons)
 
 
 def _same_numbers(one: SaleDecision, other: SaleDecision) -> bool:

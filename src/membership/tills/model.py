@@ -55,7 +55,7 @@ class QuoteSale:
 
 @dataclass(frozen=True, slots=True)
 class CommitSale:
-    """Report a sale that was paid. `member` is read only where there is no quote."""
+    """Report a sale that was paid. `member` is read only where no quote has named one."""
 
     idempotency_key: str
     basket: BasketReported

@@ -34,6 +34,8 @@ async def post(transaction: Transaction, context: TillContext, plan: CommitPlan,
     A coupon that cannot be redeemed any more is noted (law P3): what the till granted for it stays granted.
     """
     member, unredeemed = None, frozenset[CouponId]()
+    if plan.quote is not None and plan.unused:
+        await coupons.release(transaction, plan.quote.quote_id, plan.unused)
     if plan.customer is not None:
         unredeemed = await _redeem_coupons(transaction, plan, plan.customer, sale_id)
         member = await _post_loyalty(transaction, context, plan, plan.customer, sale_id)

@@ -293,15 +293,22 @@ def quote_state(quote: Quote, now: datetime) -> QuoteState:
 
 def pinned(quoted: SaleFacts, fresh: SaleFacts, wants: tuple[CouponId, ...] | None) -> SaleFacts:
     """The basket as reported now, judged by what the quote pinned: revisions, moment, tier, birthday, and the member's
-    coupons as they were (law C7). `wants`: the coupons that the commit names, where it names other ones."""
+    coupons as they were (law C7). `wants`: the coupons that the commit names, where it names other ones.
+
+    A quote that knew no member pins nothing of one who is recognised at the payment, and promised no coupon of theirs.
+    """
+    if quoted.member is None:
+        member, wants = fresh.member, fresh.coupons_wanted
+    else:
+        member, wants = quoted.member, quoted.coupons_wanted if wants is None else wants
     return replace(
         fresh,
         business_date=quoted.business_date,
         terms_revision=quoted.terms_revision,
         ladder_revision=quoted.ladder_revision,
-        member=quoted.member,
+        member=member,
         at=quoted.at,
         local_time=quoted.local_time,
         issuing=quoted.issuing,
-        coupons_wanted=quoted.coupons_wanted if wants is None else wants,
+        coupons_wanted=wants,
     )
