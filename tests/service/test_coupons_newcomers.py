@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from membership.accounts.context import AccountWorkings
 from membership.accounts.merge import merge
 from membership.accounts.model import MergeMembers
-from membership.campaigns.content import ToAllEligible
+from membership.campaigns.content import CouponValidity, ToAllEligible
 from membership.coupons.newcomers import TIER_EVENTS, NewlyEligible, OffersToAll
 from membership.kernel.ids import new_id
 from membership.members.keyring import Keyring
@@ -88,3 +88,16 @@ async def test_it_costs_no_statement_while_no_such_offer_is_live(desk: CouponDes
         await eligible.issue(tx, member, "SILVER")
         await eligible.issue_newcomer(tx, member)
         assert statements == []
+
+
+async def test_days_of_validity_begin_with_the_issue_for_who_gets_it_late(desk: CouponDesk) -> None:
+    """A pass on the fifth day once counted the two days of the coupon from the opening, and gave it to nobody."""
+    early, late = await desk.join(), await desk.join()
+    await desk.campaign(offer("WELCOME", issue=ToAllEligible(), validity=CouponValidity(days_from_issue=2)))
+    await desk.issue("WELCOME")
+    (first,) = await desk.coupons(early)
+    await desk.conn.execute("DELETE FROM coupons.coupons WHERE member_id = $1", late.member_id)
+    desk.clock.advance(timedelta(days=4))
+    assert await desk.issue("WELCOME") == 1
+    (second,) = await desk.coupons(late)
+    assert second.valid_until - first.valid_until == timedelta(days=4)

@@ -148,7 +148,7 @@ async def step(workings: IssueWorkings, tx: Transaction, offer: Offer, *, size: 
         today=today,
         size=size,
         lowest_tier=entry.ladder.tiers[0].code,
-        validities=_validities(said, entry),
+        validities=_validities(said, entry, tx.now),
         after=run.after_member_id,
         next_at=rules.next_pass_at(run.pass_no, said.stores, offer.closes_at, tx.now),
     )
@@ -157,13 +157,13 @@ async def step(workings: IssueWorkings, tx: Transaction, offer: Offer, *, size: 
     return Stepped(looked_at, issued, ended=looked_at < size)
 
 
-def _validities(said: rules.Said, entry: LadderRevision) -> dict[str, Validity]:
+def _validities(said: rules.Said, entry: LadderRevision, now: datetime) -> dict[str, Validity]:
     """By each code under which an eligible tier may be stored: today's ladder may have renamed it."""
     found: dict[str, Validity] = {}
     for stored, level in entry.levels.items():
         tier = entry.ladder.tiers[level].code
         if rules.is_eligible(said.offer, tier):
-            found[stored] = rules.validity_of(said, tier)
+            found[stored] = rules.validity_from(said, tier, now)
     return found
 
 
