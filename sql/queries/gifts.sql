@@ -161,6 +161,7 @@ FOR UPDATE;
 -- name: list_day_lines :many
 -- Lines of a member's receipts of one business day in a store, earliest receipt first, with what was paid for what is
 -- kept of them and is not used up in group $5 by anything but the gifts $6, which are about to be shared out anew.
+-- A receipt that was attached after the day had ended, at $7, counts for no gift.
 SELECT line.sale_id, line.line_no, line.counter_id, line.category_id,
     greatest(
         line.net_minor - line.discount_minor - line.returned_minor + line.returned_discount_minor
@@ -176,6 +177,7 @@ LEFT JOIN LATERAL (
 ) used ON true
 WHERE sale.member_id = $1::uuid AND sale.programme_id = $2::uuid AND sale.store_id = $3::uuid
     AND sale.business_date = $4::date AND sale.state IN ('COMMITTED', 'PART_RETURNED')
+    AND coalesce(sale.attached_at < $7::timestamptz, true)
 ORDER BY sale.committed_at, line.sale_id, line.line_no;
 
 -- name: lock_overdue :many

@@ -194,7 +194,7 @@ WHERE stock.pool_id = $1::uuid
 GROUP BY stock.pool_id;
 
 -- name: list_day_lines :many
--- Lines of a member's receipts of one business day in a store that were recorded until $5, with what was paid for what is
+-- Lines of a member's receipts of one business day in a store that were theirs by $5, with what was paid for what is
 -- kept of them and is not used up in group $6 by a coupon.
 SELECT line.sale_id, line.line_no, line.counter_id, line.category_id,
     greatest(
@@ -211,4 +211,5 @@ LEFT JOIN LATERAL (
 ) used ON true
 WHERE sale.member_id = $1::uuid AND sale.programme_id = $2::uuid AND sale.store_id = $3::uuid
     AND sale.business_date = $4::date AND sale.committed_at <= $5::timestamptz AND sale.state <> 'VOIDED'
+    AND coalesce(sale.attached_at <= $5::timestamptz, true)
 ORDER BY sale.committed_at, line.line_no;

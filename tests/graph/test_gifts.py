@@ -201,6 +201,9 @@ async def test_the_list_of_a_desk(gifts: GiftDesk, run: Run, statements: list[st
     assert len(await waiting(gifts.desk_actor(None), desk="1F-LISABEAU")) == 1
     payload = answer(await run(AT_DESK, {"desk": "NOWHERE"}, caller=gifts.desk_actor()))
     assert payload["code"] == "UNKNOWN_DESK"
+    # Another desk is named only by a token without a counter: the list shows what each gift is handed over for.
+    payload = answer(await run(AT_DESK, {"desk": "1F-LISABEAU"}, caller=gifts.desk_actor()))
+    assert payload["code"] == "UNKNOWN_DESK"
     elsewhere = replace(gifts.desk_actor(None), store_id=gifts.desk.world.hangang.store_id)
     assert await waiting(elsewhere) == []
 

@@ -143,6 +143,33 @@ async def test_a_forgotten_receipt_counts_once_it_is_attached(gifts: GiftDesk) -
     assert (await gifts.claim(member)).state is GiftState.CONFIRMED
 
 
+async def test_a_receipt_that_is_attached_later_wins_no_gift_back(gifts: GiftDesk) -> None:
+    """Same day only: any receipt of the day that was found on the next one once covered a gift that was due back."""
+    await gifts.offer(by_spend())
+    member = await gifts.join()
+    sale_id = await gifts.spend(member, THOUSAND)
+    till = gifts.till(member)
+    await till.sell_anonymously(THOUSAND)
+    command = AttachSale(
+        idempotency_key=new_key(),
+        store_id=gifts.shop.store_id,
+        till=ids.till_code_of(COUNTER),
+        business_date=FIRST_DAY,
+        sequence=till.sequence,
+        net_minor=THOUSAND,
+        member=till.card,
+    )
+    claimed = await gifts.claim(member)
+    await gifts.collect(claimed)
+    gifts.clock.advance(DAY)
+    await gifts.take_back_lines(member, sale_id, (1, 1))
+    await gifts.judge_days()
+    assert await gifts.state(claimed) is GiftState.CLAWBACK_DUE
+    await till.tills.attach(till.actor, command, gifts.now)
+    await gifts.judge_days()
+    assert await gifts.state(claimed) is GiftState.CLAWBACK_DUE
+
+
 async def test_a_same_day_return_is_judged_when_the_day_ends(gifts: GiftDesk) -> None:
     await gifts.offer(by_spend(collection={"days_after": 3}))
     member = await gifts.join()

@@ -14,6 +14,7 @@ from membership.postgres.connection import Conn
 from membership.receipts.amounts import free_amounts, use_amounts
 from membership.receipts.model import AmountUse, UsedBy
 from membership.stores.model import StoreId
+from membership.stores.rules import business_day_ends
 from membership.stores.service import Directory
 
 
@@ -54,6 +55,7 @@ class Coverer:
             day.membership,
             day.store_id,
             day.day,
+            ends_at=business_day_ends(directory.store(day.store_id), day.day),
             group=group,
             shared_out_anew=[gift.gift_id for gift in gifts],
         )

@@ -177,12 +177,14 @@ async def list_day_lines(
     store_id: StoreId,
     day: date,
     *,
+    ends_at: datetime,
     group: str,
     shared_out_anew: Collection[GiftId],
 ) -> list[DayLine]:
-    """The member's lines of a business day, with what is free in the group but for these gifts."""
+    """The member's lines of a business day, which ends at `ends_at`, with what is free in the group but for these
+    gifts."""
     rows = await SQL.list_day_lines.many(
-        conn, membership.member_id, membership.programme_id, store_id, day, group, list(shared_out_anew)
+        conn, membership.member_id, membership.programme_id, store_id, day, group, list(shared_out_anew), ends_at
     )
     return [DayLine(**dict(row)) for row in rows]
 

@@ -197,6 +197,6 @@ async def _desk(info: Info, desk: str | None) -> tuple[StoreId, CounterId | None
     if desk is None:
         return store_id, None if actor.counter_id is None else CounterId(actor.counter_id)
     counter = directory.find_counter_by_code(store_id, desk)
-    if counter is None:
+    if counter is None or actor.counter_id not in (None, counter.counter_id):
         raise errors.UnknownDesk(desk)
     return store_id, counter.counter_id
