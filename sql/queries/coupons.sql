@@ -2,6 +2,7 @@
 
 -- name: write_offers :many
 -- Offers as a revision that comes into force says them; those of the campaign that it leaves out issue no more.
+-- Of a campaign that is paused they stay so, whatever the revision says.
 WITH said AS (
     SELECT entry.offer_id, entry.code, entry.channel, entry.quota, entry.quota_per_day, entry.member_limit,
         entry.opens_at, entry.closes_at
@@ -17,7 +18,10 @@ INSERT INTO coupons.offers (
     offer_id, programme_id, campaign_id, campaign_code, code, revision_id, channel, state, quota, quota_per_day,
     member_limit, opens_at, closes_at, changed_at
 )
-SELECT said.offer_id, $2::uuid, $1::uuid, $3::text, said.code, $4::uuid, said.channel, 'OPEN', said.quota,
+SELECT said.offer_id, $2::uuid, $1::uuid, $3::text, said.code, $4::uuid, said.channel,
+    CASE WHEN EXISTS (
+        SELECT FROM campaigns.campaigns campaign WHERE campaign.campaign_id = $1::uuid AND campaign.state = 'PAUSED'
+    ) THEN 'PAUSED' ELSE 'OPEN' END, said.quota,
     said.quota_per_day, said.member_limit, said.opens_at, said.closes_at, $5::timestamptz
 FROM said ORDER BY said.code
 ON CONFLICT ON CONSTRAINT offers_code_key DO UPDATE

@@ -153,6 +153,22 @@ async def test_a_paused_campaign_issues_nothing_and_takes_nothing_away(desk: Cou
     await desk.claim(late, "CLAIMED")
 
 
+async def test_a_revision_of_a_paused_campaign_issues_nothing_until_it_goes_on(desk: CouponDesk) -> None:
+    """Its offers once were open again as soon as the revision was approved, old ones and new ones."""
+    member = await desk.join()
+    campaign = await desk.campaign(offer("KNOWN"), offer("WELCOME", issue=ToAllEligible()))
+    await desk.pause(campaign)
+    rules = (offer("KNOWN"), offer("NEW"), offer("WELCOME", issue=ToAllEligible()))
+    await desk.revise(campaign, desk.content(*rules))
+    for code in ("KNOWN", "NEW"):
+        with pytest.raises(OfferPaused):
+            await desk.claim(member, code)
+    assert await desk.issue("WELCOME") == 0
+    await desk.campaigns.resume(desk.planner, desk.now, campaign.campaign_id, key=key())
+    assert [(await desk.claim(member, code)).offer for code in ("KNOWN", "NEW")] == ["KNOWN", "NEW"]
+    assert await desk.issue("WELCOME") == 1
+
+
 async def test_a_claim_is_refused_before_and_after_the_campaign_and_to_other_tiers(desk: CouponDesk) -> None:
     member = await desk.join()
     await desk.campaign(offer("CLAIMED"), offer("SILVER-ONLY", scope=for_tiers("SILVER")), starts_in=3, days=2)
