@@ -322,16 +322,17 @@ RETURNING coupon_id;
 -- Of an offer whose campaign was cancelled: withdraws the unused coupons of the next $3 members by id, after member $4. The
 -- run's row is locked.
 WITH batch AS MATERIALIZED (
-    SELECT coupon.coupon_id, coupon.member_id
+    SELECT coupon.member_id
     FROM coupons.coupons coupon
     WHERE coupon.offer_id = $1::uuid AND coupon.member_id > $4::uuid
-    ORDER BY coupon.member_id
+    GROUP BY coupon.member_id ORDER BY coupon.member_id
     LIMIT $3::integer
 ), voided AS (
     UPDATE coupons.coupons target
     SET state = 'VOIDED', reserved_by = NULL, reserved_at = NULL, reserved_until = NULL, changed_at = $2::timestamptz
     FROM batch
-    WHERE target.coupon_id = batch.coupon_id AND target.state IN ('ISSUED', 'ACTIVE', 'RESERVED')
+    WHERE target.offer_id = $1::uuid AND target.member_id = batch.member_id
+        AND target.state IN ('ISSUED', 'ACTIVE', 'RESERVED')
     RETURNING 1
 ), counts AS (
     SELECT (SELECT count(*) FROM batch) AS looked_at, (SELECT count(*) FROM voided) AS voided,

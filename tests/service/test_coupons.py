@@ -10,6 +10,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from membership.accounts.merge import merge
+from membership.accounts.model import MergeMembers
 from membership.campaigns.content import BoughtWithPoints, ByCode, ClaimedInApp, CouponValidity, ToAllEligible
 from membership.campaigns.model import CouponId
 from membership.coupons import store
@@ -44,6 +46,7 @@ from membership.postgres.database import Database
 from membership.receipts.model import QuoteId
 from support.clock import StoppedClock
 from support.coupon_desk import CouponDesk, for_tiers, key, offer, open_coupon_desk
+from support.people import account_workings, services_of
 
 _numbers = count(1)
 
@@ -498,3 +501,38 @@ async def test_a_coupon_that_a_till_holds_is_not_withdrawn(desk: CouponDesk) -> 
     await desk.void(coupon.coupon_id)
     with pytest.raises(CouponNotOpen):
         await desk.void(coupon.coupon_id)
+
+
+async def test_a_claim_that_is_repeated_after_its_key_was_forgotten_has_the_same_coupon(
+    desk: CouponDesk, conn: Conn
+) -> None:
+    """Keys are kept for some days and campaigns last longer: the repeat once ended in an error of ours."""
+    member = await desk.join()
+    await desk.campaign(offer("THREE", limit_per_member=3))
+    found = await desk.offer("THREE")
+
+    async def claim() -> CouponId:
+        coupon = await desk.claims.claim(desk.actor_of(member), desk.now, member, found.offer_id, key="the same")
+        return coupon.coupon_id
+
+    first = await claim()
+    await conn.execute("DELETE FROM platform.idempotency_keys")
+    assert await claim() == first
+    assert len(await desk.coupons(member)) == 1
+
+
+async def test_a_cancelled_campaign_withdraws_every_coupon_of_a_member(
+    desk: CouponDesk, conn: Conn, database: Database
+) -> None:
+    """Of a member with two (by a merge), a step that ended between them once left the second."""
+    winner, loser, _ = [await desk.join() for _ in range(3)]
+    campaign = await desk.campaign(offer("WELCOME", issue=ToAllEligible()), starts_in=3)
+    await desk.issue("WELCOME")
+    command = MergeMembers(key(), winner.member_id, loser.member_id)
+    await merge(account_workings(database), services_of(desk.shop), desk.now, command)
+    await desk.campaigns.cancel(desk.planner, desk.now, campaign.campaign_id, reason="Called off.", key=key())
+    while await step_due(desk.workings, desk.planner, desk.now, size=1):
+        pass
+    states = await conn.fetch("SELECT state FROM coupons.coupons")
+    assert [row["state"] for row in states] == ["VOIDED"] * len(states)
+    assert len(states) >= 3

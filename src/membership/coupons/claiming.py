@@ -1,5 +1,6 @@
 """Coupons that members take themselves: claimed in the app, bought with points, by code."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -75,9 +76,7 @@ class Claims:
             return await self._issue(tx, applicant, offer, said=said, day_of=day_of, cause=_cause("claim", actor, key))
 
         keyed = Keyed("coupons.claim", key, _request(membership, offer_id))
-        return await once(
-            self.workings.database, actor, now, keyed, work=work, facts=coupon_fact, restore=restore_coupon
-        )
+        return await self._once(actor, now, keyed, offer_id, cause=_cause("claim", actor, key), work=work)
 
     async def buy(
         self, actor: Actor, now: datetime, membership: MembershipKey, offer_id: OfferId, *, key: str
@@ -105,9 +104,7 @@ class Claims:
             return coupon
 
         keyed = Keyed("coupons.buy", key, _request(membership, offer_id))
-        return await once(
-            self.workings.database, actor, now, keyed, work=work, facts=coupon_fact, restore=restore_coupon
-        )
+        return await self._once(actor, now, keyed, offer_id, cause=_cause("buy", actor, key), work=work)
 
     async def redeem_code(
         self, actor: Actor, now: datetime, membership: MembershipKey, code: str, *, key: str
@@ -137,6 +134,28 @@ class Claims:
         return await once(
             self.workings.database, actor, now, keyed, work=work, facts=coupon_fact, restore=restore_coupon
         )
+
+    async def _once(
+        self,
+        actor: Actor,
+        now: datetime,
+        keyed: Keyed,
+        offer_id: OfferId,
+        *,
+        cause: UUID,
+        work: Callable[[Transaction], Awaitable[Coupon]],
+    ) -> Coupon:
+        """Keys are forgotten after some days, causes are not: who repeats a request after that has the same coupon."""
+        try:
+            return await once(
+                self.workings.database, actor, now, keyed, work=work, facts=coupon_fact, restore=restore_coupon
+            )
+        except store.IssuedBefore:
+            async with self.workings.database.engine(actor, now) as tx:
+                found = await store.find_coupon_by_cause(tx.conn, offer_id, cause)
+            if found is None:
+                raise
+            return found
 
     async def _drop(
         self, actor: Actor, now: datetime, membership: MembershipKey, offer_id: OfferId, *, key: str

@@ -204,9 +204,13 @@ async def issue_granted(conn: Conn, coupons: Sequence[NewCoupon], issued_at: Seq
     )
 
 
+class IssuedBefore(Exception):
+    """A request was repeated after its key had been forgotten."""
+
+
 async def issue_one(conn: Conn, coupon: NewCoupon, day: date, now: datetime) -> None:
-    """Issue and count. Raises OfferPaused for an offer that does not issue any more, OfferSoldOut, CouponLimitReached;
-    the transaction must roll back then."""
+    """Issue and count. Raises OfferPaused for an offer that does not issue any more, OfferSoldOut, CouponLimitReached,
+    IssuedBefore for a cause that has its coupon; the transaction must roll back then."""
     with _refusals(coupon.offer):
         row = await SQL.issue_one.maybe(
             conn,
@@ -237,6 +241,8 @@ def _refusals(offer: Offer) -> Iterator[None]:
                 raise OfferSoldOut(of_the_day=True) from violation
             case "coupons_member_limit":
                 raise CouponLimitReached(offer.member_limit) from violation
+            case "coupons_cause_key":
+                raise IssuedBefore from violation
             case _:
                 raise
 
@@ -342,7 +348,7 @@ async def void(conn: Conn, coupon_id: CouponId, now: datetime) -> bool:
 
 
 async def void_batch(conn: Conn, offer_id: OfferId, now: datetime, *, after: MemberId | None, size: int) -> int:
-    """The next step of withdrawing an offer's coupons; how many were looked at. Its run is locked."""
+    """The next step of withdrawing an offer's coupons; how many members were looked at. Its run is locked."""
     row = await SQL.void_batch.one(conn, offer_id, now, size, after or _FIRST)
     return int(row["looked_at"])
 
