@@ -10,6 +10,7 @@ from membership.campaigns.content import (
     AmountOff,
     BonusPoints,
     EarnRule,
+    Multiple,
     OnDate,
     PercentOff,
     Scope,
@@ -25,14 +26,15 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.receipts.errors import TendersDoNotAddUp
 from membership.receipts.model import QuoteId, ReturnRequest, SaleException
+from membership.sample import identifiers as ids
 from membership.tills.errors import AnswerChanged
-from membership.tills.model import ExchangeLines, LineReported, QuoteSale, SaleAnswer, TenderReported
+from membership.tills.model import AttachSale, ExchangeLines, LineReported, QuoteSale, SaleAnswer, TenderReported
 from membership.tills.rules import named_revisions
 from support.campaign_desk import MALL
 from support.clock import StoppedClock
 from support.coupon_desk import offer
 from support.coupon_till import CouponTill, open_coupon_till
-from support.till_world import ACTIVATION, TillWorld, new_key, quote_id_of, sale_id_of
+from support.till_world import ACTIVATION, COUNTER, TillWorld, new_key, quote_id_of, sale_id_of
 
 
 @pytest.fixture
@@ -473,3 +475,38 @@ async def test_a_coupon_that_the_receipt_does_not_take_is_free_with_it(
     await shop.till.commit(replace(command, quote_id=quote_id_of(quoted), member=None))
     assert await shop.state(coupon) == "ACTIVE"
     assert (await shop.quote(600_00)).decision.discount_minor == 100_00
+
+
+@pytest.mark.parametrize("recognised", ["at the payment", "afterwards"])
+async def test_a_cap_holds_for_a_receipt_whose_quote_knew_nobody(shop: CouponTill, recognised: str) -> None:
+    """The campaign that the quote pinned was paused before the sale. Its rules still gave, and their caps were not
+    read any more: the member had the most that the rule gives a second time."""
+    capped = EarnRule(
+        code="CAPPED",
+        names={"en": "Tenfold"},
+        funding=MALL,
+        effect=Multiple(basis_points=100_000),
+        cap_points_per_member=500,
+    )
+    campaign = await shop.desk.campaign(capped)
+    assert (await shop.till.sell(1_000_00)).points_earned == 1_500
+    sold = shop.basket(1_000_00)
+    quoted = await shop.till.tills.quote(shop.till.actor, QuoteSale(new_key(), sold, None), shop.now)
+    shop.desk.clock.advance(timedelta(seconds=10))
+    await shop.desk.pause(campaign)
+    shop.desk.clock.advance(timedelta(seconds=10))
+    command = replace(shop.till.commit_of(sold), quote_id=quote_id_of(quoted))
+    if recognised == "at the payment":
+        assert (await shop.till.commit(command)).points_earned == 1_000
+        return
+    sale = await shop.till.commit_anonymously(command)
+    attach = AttachSale(
+        idempotency_key=new_key(),
+        store_id=shop.till.store.store_id,
+        till=ids.till_code_of(COUNTER),
+        business_date=sale.business_date,
+        sequence=sale.sequence,
+        net_minor=sale.net_minor,
+        member=shop.till.card,
+    )
+    assert (await shop.till.tills.attach(shop.till.actor, attach, shop.now)).points_earned == 1_000

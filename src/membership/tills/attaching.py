@@ -27,7 +27,7 @@ from membership.receipts.errors import AlreadyAttached, AttachTooLate, SaleChang
 from membership.receipts.model import DaySpend, NaturalKey, Sale, SaleState
 from membership.receipts.store import LineAmounts
 from membership.stores.errors import UnknownStore
-from membership.tills.context import StoreContext, Workings, judging_at, keyed_request, open_store
+from membership.tills.context import StoreContext, Workings, issuing_as, judging_at, keyed_request, open_store
 from membership.tills.customer import (
     Customer,
     change_tier,
@@ -76,7 +76,7 @@ async def _attach(
         raise SaleChangedMeanwhile
     facts = _FACTS.validate_json(sale.inputs)
     _refuse_unattachable(context, sale, facts)
-    context = await judging_at(context, sale.sold_at)
+    context = await issuing_as(await judging_at(context, sale.sold_at), facts, transaction.conn)
     customer = await read_customer(transaction.conn, context, membership, card_status=None, own_hold=None)
     return await _credit(transaction, context, sale, customer, facts)
 

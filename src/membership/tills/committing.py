@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from membership.campaigns.model import SaleFacts
 from membership.cards.model import Identified
 from membership.kernel.actor import Actor
 from membership.kernel.errors import DomainError
@@ -24,7 +25,7 @@ from membership.receipts.model import (
     SaleId,
 )
 from membership.receipts.rules import check_sold_at
-from membership.tills.context import TillContext, Workings, judging_at, keyed_request, open_till
+from membership.tills.context import TillContext, Workings, issuing_as, judging_at, keyed_request, open_till
 from membership.tills.customer import (
     Customer,
     authorise_spending,
@@ -42,6 +43,7 @@ from membership.tills.rules import (
 from membership.tills.store import lock_quote_and_member
 
 ANSWER = TypeAdapter(SaleAnswer)
+FACTS = TypeAdapter(SaleFacts)
 
 
 async def commit(workings: Workings, actor: Actor, command: CommitSale, now: datetime) -> SaleAnswer:
@@ -108,6 +110,8 @@ async def _plan(
         )
         may_spend = not has_ended(quote) and quote.points_to_spend >= receipt.basket.points_to_spend
     else:
+        if quote is not None and quote.state is QuoteState.QUOTED:
+            context = await issuing_as(context, FACTS.validate_json(quote.inputs), transaction.conn)
         identified = await _identify(workings, transaction, context, command, exceptions)
         customer = None if identified is None else await lock_customer(transaction, context, identified)
         # Training uses up neither code nor confirmation (law P6).

@@ -6,11 +6,12 @@ from typing import TypeVar
 
 from membership.campaigns.cache import CampaignCache
 from membership.campaigns.content import EarnRule
-from membership.campaigns.model import CampaignRevision, rule_name
+from membership.campaigns.model import CampaignRevision, SaleFacts, rule_name
 from membership.cards.service import CardReader
 from membership.coupons.newcomers import NewlyEligible
 from membership.kernel.actor import Actor
 from membership.kernel.ids import NewId
+from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed
 from membership.postgres.json import to_json
@@ -117,6 +118,13 @@ async def judging_at(context: AnyContext, at: datetime) -> AnyContext:
         return context
     issuing = await context.campaigns.issuing(context.store.store_id, at, context.now)
     return replace(context, judged_at=at, issuing=issuing)
+
+
+async def issuing_as(context: AnyContext, facts: SaleFacts, conn: Conn) -> AnyContext:
+    """The same request, about a decision made on these facts: by the campaigns that were pinned with them, whatever
+    has become of those since. What their capped rules gave before is then read of the member."""
+    pinned = await context.campaigns.revisions(facts.issuing, conn)
+    return replace(context, issuing=tuple(pinned.values()))
 
 
 async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillContext:
