@@ -54,6 +54,8 @@ def test_points_keep_every_safe_integer(value: int) -> None:
         ("DateTime", 1),
         ("DateTime", "0001-01-01T00:00:00+08:00"),
         ("DateTime", "9999-12-31T23:59:59-08:00"),
+        ("DateTime", "0001-01-01T00:00:00Z"),
+        ("DateTime", "9999-12-31T23:59:59Z"),
         ("LocalDate", "20261112"),
         ("LocalDate", "2026-02-30"),
         ("LocalDate", "2026-11-12T10:00:00Z"),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time
 from typing import NewType
 
 import strawberry
@@ -51,11 +51,16 @@ def _read_card_number(value: object) -> str:
 
 
 def _read_datetime(value: object) -> datetime:
-    """In UTC, so that one moment is one request whichever offset it is sent with."""
+    """In UTC, so that one moment is one request whichever offset it is sent with.
+
+    Not of the first or last year of all, of which no store's clock could tell the business day.
+    """
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else None
         if moment is not None and moment.tzinfo is not None:
-            return moment.astimezone(UTC)
+            moment = moment.astimezone(UTC)
+            if MINYEAR < moment.year < MAXYEAR:
+                return moment
     except (ValueError, OverflowError):
         # The latter where the first or last year of all ends up in another one.
         pass
