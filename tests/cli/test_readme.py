@@ -51,9 +51,10 @@ def test_the_first_five_minutes(environment: Environment, tmp_path: Path, free_p
 def test_an_anniversary_in_five_minutes(environment: Environment, tmp_path: Path, free_port: int) -> None:
     options = ("--today", "2026-11-10")
     with running(environment, tmp_path / "data", free_port, *options, sample="demo") as service:
-        shown = pasted(service, tour("anniversary"))
+        shown = pasted(service, tour("anniversary") + tour("watch"))
     for fact in (
         "ANNIVERSARY-2026 is drafted.",
+        '"2026-11-22"]',
         '"payer":"MALL"',
         '"phase":"REVIEW"',
         '"phase":"SCHEDULED"',
@@ -63,10 +64,13 @@ def test_an_anniversary_in_five_minutes(environment: Environment, tmp_path: Path
         '"pointsEarned":62000',
         '"exceptions":[]',
         '"state":"COLLECTED"',
+        '"code":"GIFT_COLLECTED_ALREADY"',
         '"state":"CLAWBACK_DUE"',
         '"isReproduced":true',
         "10 times the plain rate",
         "pools of 4 offers add up.",
+        "event:next",
+        '"stockLevels":[{"total":60,"available":60,"soldOut":false}]',
     ):
         assert fact in shown, fact
     assert shown.count('"state":"CONFIRMED"') == 2
