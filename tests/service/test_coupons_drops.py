@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from membership.coupons.errors import OfferEnded, OfferPaused, OfferSoldOut, QuotaBelowIssued, QuotaFrozen
+from membership.campaigns.content import TierPreview
+from membership.coupons.errors import OfferEnded, OfferNotStarted, OfferPaused, OfferSoldOut, QuotaBelowIssued, QuotaFrozen
 from membership.inventory.errors import AllHeld, MemberLimitReached, SoldOut
 from membership.inventory.service import Inventory
 from membership.members.keyring import Keyring
@@ -101,3 +102,15 @@ async def test_a_later_revision_changes_the_number_and_nothing_else(desk: Coupon
     await desk.claim(await desk.join(), "DROP")
     with pytest.raises(SoldOut):
         await desk.claim(await desk.join(), "DROP")
+
+
+async def test_a_preview_has_no_units_of_a_day(desk: CouponDesk) -> None:
+    """The offer was shown as one to have, and the claim was told that there is nothing like this."""
+    member = await desk.join()
+    content = desk.content(offer("DAILY", quota_per_day=2), offer("IN-ALL", quota=2), starts_in=1)
+    previews = (TierPreview(tiers=("CARD",), hours_before=48),)
+    calendar = content.calendar.model_copy(update={"previews": previews})
+    await desk.schedule(content.model_copy(update={"calendar": calendar}))
+    assert (await desk.claim(member, "IN-ALL")).offer == "IN-ALL"
+    with pytest.raises(OfferNotStarted):
+        await desk.claim(member, "DAILY")

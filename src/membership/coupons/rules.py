@@ -153,7 +153,10 @@ def _closed_because(
     if now >= calendar.closes_at:
         yield OfferEnded(calendar.closes_at.isoformat())
     if opens_at <= now < calendar.opens_at:
-        return  # a preview has no days of its own
+        # A preview has no days of its own, and so no units of a day.
+        if isinstance(said.offer.issue, ClaimedInApp) and said.offer.quota_per_day is not None:
+            yield OfferNotStarted(calendar.opens_at.isoformat())
+        return
     if day in calendar.blackout:
         yield OfferInBlackout(day.isoformat())
     elif day not in calendar.days_of(said.offer.code):
