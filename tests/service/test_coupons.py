@@ -13,6 +13,7 @@ import pytest
 from membership.accounts.merge import merge
 from membership.accounts.model import MergeMembers
 from membership.campaigns.content import BoughtWithPoints, ByCode, ClaimedInApp, CouponValidity, ToAllEligible
+from membership.campaigns.errors import CampaignHasOpened
 from membership.campaigns.model import CouponId
 from membership.coupons import store
 from membership.coupons.codes import coupon_number, find_coupon_id
@@ -536,3 +537,18 @@ async def test_a_cancelled_campaign_withdraws_every_coupon_of_a_member(
     states = await conn.fetch("SELECT state FROM coupons.coupons")
     assert [row["state"] for row in states] == ["VOIDED"] * len(states)
     assert len(states) >= 3
+
+
+async def test_a_campaign_that_was_open_cannot_be_put_off_and_cancelled(desk: CouponDesk, conn: Conn) -> None:
+    """A revision with a later first day once made it one that never opened, whose coupons were all withdrawn."""
+    member = await desk.join()
+    campaign = await desk.campaign(offer("CNY-100"), offer("WELCOME", issue=ToAllEligible()))
+    await desk.issue("WELCOME")
+    await desk.claim(member, "CNY-100")
+    later = desk.content(offer("CNY-100"), offer("WELCOME", issue=ToAllEligible()), starts_in=3)
+    await desk.revise(campaign, later)
+    with pytest.raises(CampaignHasOpened):
+        await desk.campaigns.cancel(desk.planner, desk.now, campaign.campaign_id, reason="Called off.", key=key())
+    await desk.campaigns.end_early(desk.planner, desk.now, campaign.campaign_id, reason="Called off.", key=key())
+    states = await conn.fetch("SELECT state FROM coupons.coupons")
+    assert [row["state"] for row in states] == ["ACTIVE", "ACTIVE"]

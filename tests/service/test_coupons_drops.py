@@ -7,7 +7,14 @@ import pytest
 from redis.asyncio import Redis
 
 from membership.campaigns.content import TierPreview
-from membership.coupons.errors import OfferEnded, OfferNotStarted, OfferPaused, OfferSoldOut, QuotaBelowIssued, QuotaFrozen
+from membership.coupons.errors import (
+    OfferEnded,
+    OfferNotStarted,
+    OfferPaused,
+    OfferSoldOut,
+    QuotaBelowIssued,
+    QuotaFrozen,
+)
 from membership.inventory.errors import AllHeld, MemberLimitReached, SoldOut
 from membership.inventory.service import Inventory
 from membership.members.keyring import Keyring

@@ -78,6 +78,9 @@ class Scheduler:
         await store.insert_calendars(tx.conn, scheduled.revision_id, calendars)
         opens_at = min(calendar.first_opens_at for calendar in calendars.values())
         closes_at = max(calendar.closes_at for calendar in calendars.values())
+        if campaign.opens_at is not None and campaign.opens_at <= tx.now:
+            # It was open, whatever the revision says: it can be ended, and not be cancelled any more.
+            opens_at = min(campaign.opens_at, opens_at)
         await store.update_opening(tx.conn, campaign.campaign_id, opens_at, closes_at)
         for hook in self.hooks.on_schedule:
             await hook(tx, scheduled.frozen(campaign, calendars), before)
