@@ -552,3 +552,20 @@ async def test_a_campaign_that_was_open_cannot_be_put_off_and_cancelled(desk: Co
     await desk.campaigns.end_early(desk.planner, desk.now, campaign.campaign_id, reason="Called off.", key=key())
     states = await conn.fetch("SELECT state FROM coupons.coupons")
     assert [row["state"] for row in states] == ["ACTIVE", "ACTIVE"]
+
+
+async def test_who_joins_while_a_campaign_is_paused_has_the_coupon_as_it_goes_on(desk: CouponDesk) -> None:
+    """They once waited for the pass of the next business day, and on the last day got none."""
+    campaign = await desk.campaign(offer("WELCOME", issue=ToAllEligible()), days=1)
+    await desk.issue("WELCOME")
+    desk.clock.advance(timedelta(minutes=2))
+    while await step_due(desk.workings, desk.planner, desk.now):
+        pass
+    await desk.pause(campaign)
+    member = await desk.join()
+    desk.clock.advance(timedelta(minutes=2))
+    assert await step_due(desk.workings, desk.planner, desk.now) == 0
+    await desk.campaigns.resume(desk.planner, desk.now, campaign.campaign_id, key=key())
+    while await step_due(desk.workings, desk.planner, desk.now):
+        pass
+    assert [coupon.offer for coupon in await desk.coupons(member)] == ["WELCOME"]

@@ -79,15 +79,22 @@ async def on_state_change(
             await store.set_offer_states(tx.conn, campaign_id, OfferState.PAUSED, tx.now, instead_of=[OfferState.OPEN])
         case CampaignState.SCHEDULED:
             await store.set_offer_states(tx.conn, campaign_id, OfferState.OPEN, tx.now, instead_of=[OfferState.PAUSED])
+            # Whoever became eligible meanwhile was issued nothing.
+            await _run_again(tx, revision, OfferState.OPEN)
         case CampaignState.CANCELLED:
             issuing = [OfferState.OPEN, OfferState.PAUSED]
             await store.set_offer_states(tx.conn, campaign_id, OfferState.CANCELLED, tx.now, instead_of=issuing)
-            offers = await store.list_offers_of_campaign(tx.conn, revision.code, revision.programme_id)
-            to_all = [offer.offer_id for offer in offers if offer.channel is Channel.TO_ALL]
-            await store.start_issue_runs(tx.conn, to_all, tx.now)
+            await _run_again(tx, revision, OfferState.CANCELLED)
         case _:
             issuing = [OfferState.OPEN, OfferState.PAUSED]
             await store.set_offer_states(tx.conn, campaign_id, OfferState.ENDED, tx.now, instead_of=issuing)
+
+
+async def _run_again(tx: Transaction, revision: CampaignRevision, state: OfferState) -> None:
+    offers = await store.list_offers_of_campaign(tx.conn, revision.code, revision.programme_id)
+    to_all = [offer.offer_id for offer in offers if offer.channel is Channel.TO_ALL and offer.state is state]
+    if to_all:
+        await store.start_issue_runs(tx.conn, to_all, tx.now)
 
 
 def _offer(said: rules.Said, offer_id: OfferId) -> Offer:
