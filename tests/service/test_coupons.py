@@ -569,3 +569,17 @@ async def test_who_joins_while_a_campaign_is_paused_has_the_coupon_as_it_goes_on
     while await step_due(desk.workings, desk.planner, desk.now):
         pass
     assert [coupon.offer for coupon in await desk.coupons(member)] == ["WELCOME"]
+
+
+async def test_a_cancelled_campaign_withdraws_also_what_a_revision_left_out(desk: CouponDesk) -> None:
+    """Such an offer had ended, not been cancelled, and its coupons were good from the day of an opening that never
+    was."""
+    member = await desk.join()
+    known, other = offer("WELCOME", issue=ToAllEligible()), offer("OTHER", issue=ToAllEligible())
+    campaign = await desk.campaign(known, starts_in=3)
+    await desk.issue("WELCOME")
+    await desk.revise(campaign, desk.content(other, starts_in=3))
+    await desk.campaigns.cancel(desk.planner, desk.now, campaign.campaign_id, reason="Called off.", key=key())
+    while await step_due(desk.workings, desk.planner, desk.now):
+        pass
+    assert [coupon.state for coupon in await desk.coupons(member)] == [CouponState.VOIDED]

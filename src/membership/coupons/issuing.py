@@ -82,8 +82,9 @@ async def on_state_change(
             # Whoever became eligible meanwhile was issued nothing.
             await _run_again(tx, revision, OfferState.OPEN)
         case CampaignState.CANCELLED:
-            issuing = [OfferState.OPEN, OfferState.PAUSED]
-            await store.set_offer_states(tx.conn, campaign_id, OfferState.CANCELLED, tx.now, instead_of=issuing)
+            # Also those that an earlier revision had and the last one left out.
+            known = [OfferState.OPEN, OfferState.PAUSED, OfferState.ENDED]
+            await store.set_offer_states(tx.conn, campaign_id, OfferState.CANCELLED, tx.now, instead_of=known)
             await _run_again(tx, revision, OfferState.CANCELLED)
         case _:
             issuing = [OfferState.OPEN, OfferState.PAUSED]
