@@ -324,6 +324,16 @@ async def test_more_units_more_days_and_a_pool_less(gifts: GiftDesk) -> None:
     assert claimed.day == FIRST_DAY + DAY
 
 
+async def test_a_gift_that_a_revision_left_out_comes_back_with_the_units_said_then(gifts: GiftDesk) -> None:
+    """It once came back with those of before, however few there were by then."""
+    await gifts.offer(gift(pools=(few(9),)))
+    await gifts.claim(await gifts.join())
+    await gifts.revise(gift("ANOTHER", pools=(few(9),)))
+    await gifts.revise(gift(pools=(few(3),)))
+    level = await gifts.level()
+    assert (level.total, level.available) == (3, 2)
+
+
 async def test_limits_in_force_stay(gifts: GiftDesk) -> None:
     await gifts.offer(gift(pools=(few(2),)))
     with pytest.raises(GiftLimitsFrozen):

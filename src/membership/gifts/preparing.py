@@ -71,19 +71,21 @@ class GiftPreparation:
     async def _change_totals(
         self, tx: Transaction, offer: PlannedOffer, coming: Sequence[PlannedPool], earlier: PlannedOffer | None
     ) -> None:
-        """By as much as the units differ, since units given back may have moved from one day's pool to the next's."""
+        """By as much as the units differ, since units given back may have moved from one day's pool to the next's.
+
+        A pool that the revision before had left out comes back with the units that are said now.
+        """
         units_before = {} if earlier is None else {entry.pool.pool_id: entry.units for entry in earlier.pools}
-        changes = {
-            PoolId(entry.pool.pool_id): entry.units - units_before[entry.pool.pool_id]
-            for entry in coming
-            if entry.units != units_before.get(entry.pool.pool_id, entry.units)
-        }
-        if not changes:
+        changing = [entry for entry in coming if entry.units != units_before.get(entry.pool.pool_id)]
+        if not changing:
             return
         locked = await lock_offer(tx.conn, OfferId(offer.offer.offer_id))
         totals = {} if locked is None else {pool.pool_id: pool.total for pool in locked[1]}
-        for pool_id, change in sorted(changes.items()):
-            await self.inventory.change_total(tx, pool_id, totals[pool_id] + change)
+        for entry in sorted(changing, key=lambda entry: entry.pool.pool_id):
+            pool_id, before = PoolId(entry.pool.pool_id), units_before.get(entry.pool.pool_id)
+            total = entry.units if before is None else totals[pool_id] + entry.units - before
+            if total != totals[pool_id]:
+                await self.inventory.change_total(tx, pool_id, total)
 
 
 def _refuse_other_limits(offer: PlannedOffer, earlier: PlannedOffer | None) -> None:
