@@ -324,6 +324,14 @@ async def test_more_units_more_days_and_a_pool_less(gifts: GiftDesk) -> None:
     assert claimed.day == FIRST_DAY + DAY
 
 
+async def test_a_gift_that_a_revision_left_out_does_not_come_back_with_other_limits(gifts: GiftDesk) -> None:
+    """It once did, and its claims were counted by those of before."""
+    await gifts.offer(gift(pools=(few(9),)))
+    await gifts.revise(gift("ANOTHER", pools=(few(9),)))
+    with pytest.raises(GiftLimitsFrozen):
+        await gifts.revise(gift(pools=(few(9),), limit_per_member_day=7))
+
+
 async def test_a_gift_that_a_revision_left_out_comes_back_with_the_units_said_then(gifts: GiftDesk) -> None:
     """It once came back with those of before, however few there were by then."""
     await gifts.offer(gift(pools=(few(9),)))

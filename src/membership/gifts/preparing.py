@@ -39,7 +39,7 @@ class GiftPreparation:
         earlier = {} if before is None else {entry.offer.offer_id: entry for entry in plan(before, directory)}
         existing = await store.list_campaign_pools(tx.conn, revision.campaign_id)
         for offer in planned:
-            _refuse_other_limits(offer, earlier.get(offer.offer.offer_id))
+            await _refuse_other_limits(tx, offer, existing)
             coming = [entry for entry in offer.pools if entry.pool.day >= today[entry.pool.store_id]]
             await store.upsert_offer(tx.conn, offer.offer)
             await store.upsert_pools(tx.conn, offer.offer, [entry.pool for entry in coming])
@@ -88,10 +88,12 @@ class GiftPreparation:
                 await self.inventory.change_total(tx, pool_id, total)
 
 
-def _refuse_other_limits(offer: PlannedOffer, earlier: PlannedOffer | None) -> None:
-    """Members were told the limits, and their claims were counted by them."""
-    if earlier is None:
+async def _refuse_other_limits(
+    tx: Transaction, offer: PlannedOffer, existing: Mapping[GiftPoolId, PreparedPool]
+) -> None:
+    """Members were told the limits, and their claims were counted by them; also if a revision left the gift out."""
+    if all(pool.offer.offer_id != offer.offer.offer_id for pool in existing.values()):
         return
-    now, then = ((entry.limit_per_member, entry.limit_per_member_day) for entry in (offer, earlier))
-    if now != then:
+    locked = await lock_offer(tx.conn, OfferId(offer.offer.offer_id))
+    if locked is not None and locked[0].limits != Limits(offer.limit_per_member, offer.limit_per_member_day):
         raise GiftLimitsFrozen(offer.offer.rule_code)
