@@ -162,6 +162,23 @@ async def test_a_commit_that_names_no_coupon_uses_none(shop: CouponTill) -> None
     assert await shop.state(coupon) == "ACTIVE"
 
 
+@pytest.mark.parametrize("by_quote", [False, True])
+async def test_who_paid_in_full_keeps_the_coupon(shop: CouponTill, by_quote: bool) -> None:
+    """C8: what a coupon took off is what its receipt shows; P3: the receipt is posted all the same."""
+    await shop.campaign(offer("CNY-100"))
+    coupon = await shop.has("CNY-100")
+    if by_quote:
+        command = replace(shop.commit_of(600_00), quote_id=quote_id_of(await shop.quote(600_00)))
+    else:
+        command = shop.commit_of(600_00, coupons=(coupon.coupon_id,))
+    answer = await shop.till.commit(command)
+    assert (answer.discount_minor, answer.decision.discount_minor, answer.decision.points) == (0, 0, 600)
+    noted = {entry.code: entry for entry in answer.exceptions}
+    assert noted[SaleException.COUPON_NOT_APPLIED].because == "PAID_IN_FULL"
+    assert noted[SaleException.COUPON_NOT_APPLIED].coupon_id == coupon.coupon_id
+    assert await shop.state(coupon) == "ACTIVE"
+
+
 async def test_payments_that_miss_the_total_without_a_coupon_are_malformed(shop: CouponTill) -> None:
     with pytest.raises(TendersDoNotAddUp):
         await shop.till.commit(shop.commit_of(600_00, discount_minor=100_00))

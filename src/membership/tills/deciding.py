@@ -42,6 +42,9 @@ from membership.tills.rules import (
     value_of_points,
 )
 
+PAID_IN_FULL = "PAID_IN_FULL"
+"""Why a coupon was not used up: the customer paid as if there were none."""
+
 _FACTS = TypeAdapter(SaleFacts)
 _DECISION = TypeAdapter(SaleDecision)
 
@@ -124,14 +127,16 @@ async def decide(
     granted_minor = granted(basket, may_have_coupons=has_coupons)
     is_live = quote is not None and quote.state is QuoteState.QUOTED
     value_minor = _granted_for_points(context, basket, terms, customer, granted_minor, has_coupons=has_coupons)
-    facts = facts_of(context, basket, terms, customer, value_minor, wanted=wanted)
+    # Where all was paid but what points are worth, the till took nothing off for a coupon: none is used up by it.
+    taken_off = wanted if granted_minor > value_minor else ()
+    facts = facts_of(context, basket, terms, customer, value_minor, wanted=taken_off)
     if quote is not None and is_live:
-        facts = pinned(_FACTS.validate_json(quote.inputs), facts, _named_otherwise(basket, quoted))
+        facts = pinned(_FACTS.validate_json(quote.inputs), facts, _named_otherwise(taken_off, quoted))
     revisions = await context.campaigns.revisions(named_revisions(facts), conn)
     decision = decide_sale(facts, context.terms(facts.terms_revision), revisions)
     if quoted is not None and not _same_numbers(decision, quoted):
         exceptions.append(ExceptionNoted(SaleException.NUMBERS_CHANGED))
-    exceptions.extend(_coupon_faults(wanted, decision))
+    exceptions.extend(_coupon_faults(wanted, decision, because=None if taken_off else PAID_IN_FULL))
     discount_minor = granted_minor - value_minor
     if discount_minor != decision.discount_minor:
         more = discount_minor - decision.discount_minor
@@ -180,13 +185,11 @@ def _wanted(basket: Basket, quoted: SaleDecision | None) -> tuple[UUID, ...]:
     return () if quoted is None else tuple(coupon.coupon_id for coupon in quoted.coupons)
 
 
-def _named_otherwise(basket: Basket, quoted: SaleDecision | None) -> tuple[CouponId, ...] | None:
-    """The coupons that a commit names, unless they are those that its quote applied."""
-    if basket.coupons is None or quoted is None:
+def _named_otherwise(taken_off: Collection[UUID], quoted: SaleDecision | None) -> tuple[CouponId, ...] | None:
+    """The coupons of a commit, unless they are those that its quote applied."""
+    if quoted is None or set(taken_off) == _coupons_of(quoted):
         return None
-    if set(basket.coupons) == {coupon.coupon_id for coupon in quoted.coupons}:
-        return None
-    return tuple(CouponId(entry) for entry in basket.coupons)
+    return tuple(CouponId(entry) for entry in taken_off)
 
 
 def _granted_for_points(
@@ -205,14 +208,16 @@ def _granted_for_points(
     return value_of_points(terms.terms.redemption, tier, basket.points_to_spend, granted_minor)
 
 
-def _coupon_faults(wanted: Collection[UUID], decision: SaleDecision) -> Iterator[ExceptionNoted]:
-    """Each coupon that the till means and that takes nothing off, with the reason."""
-    applied = {coupon.coupon_id for coupon in decision.coupons}
-    because = {entry.coupon_id: entry.reason for entry in decision.reasons if entry.coupon_id is not None}
+def _coupon_faults(
+    wanted: Collection[UUID], decision: SaleDecision, *, because: str | None
+) -> Iterator[ExceptionNoted]:
+    """Each coupon that the till means and that takes nothing off, with one reason for all of them or its own."""
+    applied = _coupons_of(decision)
+    reasons = {entry.coupon_id: entry.reason for entry in decision.reasons if entry.coupon_id is not None}
     for coupon_id in wanted:
         if coupon_id not in applied:
-            reason = because.get(CouponId(coupon_id), Reason.COUPON_NOT_USABLE)
-            yield ExceptionNoted(SaleException.COUPON_NOT_APPLIED, because=reason.value, coupon_id=coupon_id)
+            own = reasons.get(CouponId(coupon_id), Reason.COUPON_NOT_USABLE)
+            yield ExceptionNoted(SaleException.COUPON_NOT_APPLIED, because=because or own.value, coupon_id=coupon_id)
 
 
 def _decide_redemption(
