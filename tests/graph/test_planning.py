@@ -66,7 +66,7 @@ async def test_a_planner_simulates_what_is_not_saved(run: Run, till: TillWorld) 
     assert forecast["differingReceipts"] is None
     assumptions = forecast["assumptions"]
     assert isinstance(assumptions, list)
-    assert {"DAYS_PAIRED_BY_WEEKDAY", "SAME_SHOPPING"} <= {entry["code"] for entry in assumptions}
+    assert {"DAYS_PAIRED_BY_WEEKDAY", "FIRST_DAYS_PAIRED", "SAME_SHOPPING"} <= {entry["code"] for entry in assumptions}
     assert all(entry["text"] and "{" not in entry["text"] for entry in assumptions)
 
 

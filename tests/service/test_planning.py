@@ -187,6 +187,17 @@ async def test_a_draft_by_last_year_s_receipts(planning: Planning) -> None:
     assert first.past_days == (date(2025, 11, 13),)
 
 
+async def test_one_friday_is_replayed_on_the_draft_s_first_friday(planning: Planning) -> None:
+    friday = date(2025, 11, 14)
+    forecast = await planning.simulate(replace(this_year(), period=PastDays(friday, friday)))
+    assert forecast.mapping is DayMapping.BY_WEEKDAY
+    assert [(day.day, day.past_days) for day in forecast.days if day.receipts] == [(date(2026, 11, 13), (friday,))]
+    told = {stated.assumption: stated.facts for stated in forecast.assumptions}
+    assert told[Assumption.FIRST_DAYS_PAIRED] == {"past_day": "2025-11-14", "draft_day": "2026-11-13"}
+    assert Assumption.DAYS_UNUSED not in told
+    assert told[Assumption.DAYS_WITHOUT_RECEIPTS] == {"days": 11}  # ten and the day of the preview
+
+
 async def test_a_forecast_adds_up(planning: Planning) -> None:
     forecast = await planning.simulate(this_year())
     days, rules, pools = forecast.days, forecast.rules, forecast.pools

@@ -30,7 +30,7 @@ describe_enum(
     {
         DayMapping.SAME_DAYS: "Each for itself: a campaign on its own days.",
         DayMapping.DAY_BY_DAY: "The k-th of the past campaign for the k-th of the draft.",
-        DayMapping.BY_WEEKDAY: "Day for day, from the first past day with the weekday of the draft's first day on.",
+        DayMapping.BY_WEEKDAY: "Each past day stands for a day of the draft of the same weekday, or for none.",
     },
 )
 describe_enum(

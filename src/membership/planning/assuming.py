@@ -30,6 +30,10 @@ def assumptions(plan: ReplayPlan, model: ArrivalModel, value: PointValue) -> tup
 def _of_days(plan: ReplayPlan) -> Iterator[Stated]:
     maps = list(plan.days.values())
     yield Stated(_OF_MAPPING[maps[0].kind])
+    if maps[0].kind is DayMapping.BY_WEEKDAY:
+        # Stores whose days of the campaign differ are paired each by its own.
+        for past, draft in sorted({next(iter(days.draft_day.items())) for days in maps if days.draft_day}):
+            yield Stated(Assumption.FIRST_DAYS_PAIRED, {"past_day": past.isoformat(), "draft_day": draft.isoformat()})
     if unused := max(len(days.unused_days) for days in maps):
         yield Stated(Assumption.DAYS_UNUSED, {"days": unused})
     if empty := max(len(days.empty_days) for days in maps):

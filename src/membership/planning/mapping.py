@@ -49,11 +49,24 @@ def day_by_day(past: ResolvedCalendar, draft: ResolvedCalendar, store: Store) ->
 
 
 def by_weekday(past: Sequence[date], draft: ResolvedCalendar, store: Store) -> DayMap:
-    """For a period given as dates: its first day that falls on the weekday of the draft's first day stands for that
-    day, so that weekends stay weekends. A period without that weekday is paired from its own first day on."""
-    weekday = draft.days[0].isoweekday()
-    first = next((day for day in past[:DAYS_OF_WEEK] if day.isoweekday() == weekday), past[0])
-    return _shifted(DayMapping.BY_WEEKDAY, past, draft.days[0] - first, open_days(store, draft))
+    """For a period given as dates: each past day stands for a day of the draft of the same weekday, or for none. Of the
+    weeks by which the period can be shifted, those that bring most of its days into the draft are taken, and of these
+    the one that brings its first day nearest to the draft's first: a single Friday stands for the first Friday."""
+    shift = draft.days[0] - past[0] + timedelta(days=_first_place(past, draft.days))
+    return _shifted(DayMapping.BY_WEEKDAY, past, shift, open_days(store, draft))
+
+
+def _first_place(past: Sequence[date], draft: Sequence[date]) -> int:
+    """How many days after the draft's first day the first past day lands; negative: before it. Seven is odd, so that no
+    two are equally near. Previews are not counted: few shop on them."""
+    earliest = (past[0].isoweekday() - draft[0].isoweekday()) % DAYS_OF_WEEK
+    earliest -= DAYS_OF_WEEK * (len(past) // DAYS_OF_WEEK + 1)
+
+    def rank(place: int) -> tuple[int, int]:
+        met = min(place + len(past), len(draft)) - max(place, 0)
+        return -max(0, met), abs(place)
+
+    return min(range(earliest, len(draft) + DAYS_OF_WEEK, DAYS_OF_WEEK), key=rank)
 
 
 def _shifted(kind: DayMapping, past: Sequence[date], shift: timedelta, draft: Sequence[date]) -> DayMap:

@@ -53,9 +53,58 @@ def test_by_dates_weekdays_stay_weekdays(first: date, length: int) -> None:
     found = by_weekday(past, ONE_CALENDAR, GALLERIA)
     assert set(found.draft_day) | set(found.unused_days) == set(past)
     assert set(found.draft_day.values()) | set(found.empty_days) == set(DAYS)
-    if length >= 7:
-        assert all(day.isoweekday() == stands_for.isoweekday() for day, stands_for in found.draft_day.items())
-        assert DAYS[0] in found.draft_day.values()
+    assert all(day.isoweekday() == stands_for.isoweekday() for day, stands_for in found.draft_day.items())
+    assert len({stands_for - day for day, stands_for in found.draft_day.items()}) <= 1, "one shift for all"
+
+
+@given(
+    first=st.dates(date(2024, 1, 1), date(2025, 12, 31)),
+    length=st.integers(1, 30),
+    days=st.integers(1, 30),
+    previews=st.integers(0, 3),
+)
+def test_no_other_week_would_use_more_days(first: date, length: int, days: int, previews: int) -> None:
+    past = days_between(first, first + timedelta(days=length - 1))
+    draft = replace(
+        ONE_CALENDAR,
+        days=days_between(DAYS[0], DAYS[0] + timedelta(days=days - 1)),
+        preview_opens_at={"GOLD": OPENS - timedelta(days=previews)},
+    )
+    found = by_weekday(past, draft, GALLERIA)
+    assert all(day.isoweekday() == stands_for.isoweekday() for day, stands_for in found.draft_day.items())
+    shifts = range((DAYS[0] - past[-1]).days, (draft.days[-1] - past[0]).days + 1)
+    used = [len({day + timedelta(days=shift) for day in past} & set(draft.days)) for shift in shifts if shift % 7 == 0]
+    most = max(used, default=0)
+    assert len(set(found.draft_day.values()) & set(draft.days)) == most
+
+
+def test_a_friday_stands_for_the_first_friday() -> None:
+    """The draft begins on a Thursday, of which the period has none."""
+    assert DAYS[0].isoweekday() == 4
+    found = by_weekday([date(2025, 11, 14)], ONE_CALENDAR, GALLERIA)
+    assert found.draft_day == {date(2025, 11, 14): DAYS[1]}
+    assert found.empty_days == (DAYS[0], *DAYS[2:])
+
+
+def test_a_wednesday_stands_for_a_day_of_the_campaign_rather_than_for_a_preview() -> None:
+    draft = replace(ONE_CALENDAR, preview_opens_at={"GOLD": OPENS - timedelta(days=1)})
+    found = by_weekday([date(2025, 11, 12)], draft, GALLERIA)
+    assert found.draft_day == {date(2025, 11, 12): DAYS[6]}
+
+
+def test_a_long_period_is_paired_from_the_first_day_of_that_weekday_on() -> None:
+    past = days_between(date(2025, 11, 1), date(2025, 11, 30))
+    found = by_weekday(past, ONE_CALENDAR, GALLERIA)
+    assert found.draft_day[date(2025, 11, 6)] == DAYS[0]
+    assert found.unused_days == tuple(day for day in past if not date(2025, 11, 6) <= day <= date(2025, 11, 16))
+    assert not found.empty_days
+
+
+def test_a_weekday_that_the_draft_does_not_have_stands_for_none() -> None:
+    weekend = replace(ONE_CALENDAR, days=DAYS[2:4])
+    monday = date(2025, 11, 17)
+    found = by_weekday([monday], weekend, GALLERIA)
+    assert (found.draft_day, found.unused_days) == ({}, (monday,))
 
 
 def test_a_day_stands_for_itself() -> None:

@@ -93,9 +93,8 @@ SENTENCES: Mapping[str, str] = {
     "RECORDED_FACTS": "Every receipt is decided again on its recorded facts: coupons held, points had, tier of then.",
     "DAYS_STAND_FOR_THEMSELVES": "Every past day stands for itself.",
     "DAYS_PAIRED_IN_ORDER": "The k-th day of the past campaign stands for the k-th day of the draft.",
-    "DAYS_PAIRED_BY_WEEKDAY": (
-        "From the first past day with the weekday of the draft's first day on, day stands for day."
-    ),
+    "DAYS_PAIRED_BY_WEEKDAY": "Each past day stands for a day of the draft that falls on the same weekday.",
+    "FIRST_DAYS_PAIRED": "{past_day} stands for {draft_day}, and the days after it one by one for the days after that.",
     "DAYS_UNUSED": "{days} past days stand for no day of the draft and are left out.",
     "DAYS_WITHOUT_RECEIPTS": "For {days} days of the draft there is no past day: they see no receipts.",
     "SAME_SHOPPING": "Members buy the same as then, at the same time of the day; the draft draws nobody in.",
