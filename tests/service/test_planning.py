@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -19,10 +19,12 @@ from membership.kernel.ids import new_id
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
 from membership.planning import store
+from membership.planning.arrivals import DEFAULT_MODEL, ParametersFrom
 from membership.planning.cases import ExplainOffer
 from membership.planning.errors import PastCampaignNeverOpened, PeriodNotOver, PeriodOutOfOrder, PeriodTooLong
 from membership.planning.explaining import Explanations
-from membership.planning.mapping import DayMapping
+from membership.planning.learning import PastDrops, list_past_pools
+from membership.planning.mapping import DayMapping, days_between
 from membership.planning.model import (
     Assumption,
     Forecast,
@@ -50,6 +52,7 @@ from membership.tiers.service import LadderCache
 from membership.worker.planning import keep_simulating
 from sample_generation import NOW, TODAY, repeatable_keyring
 from sample_store import sample_world
+from support.campaign_desk import CLOSING, OPENING, open_campaign_desk
 from support.clock import StoppedClock
 from support.servers import Addresses
 
@@ -57,6 +60,7 @@ PEOPLE = 240
 WORLD = sample_world()
 STORE = WORLD.chaoyang
 LAST_YEAR, THIS_YEAR = "ANNIVERSARY-2025", "ANNIVERSARY-2026"
+LAST_CLOSING, LONG_AGO = datetime(2025, 11, 23, 20, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)
 PLANNER = Actor(Role.PLANNER, "planner", programme_id=STORE.programme_id)
 DESK = Actor(Role.DESK, "desk", programme_id=STORE.programme_id, store_id=STORE.store_id)
 
@@ -74,13 +78,13 @@ class Planning:
     def voice(self) -> Voice:
         return voice_in("en")
 
-    async def simulate(self, command: SimulateCampaign) -> Forecast:
+    async def simulate(self, command: SimulateCampaign, now: datetime = NOW) -> Forecast:
         told: list[tuple[int, int]] = []
 
         async def tell(done: int, total: int) -> None:
             told.append((done, total))
 
-        forecast = await self.simulations.simulate(PLANNER, NOW, command, tell)
+        forecast = await self.simulations.simulate(PLANNER, now, command, tell)
         assert told[0][0] == 0
         assert told[-1][0] == told[-1][1]
         return forecast
@@ -213,7 +217,69 @@ async def test_a_forecast_adds_up(planning: Planning) -> None:
 
 
 async def test_it_is_the_same_whenever_it_is_asked(planning: Planning) -> None:
-    assert await planning.simulate(this_year()) == await planning.simulate(this_year())
+    """Before its opening, in its midst and after its closing, though nobody came to any of its own drops; stored or
+    not. What last year's drops showed is learned by then."""
+    desk = await open_campaign_desk(planning.database, planning.conn)
+    desk.now = OPENING - timedelta(days=30)
+    await desk.scheduled(campaign_content("anniversary-2026"))
+    stored = replace(this_year(), draft=StoredDraft(THIS_YEAR))
+    moments = (OPENING - timedelta(hours=1), NOW, CLOSING + timedelta(hours=1))
+    asked = [await planning.simulate(command, at) for at in moments for command in (stored, this_year())]
+    assert asked[0].arrivals.learned_from is ParametersFrom.PAST_CLAIMS
+    assert all(forecast == asked[0] for forecast in asked)
+    assert Assumption.TIERS_OF_TODAY in {stated.assumption for stated in asked[0].assumptions}
+    at_the_end = PastDrops(STORE.programme_id, CLOSING + timedelta(hours=1), LONG_AGO, left_out=None)
+    own = {pool.day.year for pool in await list_past_pools(planning.conn, planning.directory, at_the_end)}
+    assert own == {2025, 2026}, "without being left out, its own drops would be learned from"
+
+
+async def test_a_campaign_learns_from_itself_only_where_it_is_decided_again_as_recorded(planning: Planning) -> None:
+    spring = PastDays(date(2026, 3, 1), date(2026, 3, 14))
+    assert (await planning.simulate(own_year())).arrivals.learned_from is ParametersFrom.PAST_CLAIMS
+    on_other_days = await planning.simulate(replace(own_year(), period=spring))
+    assert on_other_days.arrivals == DEFAULT_MODEL
+
+
+async def test_a_campaign_that_is_not_over_yet_teaches_nothing(planning: Planning) -> None:
+    past = PastDrops(STORE.programme_id, LAST_CLOSING, LONG_AGO, left_out=None)
+    over = await list_past_pools(planning.conn, planning.directory, past)
+    assert {pool.day for pool in over} == set(days_between(date(2025, 11, 13), date(2025, 11, 23)))
+    running = replace(past, over_by=LAST_CLOSING - timedelta(microseconds=1))
+    assert await list_past_pools(planning.conn, planning.directory, running) == []
+    assert await list_past_pools(planning.conn, planning.directory, replace(past, since=LAST_CLOSING)) == []
+    assert await list_past_pools(planning.conn, planning.directory, replace(past, left_out=LAST_YEAR)) == []
+
+
+async def test_days_on_which_it_was_paused_teach_nothing(planning: Planning) -> None:
+    """Nobody could come. The 16th to the 18th; the transaction is rolled back."""
+    past = PastDrops(STORE.programme_id, LAST_CLOSING, LONG_AGO, left_out=None)
+    transaction = planning.conn.transaction()
+    await transaction.start()
+    for at, state in ((date(2025, 11, 16), "PAUSED"), (date(2025, 11, 19), "SCHEDULED")):
+        await planning.conn.execute(
+            "INSERT INTO campaigns.state_changes (campaign_id, number, at, actor_role, actor, from_state, to_state) "
+            "SELECT campaign_id, (SELECT max(number) + 1 FROM campaigns.state_changes), $1, 'PLANNER', 'p', $2, $3 "
+            "FROM campaigns.campaigns WHERE code = $4",
+            datetime.combine(at, time(0), ZoneInfo("Asia/Shanghai")),
+            "SCHEDULED" if state == "PAUSED" else "PAUSED",
+            state,
+            LAST_YEAR,
+        )
+    found = {pool.day.day for pool in await list_past_pools(planning.conn, planning.directory, past)}
+    await transaction.rollback()
+    assert found == {13, 14, 15, 19, 20, 21, 22, 23}
+
+
+async def test_one_that_waited_learns_what_was_over_when_it_was_asked_for(planning: Planning) -> None:
+    patient, asked_at = replace(planning.simulations, at_once_members=0), LAST_CLOSING - timedelta(days=1)
+    command = replace(this_year("waited"), period=PastDays(date(2025, 11, 13), date(2025, 11, 19)))
+    waiting = await patient.request(PLANNER, asked_at, command)
+    assert await patient.run_next(NOW, simulation_id=waiting.simulation_id) == 1
+    async with planning.database.reader(PLANNER) as reader:
+        done = await find_simulation(reader, waiting.simulation_id)
+    assert done is not None
+    assert done.forecast is not None
+    assert done.forecast.arrivals == DEFAULT_MODEL
 
 
 async def test_a_small_one_is_done_at_once_and_a_repeat_finds_it(planning: Planning) -> None:

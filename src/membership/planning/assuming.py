@@ -54,8 +54,9 @@ def _of_a_draft(plan: ReplayPlan, model: ArrivalModel) -> Iterator[Stated]:
     yield Stated(Assumption.TERMS_OF_THE_RECEIPT)
     yield Stated(Assumption.OTHER_CAMPAIGNS_LEFT_OUT)
     offers = list(plan.revision.content.rules_of(CouponOffer))
-    if offers:
+    if offers or any(gift.threshold is None for gift in plan.revision.content.rules_of(GiftOffer)):
         yield Stated(Assumption.TIERS_OF_TODAY)
+    if offers:
         yield Stated(Assumption.VIRTUAL_WALLETS)
         yield Stated(Assumption.PAYMENT_SCALED)
     if any(not isinstance(offer.issue, ToAllEligible | ByCode) for offer in offers):

@@ -39,13 +39,15 @@ class Period:
 class Request:
     """A simulation as it is stored to be run: the draft as it was when asked for. `number` None: it is unsaved.
 
-    `as_recorded`: the draft was in force then, and its receipts are decided again on their recorded facts.
+    `as_recorded`: the draft was in force then, and its receipts are decided again on their recorded facts. `asked_at`:
+    what is learned from was over by then, however long the simulation waits for a worker.
     """
 
     revision: CampaignRevision
     number: int | None
     days: Mapping[StoreId, DayMap]
     as_recorded: bool
+    asked_at: datetime
 
     @property
     def period(self) -> Period:
@@ -77,7 +79,7 @@ class Drafting:
                 is_own = was_in_force and past.campaign_id == revision.campaign_id
                 days = self._by_campaign(revision, revision if is_own else past, is_own=is_own)
         self._refuse_future(max(day for entry in days.values() for day in (*entry.draft_day, *entry.unused_days)))
-        return Request(revision, number, days, is_own)
+        return Request(revision, number, days, is_own, self.now)
 
     async def _draft(
         self, programme_id: ProgrammeId, draft: StoredDraft | UnsavedDraft

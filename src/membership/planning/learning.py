@@ -8,7 +8,7 @@ from uuid import UUID
 
 from membership.campaigns import store as campaigns
 from membership.campaigns.content import GiftOffer, GiftPool
-from membership.campaigns.model import CampaignRevision
+from membership.campaigns.model import CampaignRevision, CampaignState
 from membership.gifts.model import GiftOfferId, GiftPoolId
 from membership.gifts.rules.claiming import is_for
 from membership.gifts.rules.moments import claim_window
@@ -31,7 +31,7 @@ Members = Mapping[StoreId, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class PastPool:
-    """One pool on one day that is over."""
+    """One pool on one day of a campaign that is over."""
 
     pool_id: GiftPoolId
     offer_id: GiftOfferId
@@ -52,21 +52,43 @@ class Seen:
     limits_reached: Mapping[GiftOfferId, Sequence[tuple[date, str, int]]]
 
 
+@dataclass(frozen=True, slots=True)
+class PastDrops:
+    """Which drops are learned from: those of a programme's campaigns that closed after `since` and were wholly over at
+    `over_by`. While a campaign runs, some of its days would count and others not, and the answer would change by the
+    day. `left_out`: the code of the campaign that is foretold; what it brought itself is no reason to expect it."""
+
+    programme_id: ProgrammeId
+    over_by: datetime
+    since: datetime
+    left_out: str | None
+
+
 async def learn(
-    conn: Conn, directory: Directory, programme_id: ProgrammeId, *, members: Members, lowest_tier: str, now: datetime
+    conn: Conn, directory: Directory, past: PastDrops, *, members: Members, lowest_tier: str
 ) -> ArrivalModel:
-    """From all drops of gifts without a threshold whose day is over."""
-    pools = await list_past_pools(conn, directory, programme_id, now)
+    """From past drops of gifts without a threshold."""
+    pools = await list_past_pools(conn, directory, past)
     seen = await see(conn, pools, lowest_tier=lowest_tier)
     return fit(drops_of(seen, members))
 
 
-async def list_past_pools(conn: Conn, directory: Directory, programme_id: ProgrammeId, now: datetime) -> list[PastPool]:
-    timelines = await campaigns.load_timelines(conn, now - LEARN_FROM)
-    latest = [timeline.revisions[-1][1] for timeline in timelines if timeline.revisions]
-    revisions = await campaigns.load_frozen(conn, latest)
-    own = [revision for revision in revisions.values() if revision.programme_id == programme_id]
-    return [pool for revision in own for pool in _past_pools(revision, directory, now)]
+async def list_past_pools(conn: Conn, directory: Directory, past: PastDrops) -> list[PastPool]:
+    """Without those for which nobody could come: of days on which the campaign was paused, or had ended early."""
+    timelines = {
+        timeline.revisions[-1][1]: timeline
+        for timeline in await campaigns.load_timelines(conn, past.since)
+        if timeline.revisions
+    }
+    revisions = await campaigns.load_frozen(conn, list(timelines))
+    return [
+        pool
+        for revision_id, revision in revisions.items()
+        if revision.programme_id == past.programme_id and revision.code != past.left_out
+        if max(calendar.closes_at for calendar in revision.calendars.values()) <= past.over_by
+        for pool in _past_pools(revision, directory)
+        if timelines[revision_id].state_at(pool.drops_at) is CampaignState.SCHEDULED
+    ]
 
 
 async def see(conn: Conn, pools: Sequence[PastPool], *, lowest_tier: str) -> Seen:
@@ -97,7 +119,7 @@ def sold_out_after_ms(entry: PastPool, claims: Sequence[PoolSeen]) -> int | None
     return claims[0].last_ms
 
 
-def _past_pools(revision: CampaignRevision, directory: Directory, now: datetime) -> Iterator[PastPool]:
+def _past_pools(revision: CampaignRevision, directory: Directory) -> Iterator[PastPool]:
     for offer in revision.content.rules_of(GiftOffer):
         if offer.threshold is not None:
             continue
@@ -108,7 +130,7 @@ def _past_pools(revision: CampaignRevision, directory: Directory, now: datetime)
             for day in calendar.days_of(offer.code):
                 window = claim_window(at, revision, offer, day)
                 open_ms = (window.closes_at - window.drops_at) // _MILLISECOND
-                if window.closes_at <= now and open_ms > 0:
+                if open_ms > 0:
                     for pool in pools:
                         pool_id = pool_id_of(offer_id, store_id, day, pool.code)
                         yield PastPool(pool_id, offer_id, offer, pool, at, day, window.drops_at, open_ms)

@@ -23,7 +23,7 @@ from membership.planning.drafting import Period, Request
 from membership.planning.entitled import ThresholdGift
 from membership.planning.forecasting import Surroundings, forecast
 from membership.planning.handouts import offer_plans
-from membership.planning.learning import learn
+from membership.planning.learning import LEARN_FROM, PastDrops, learn
 from membership.planning.model import Forecast
 from membership.planning.pools import gift_plans
 from membership.planning.replay import PastSale, Replay, ReplayPlan
@@ -59,7 +59,7 @@ class Runner:
         directory = await self.directories.directory(now)
         ladders = await self.ladders.ladders(request.revision.programme_id, now)
         async with self.database.engine(actor, now) as tx:
-            around = await _surroundings(tx.conn, request, directory=directory, ladders=ladders, now=now)
+            around = await _surroundings(tx.conn, request, directory=directory, ladders=ladders)
         revisions: dict[RevisionId, CampaignRevision] = {request.revision.revision_id: request.revision}
         plan = _plan(directory, request, around, revisions)
         tally = Tally()
@@ -110,7 +110,7 @@ class Runner:
 
 
 async def _surroundings(
-    conn: Conn, request: Request, *, directory: Directory, ladders: Sequence[LadderRevision], now: datetime
+    conn: Conn, request: Request, *, directory: Directory, ladders: Sequence[LadderRevision]
 ) -> Surroundings:
     revision = request.revision
     programme = directory.programme(revision.programme_id)
@@ -118,9 +118,15 @@ async def _surroundings(
     first = min(calendar.days[0] for calendar in revision.calendars.values())
     lowest_tier = ladder_at(ladders, first).ladder.tiers[0].code
     members = await store.list_members_by_tier(
-        conn, programme.programme_id, lowest_tier=lowest_tier, enrolled_before=min(now, opens_at)
+        conn, programme.programme_id, lowest_tier=lowest_tier, enrolled_before=min(request.asked_at, opens_at)
     )
-    model = await learn(conn, directory, programme.programme_id, members=members, lowest_tier=lowest_tier, now=now)
+    past = PastDrops(
+        revision.programme_id,
+        over_by=request.asked_at,
+        since=min(request.asked_at, opens_at) - LEARN_FROM,
+        left_out=None if request.as_recorded else revision.code,
+    )
+    model = await learn(conn, directory, past, members=members, lowest_tier=lowest_tier)
     stores = [directory.store(store_id) for store_id in revision.calendars]
     counters = {
         at.store_id: [counter for counter in directory.configuration.counters if counter.store_id == at.store_id]

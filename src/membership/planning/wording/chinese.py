@@ -100,13 +100,13 @@ SENTENCES: Mapping[str, str] = {
     "OTHER_CAMPAIGNS_LEFT_OUT": "不考虑当时和现在的其他活动。",
     "VOIDED_LEFT_OUT": "不计作废小票。",
     "RETURNS_NOT_FORESEEN": "不考虑退货：之后退货的积分、减免和赠礼仍计算在内。",
-    "TIERS_OF_TODAY": "符合条件的会员人数按今天的等级计算。",
+    "TIERS_OF_TODAY": "符合条件的会员人数和过去领取者的等级均按今天的等级计算：入会或等级变化后再问，结果可能不同。",
     "VIRTUAL_WALLETS": "会员自草案对其等级开放之时（或达到该等级时）持有优惠券，并在第一张适用的小票上使用。",
     "COUPON_TAKE_UP": "需领取或兑换的优惠券，由{percent}%的符合条件会员领取，人选以抽签方式确定。",
     "CODES_NOT_FORESEEN": "不预测兑换码优惠券：无法得知兑换码的去向。",
     "PAYMENT_SCALED": "优惠券改变应付金额时，各支付方式按比例调整。",
     "ARRIVALS_LEARNED": (
-        "领取规律来自过去{drops}次发放的{claims}次领取：{rush_percent}%的符合条件会员守候发放，平均延迟{rush_delay_se"
+        "领取规律来自已结束活动的{drops}次发放、{claims}次领取：{rush_percent}%的符合条件会员守候发放，平均延迟{rush_delay_se"
         "conds}秒；{later_percent}%在发放10分钟之后领取，平均延迟{later_delay_minutes}分钟；各等级比例不同。"
     ),
     "ARRIVALS_BY_DEFAULT": (

@@ -102,7 +102,10 @@ SENTENCES: Mapping[str, str] = {
     "OTHER_CAMPAIGNS_LEFT_OUT": "Other campaigns of then and now are left out.",
     "VOIDED_LEFT_OUT": "Voided receipts are left out.",
     "RETURNS_NOT_FORESEEN": "Nothing comes back: points, discounts and gifts of later returns are included.",
-    "TIERS_OF_TODAY": "How many members are eligible is counted by the tiers of today.",
+    "TIERS_OF_TODAY": (
+        "How many members are eligible, and which tier those of past drops had, is told by the tiers of today: asked "
+        "again when members have joined or tiers have changed, the answer may differ."
+    ),
     "VIRTUAL_WALLETS": (
         "Members hold the draft's coupons from its opening for their tier, or from reaching the tier; each is used "
         "on the first receipt on which the engine applies it."
@@ -114,9 +117,10 @@ SENTENCES: Mapping[str, str] = {
     "CODES_NOT_FORESEEN": "Coupons by code are not foreseen: nobody knows whom the codes will reach.",
     "PAYMENT_SCALED": "Means of payment keep their proportions when a coupon changes what is due.",
     "ARRIVALS_LEARNED": (
-        "Arrivals at a drop are learned from {claims} claims in {drops} past drops: {rush_percent} % of the eligible "
-        "members wait for it, with a mean delay of {rush_delay_seconds} s; {later_percent} % come from ten minutes "
-        "after it on, with a mean delay of {later_delay_minutes} min; other shares by tier."
+        "Arrivals at a drop are learned from {claims} claims in {drops} drops of campaigns that are over: "
+        "{rush_percent} % of the eligible members wait for it, with a mean delay of {rush_delay_seconds} s; "
+        "{later_percent} % come from ten minutes after it on, with a mean delay of {later_delay_minutes} min; other "
+        "shares by tier."
     ),
     "ARRIVALS_BY_DEFAULT": (
         "There are no past drops to learn from. Taken for granted: {rush_percent} % of the eligible members wait for "

@@ -100,7 +100,10 @@ SENTENCES: Mapping[str, str] = {
     "OTHER_CAMPAIGNS_LEFT_OUT": "当時と現在の他のキャンペーンは考慮しません。",
     "VOIDED_LEFT_OUT": "取消レシートは除外します。",
     "RETURNS_NOT_FORESEEN": "返品は考慮せず、後に返品された分のポイント、割引、ギフトも含みます。",
-    "TIERS_OF_TODAY": "対象会員数は本日のランクで数えます。",
+    "TIERS_OF_TODAY": (
+        "対象会員数と過去の申込者のランクは本日のランクで数えます：入会やランクの変更の後では結果が異なることが"
+        "あります。"
+    ),
     "VIRTUAL_WALLETS": (
         "会員は自分のランクの開始時（またはランク到達時）から案のクーポンを持ち、最初に適用されるレシートで使うものと"
         "します。"
@@ -109,7 +112,7 @@ SENTENCES: Mapping[str, str] = {
     "CODES_NOT_FORESEEN": "コードによるクーポンは予測しません。誰に届くか分からないためです。",
     "PAYMENT_SCALED": "クーポンで支払額が変わる場合、支払手段は比例配分します。",
     "ARRIVALS_LEARNED": (
-        "申込みの動きは過去{drops}回の配布、{claims}件の申込みから推定：対象会員の{rush_percent}％が開始を待ち、平均{"
+        "申込みの動きは終了したキャンペーンの配布{drops}回、申込み{claims}件から推定：対象会員の{rush_percent}％が開始を待ち、平均{"
         "rush_delay_seconds}秒遅れ；{later_percent}％は10分後以降に平均{later_delay_minutes}分遅れで申込み；割合はラ"
         "ンクにより異なります。"
     ),

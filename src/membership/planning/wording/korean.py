@@ -100,7 +100,10 @@ SENTENCES: Mapping[str, str] = {
     "OTHER_CAMPAIGNS_LEFT_OUT": "당시와 현재의 다른 행사는 고려하지 않습니다.",
     "VOIDED_LEFT_OUT": "취소된 영수증은 제외합니다.",
     "RETURNS_NOT_FORESEEN": "반품은 고려하지 않으며, 이후 반품된 포인트, 할인, 사은품도 포함합니다.",
-    "TIERS_OF_TODAY": "대상 회원 수는 오늘의 등급으로 계산합니다.",
+    "TIERS_OF_TODAY": (
+        "대상 회원 수와 과거 신청자의 등급은 오늘의 등급으로 계산하므로, 가입이나 등급 변경이 있은 뒤에는 "
+        "결과가 다를 수 있습니다."
+    ),
     "VIRTUAL_WALLETS": (
         "회원은 자기 등급의 시작 시점(또는 등급 도달 시점)부터 초안의 쿠폰을 보유하고, 처음 적용되는 영수증에서 "
         "사용하는 것으로 봅니다."
@@ -109,9 +112,9 @@ SENTENCES: Mapping[str, str] = {
     "CODES_NOT_FORESEEN": "코드 쿠폰은 예측하지 않습니다. 누구에게 갈지 알 수 없기 때문입니다.",
     "PAYMENT_SCALED": "쿠폰으로 결제액이 달라지면 결제 수단은 비율대로 조정합니다.",
     "ARRIVALS_LEARNED": (
-        "신청 양상은 과거 {drops}회 배포의 {claims}건 신청에서 추정: 대상 회원의 {rush_percent}%가 시작을 기다리며 "
-        "평균 {rush_delay_seconds}초 지연; {later_percent}%는 10분 이후 평균 {later_delay_minutes}분 지연; 비율은 "
-        "등급별로 다릅니다."
+        "신청 양상은 종료된 행사의 배포 {drops}회, 신청 {claims}건에서 추정: 대상 회원의 {rush_percent}%가 시작을 "
+        "기다리며 평균 {rush_delay_seconds}초 지연; {later_percent}%는 10분 이후 평균 {later_delay_minutes}분 지연; "
+        "비율은 등급별로 다릅니다."
     ),
     "ARRIVALS_BY_DEFAULT": (
         "참고할 과거 배포가 없어 가정: 대상 회원의 {rush_percent}%가 시작을 기다리며 평균 {rush_delay_seconds}초 "
