@@ -21,6 +21,7 @@ from membership.members.model import MemberId, MembershipKey
 from membership.planning import store
 from membership.planning.arrivals import DEFAULT_MODEL, ParametersFrom
 from membership.planning.cases import ExplainOffer
+from membership.planning.drafting import Period
 from membership.planning.errors import PastCampaignNeverOpened, PeriodNotOver, PeriodOutOfOrder, PeriodTooLong
 from membership.planning.explaining import Explanations
 from membership.planning.learning import PastDrops, list_past_pools
@@ -372,6 +373,45 @@ async def test_however_small_the_batches_the_answer_is_the_same(
     whole = await planning.simulate(this_year())
     monkeypatch.setattr("membership.planning.running.BATCH", 3)
     assert await planning.simulate(this_year()) == whole
+
+
+async def test_a_batch_reads_the_receipts_of_its_members_and_no_others(planning: Planning) -> None:
+    """By index, however many others there are."""
+    await planning.conn.execute("ANALYZE receipts.sales")
+    first, last = date(2025, 11, 13), date(2025, 11, 23)
+    period = Period(STORE.programme_id, first, last, (STORE.store_id,))
+    members = await store.list_members(planning.conn, period, after=None, limit=5)
+    plan = await planning.conn.fetchval(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {store.SQL.list_sales_of_members.text}",
+        members,
+        period.programme_id,
+        first,
+        last,
+        list(period.store_ids),
+    )
+    nodes = nodes_of(json.loads(plan)[0]["Plan"])
+    assert "sales_member" in {node.get("Index Name") for node in nodes}
+    assert "Seq Scan" not in {node["Node Type"] for node in nodes}
+    looked_at = sum(
+        number_in(node, "Actual Loops") * (number_in(node, "Actual Rows") + number_in(node, "Rows Removed by Filter"))
+        for node in nodes
+        if node.get("Relation Name") == "sales"
+    )
+    theirs = await planning.conn.fetchval("SELECT count(*) FROM receipts.sales WHERE member_id = ANY ($1)", members)
+    all_of_them = await planning.conn.fetchval("SELECT count(*) FROM receipts.sales")
+    assert len(members) == 5
+    assert 0 < looked_at <= theirs < all_of_them
+
+
+def nodes_of(node: Mapping[str, object]) -> list[Mapping[str, object]]:
+    """Of a plan, it and all below it."""
+    children = node.get("Plans", [])
+    assert isinstance(children, list)
+    return [node, *(below for child in children for below in nodes_of(child))]
+
+
+def number_in(node: Mapping[str, object], name: str) -> float:
+    return float(str(node.get(name, 0)))
 
 
 async def test_one_that_fails_says_so(planning: Planning, monkeypatch: pytest.MonkeyPatch) -> None:
