@@ -23,7 +23,7 @@ help: ## show this list
 
 run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SAMPLE=demo TODAY=2026-11-12 ARGS=--reset]
 	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE) \
-		$(if $(TODAY),--today $(TODAY)) $(ARGS)
+		$(if $(TODAY),--today '$(TODAY)') $(ARGS)
 
 test: $(READY) ## run all tests against real servers of their own [ARGS="-k commit"]
 	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)

@@ -6,6 +6,8 @@ from pathlib import Path
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from membership.graph.relay import global_id
+from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.migrations import Phase, pending
 from support.command import Command
@@ -36,6 +38,21 @@ def test_a_token_is_signed_by_the_key_of_its_folder(membership: Command, tmp_pat
     keys = KeySet.import_key_set(json.loads((tmp_path / "data/keys/jwks.json").read_text()))
     claims = jwt.decode(printed, keys, algorithms=["ES256"]).claims
     assert (claims["role"], claims["programme"], claims["sub"]) == ("approver", programme, "manager")
+
+
+def test_a_token_in_a_terminal_of_a_service_is_that_services_and_takes_ids_of_graphql(
+    membership: Command, tmp_path: Path
+) -> None:
+    store, programme = new_id(), new_id()
+    arguments = ["token", "--role", "associate", "--brand", str(new_id()), "--programme", str(programme)]
+    asked = [*arguments, "--store", global_id("Store", store)]
+    printed = membership(*asked, MEMBERSHIP_DEV_DATA=str(tmp_path / "theirs")).stdout.strip()
+    keys = KeySet.import_key_set(json.loads((tmp_path / "theirs/keys/jwks.json").read_text()))
+    assert jwt.decode(printed, keys, algorithms=["ES256"]).claims["store"] == str(store)
+    assert not (tmp_path / ".data").exists()
+    for wrong in ("nonsense", global_id("Member", store)):
+        refused = membership(*arguments, "--store", wrong)
+        assert (refused.returncode, "--store" in refused.stderr, "Traceback" in refused.stderr) == (2, True, False)
 
 
 def test_a_token_cannot_be_good_for_ever(membership: Command) -> None:

@@ -148,18 +148,24 @@ async def test_a_reset_throws_the_data_away_and_keeps_the_keys(
 
 def test_a_moved_clock_stays_until_it_is_set_back(environment: Environment, folder: Path, free_port: int) -> None:
     with running(environment, folder, free_port, "--today", "2031-11-13T09:59:30+08:00") as service:
-        assert "\nClock      Thursday 13 November 2031, 09:59 in Asia/Shanghai;" in service.greeting
+        assert re.search(r"\nClock      Thursday 13 November 2031, 09:59:\d\d in Asia/Shanghai;", service.greeting)
         assert service.get("/readyz").status_code == 200
         assert service.interrupt() == 0
     with running(environment, folder, free_port) as service:
         assert "\nClock      Thursday 13 November 2031, " in service.greeting
-        shell = f". {folder / 'environment'}; membership clock; membership clock 2031-11-14T10:00; membership clock"
+        shell = f". {folder / 'environment'}; membership clock; membership clock '2031-11-14 10:00'; membership clock"
         shown = subprocess.run(["sh", "-euc", shell], capture_output=True, text=True, check=True, timeout=60)
         assert re.findall(r"\w+day \d+ November 2031", shown.stdout) == [
             "Thursday 13 November 2031",
             "Friday 14 November 2031",
             "Friday 14 November 2031",
         ]
+        assert shown.stderr == ""
+        shell = f". {folder / 'environment'}; membership clock 2031-11-12; membership clock yesterday || true"
+        shown = subprocess.run(["sh", "-euc", shell], capture_output=True, text=True, check=True, timeout=60)
+        backwards, wrong = shown.stderr.splitlines()
+        assert backwards == "membership: The clock goes backwards: what was recorded later stays recorded."
+        assert wrong.startswith("membership: MOMENT does not understand 'yesterday': ")
         assert service.interrupt() == 0
     assert not (folder / "environment").exists()
     with running(environment, folder, free_port, "--today", "now") as service:
@@ -188,6 +194,19 @@ def test_a_database_and_redis_of_ones_own_win(
     with running(own, folder, free_port) as service:
         assert service.get("/readyz").status_code == 200
         assert service.children() == []
+
+
+def test_a_terminal_of_one_service_starts_another(
+    environment: Environment, folder: Path, free_port: int, postgres_dsn: str, redis_url: str, tmp_path: Path
+) -> None:
+    theirs = {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_url, "MEMBERSHIP_DEV_DATA": str(tmp_path / "theirs")}
+    with running(environment | theirs, folder, free_port, "--today", "2031-11-13") as service:
+        assert len(service.children()) == 2
+        written = (folder / "environment").read_text()
+        assert f"export MEMBERSHIP_DEV_DATA={folder}\n" in written
+        assert postgres_dsn not in written and redis_url not in written
+        assert (folder / "postgres").is_dir()
+        assert service.interrupt() == 0
 
 
 def contents(folder: Path) -> dict[str, str]:

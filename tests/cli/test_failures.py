@@ -64,6 +64,27 @@ def test_a_database_that_is_away(membership: Command, free_port: int) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "command", [("clock",), ("campaign", "export", "X"), ("coupons", "issue", "--campaign", "X"), ("outbox", "list")]
+)
+def test_a_service_that_is_away_is_told_with_the_way_to_it(
+    membership: Command, free_port: int, command: tuple[str, ...]
+) -> None:
+    way = "For a demonstration: start `make run`, then `. .data/environment` in this terminal."
+    assert told(membership(*command)) == f"Wrong settings: DATABASE_URL: is missing. {way}"
+    refused = told(membership(*command, DATABASE_URL=NOWHERE.format(port=free_port)))
+    assert refused.endswith(f"connection refused. Check DATABASE_URL. {way}")
+
+
+async def test_a_database_of_ones_own_is_named(
+    membership: Command, free_port: int, postgres_dsn: str, conn: Conn
+) -> None:
+    await SampleStores.write(conn)
+    shown = membership("dev", "--port", str(free_port), DATABASE_URL=postgres_dsn, REDIS_URL="redis://127.0.0.1:1")
+    place = postgres_dsn.partition("@")[2]
+    assert f"membership: Using the database at {place} of DATABASE_URL." in shown.stderr.splitlines()
+
+
 def test_a_database_that_does_not_know_us(membership: Command, postgres_dsn: str) -> None:
     address = postgres_dsn.partition("@")[2]
     line = told(membership("migrate", DATABASE_URL=f"postgresql://stranger:hush@{address}"))

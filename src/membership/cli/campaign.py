@@ -109,21 +109,17 @@ async def _import(content: "CampaignContent", *, code: str, programme: str, oper
 async def _place(programme: str) -> AsyncIterator[_Place]:
     from membership.campaigns.cache import CampaignCache
     from membership.campaigns.service import Campaigns
-    from membership.cli.environment import read_settings, require_database
-    from membership.kernel.clock import SystemClock
+    from membership.cli.environment import database_of_service
     from membership.kernel.ids import new_id
-    from membership.postgres.clock import read_offset
+    from membership.postgres.clock import clock_of
     from membership.postgres.database import Database, open_pool
-    from membership.settings import DatabaseSettings
     from membership.stores.service import DirectoryCache
     from membership.tiers.service import LadderCache
 
-    dsn = str(read_settings(DatabaseSettings).database_url)
-    await require_database(dsn)
+    dsn = await database_of_service()
     pool = await open_pool(dsn, max_size=2)
     try:
-        async with pool.acquire() as conn:
-            now = SystemClock(await read_offset(conn)).now()
+        now = (await clock_of(pool)).now()
         database, directories = Database(pool), DirectoryCache(pool)
         found = (await directories.directory(now)).find_programme_by_code(programme)
         if found is None:

@@ -1,6 +1,7 @@
 """`membership clock`."""
 
 import asyncio
+import sys
 from typing import Annotated
 
 import typer
@@ -8,6 +9,8 @@ import typer
 from membership.cli.failures import CommandFailed, in_one_line
 
 app = typer.Typer()
+
+_START = "To move it, start it again with `make run TODAY=2026-11-12` or `membership dev --today 2026-11-12`."
 
 
 @app.command()
@@ -31,25 +34,24 @@ def clock(
 
 
 async def _clock(moment: str | None) -> None:
-    from membership.cli.environment import connect, read_settings
+    from membership.cli.environment import connect, database_of_service
     from membership.cli.today import beginning, told
     from membership.kernel.clock import SystemClock
     from membership.postgres.clock import REFRESH_SECONDS, read_offset, store_offset
-    from membership.settings import DatabaseSettings
 
     now = SystemClock().now()
-    conn = await connect(str(read_settings(DatabaseSettings).database_url))
+    conn = await connect(await database_of_service())
     try:
         offset = await read_offset(conn)
         if moment is not None:
             if not offset:
-                raise CommandFailed(
-                    "This service lives in real time. Start a demonstration with `membership dev --today` to move it."
-                )
-            offset = beginning(moment, now) - now
+                raise CommandFailed(f"This service lives in real time. {_START}")
+            before, offset = offset, beginning(moment, now, argument="MOMENT") - now
+            if offset < before:
+                print("membership: The clock goes backwards: what was recorded later stays recorded.", file=sys.stderr)
             await store_offset(conn, offset)
             # Until every process has read it, some of them live in the time before.
             await asyncio.sleep(2 * REFRESH_SECONDS)
     finally:
         await conn.close()
-    print(told(offset, now) if offset else "Real time.")
+    print(told(offset, now) if offset else f"Real time. {_START}")

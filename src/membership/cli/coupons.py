@@ -40,15 +40,13 @@ async def _issue(campaign: str, code: str | None) -> list[tuple[str, int]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from membership.campaigns.cache import CampaignCache
-    from membership.cli.environment import read_settings, require_database
+    from membership.cli.environment import database_of_service
     from membership.coupons.context import IssueWorkings
     from membership.postgres.database import Database, open_pool
-    from membership.settings import DatabaseSettings
     from membership.stores.service import DirectoryCache
     from membership.tiers.service import LadderCache
 
-    dsn = str(read_settings(DatabaseSettings).database_url)
-    await require_database(dsn)
+    dsn = await database_of_service()
     pool = await open_pool(dsn, max_size=2)
     bar = Progress(
         TextColumn("{task.description}"),

@@ -10,6 +10,9 @@ from membership.cli.failures import CommandFailed
 
 _MARK = "membership-dev"
 
+MARKER = "MEMBERSHIP_DEV_DATA"
+"""Set in a shell that read the environment file: the data folder whose service its other variables are of."""
+
 
 class DataFolder:
     """Made on first use, for the owner only where it holds secrets."""
@@ -59,7 +62,8 @@ class DataFolder:
 
     def write_environment(self, variables: Mapping[str, str]) -> None:
         """What a shell needs to work with the running service; for the owner only, since it holds keys."""
-        lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        marked = {MARKER: str(self.path), **variables}
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in marked.items()]
         self.environment_file.unlink(missing_ok=True)
         self.environment_file.touch(mode=0o600)
         self.environment_file.write_text("\n".join([*lines, ""]), encoding="utf-8")

@@ -15,7 +15,15 @@ import structlog
 from membership import logging
 from membership.cli.callers import Caller, print_callers, tokens_of
 from membership.cli.data_folder import DataFolder
-from membership.cli.environment import connect, is_set, read_settings, require_database, require_redis
+from membership.cli.environment import (
+    connect,
+    forget_another_service,
+    is_set,
+    place_of,
+    read_settings,
+    require_database,
+    require_redis,
+)
 from membership.cli.failures import CommandFailed
 from membership.cli.sampling import is_empty, load, size_of
 from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
@@ -52,6 +60,8 @@ class Development:
         """Returns after Ctrl-C or SIGTERM. Raises CommandFailed or EmbeddedServerError with one line to show."""
         if self._today is not None:
             beginning(self._today, SystemClock().now())  # wrong ones are told before anything slow is begun
+        if other := forget_another_service():
+            _say(f"This terminal has the addresses and keys of the service in {other}; they are not used here.")
         if reset and is_set("DATABASE_URL"):
             raise CommandFailed("--reset is for the embedded database; empty the one of DATABASE_URL yourself.")
         with bind(HOST, self._port) as listener, ExitStack() as servers:
@@ -71,7 +81,9 @@ class Development:
     async def _check_given_servers(self) -> None:
         """Before anything slow is begun: the address of a server that is somebody else's may be wrong."""
         if is_set("DATABASE_URL"):
-            await require_database(str(read_settings(DatabaseSettings).database_url))
+            dsn = str(read_settings(DatabaseSettings).database_url)
+            await require_database(dsn)
+            _say(f"Using the database at {place_of(dsn)} of DATABASE_URL.")
         if is_set("REDIS_URL"):
             redis = read_settings(RedisSettings)
             await require_redis(str(redis.redis_url), cluster=redis.redis_cluster)
@@ -198,6 +210,10 @@ class Development:
         print("For another terminal, with these tokens and the `membership` command:")
         print(f". {shlex.quote(str(self._folder.environment_file))}\n")
         print("Ctrl-C stops everything.", flush=True)
+
+
+def _say(line: str) -> None:
+    print(f"membership: {line}", file=sys.stderr, flush=True)
 
 
 async def _create_database(dsn: str) -> None:

@@ -11,19 +11,39 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsError
 
+from membership.cli.data_folder import MARKER
 from membership.cli.failures import CommandFailed
 from membership.postgres.connection import Conn
 from membership.redis.client import is_ready, open_redis
+from membership.settings import DatabaseSettings
 
 SomeSettings = TypeVar("SomeSettings", bound=BaseSettings)
 
 _CONNECT_SECONDS = 5
 _OLDEST_POSTGRES = 15
+_OF_A_SERVICE = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "MEMBERSHIP_IDENTITY_HASH_KEYS",
+    "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS",
+)
+"""What `membership dev` writes for other terminals and would take for settings of its own."""
 
 
 def is_set(variable: str) -> bool:
     """An empty variable counts as absent: `DATABASE_URL= make run` means the embedded server."""
     return bool(os.environ.get(variable))
+
+
+def forget_another_service() -> str | None:
+    """In a shell that read a running service's environment file: drops that service's servers and keys, so that the
+    shell starts a service like any other. Returns the folder of the service that was dropped."""
+    folder = os.environ.pop(MARKER, None)
+    if not folder:
+        return None
+    for variable in _OF_A_SERVICE:
+        os.environ.pop(variable, None)
+    return folder
 
 
 def read_settings(kind: type[SomeSettings], **given: object) -> SomeSettings:
@@ -37,10 +57,15 @@ def read_settings(kind: type[SomeSettings], **given: object) -> SomeSettings:
         raise CommandFailed(f"Wrong settings: {error}.") from None
 
 
+def place_of(dsn: str) -> str:
+    """Where a database is, without user and password."""
+    address = urlsplit(dsn)
+    return f"{address.hostname or 'localhost'}:{address.port or 5432}{address.path}"
+
+
 async def connect(dsn: str) -> Conn:
     """A direct connection to PostgreSQL. Raises CommandFailed naming the address, never the password."""
-    address = urlsplit(dsn)
-    place = f"{address.hostname or 'localhost'}:{address.port or 5432}{address.path}"
+    place = place_of(dsn)
     try:
         conn: Conn = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -54,6 +79,19 @@ async def connect(dsn: str) -> Conn:
 async def require_database(dsn: str) -> None:
     """Raises CommandFailed when PostgreSQL cannot be used."""
     await (await connect(dsn)).close()
+
+
+async def database_of_service() -> str:
+    """DATABASE_URL, which answers. For commands that look after a running service: raises CommandFailed that also
+    says how a terminal gets to the service of `make run`."""
+    try:
+        dsn = str(read_settings(DatabaseSettings).database_url)
+        await require_database(dsn)
+    except CommandFailed as failure:
+        raise CommandFailed(
+            f"{failure} For a demonstration: start `make run`, then `. .data/environment` in this terminal."
+        ) from None
+    return dsn
 
 
 async def require_redis(url: str, *, cluster: bool) -> None:

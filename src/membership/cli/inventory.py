@@ -82,16 +82,15 @@ async def _rebuild(offer: UUID) -> int:
 
 @asynccontextmanager
 async def _inventory() -> "AsyncIterator[tuple[Inventory, Clock]]":
-    from membership.cli.environment import read_settings, require_database
+    from membership.cli.environment import database_of_service, read_settings
     from membership.inventory.service import Inventory
     from membership.postgres.clock import clock_of
     from membership.postgres.database import Database, open_pool
     from membership.redis.client import open_redis
-    from membership.settings import DatabaseSettings, RedisSettings
+    from membership.settings import RedisSettings
 
-    dsn = str(read_settings(DatabaseSettings).database_url)
+    dsn = await database_of_service()
     redis_settings = read_settings(RedisSettings)
-    await require_database(dsn)
     pool = await open_pool(dsn, max_size=2)
     redis = open_redis(str(redis_settings.redis_url), cluster=redis_settings.redis_cluster)
     try:

@@ -93,12 +93,10 @@ async def _decide(operator: str, decide: "Callable[[Database, Actor, datetime], 
 
 @asynccontextmanager
 async def _database() -> "AsyncIterator[Database]":
-    from membership.cli.environment import read_settings, require_database
+    from membership.cli.environment import database_of_service
     from membership.postgres.database import Database, open_pool
-    from membership.settings import DatabaseSettings
 
-    dsn = str(read_settings(DatabaseSettings).database_url)
-    await require_database(dsn)
+    dsn = await database_of_service()
     pool = await open_pool(dsn, max_size=1)
     try:
         yield Database(pool)

@@ -103,23 +103,19 @@ def _telling(report: "Report") -> "Progress":
 @asynccontextmanager
 async def _place(programme: str) -> "AsyncIterator[tuple[Simulations, Programme, Voice, datetime]]":
     from membership.campaigns.cache import CampaignCache
-    from membership.cli.environment import read_settings, require_database
-    from membership.kernel.clock import SystemClock
+    from membership.cli.environment import database_of_service
     from membership.kernel.ids import new_id
     from membership.planning.service import Simulations
     from membership.planning.wording import Voice
-    from membership.postgres.clock import read_offset
+    from membership.postgres.clock import clock_of
     from membership.postgres.database import Database, open_pool
-    from membership.settings import DatabaseSettings
     from membership.stores.service import DirectoryCache
     from membership.tiers.service import LadderCache
 
-    dsn = str(read_settings(DatabaseSettings).database_url)
-    await require_database(dsn)
+    dsn = await database_of_service()
     pool = await open_pool(dsn, max_size=2)
     try:
-        async with pool.acquire() as conn:
-            clock = SystemClock(await read_offset(conn))
+        clock = await clock_of(pool)
         now, directories = clock.now(), DirectoryCache(pool)
         directory = await directories.directory(now)
         found = directory.find_programme_by_code(programme)
