@@ -34,10 +34,17 @@ async def test_a_file_is_simulated(membership: Command, postgres_dsn: str, conn:
     assert json.loads(printed.stdout)["receipts"] == 0
 
 
-async def test_what_is_wrong_is_told_in_one_line(membership: Command, postgres_dsn: str, conn: Conn) -> None:
+async def test_what_is_wrong_is_told_in_one_line(
+    membership: Command, postgres_dsn: str, conn: Conn, tmp_path: Path
+) -> None:
     await load_world(conn)
-    refused = membership("campaign", "simulate", "NONE", "--past", "NONE", DATABASE_URL=postgres_dsn)
-    assert (refused.returncode, refused.stderr.splitlines()[-1].startswith("membership: ")) == (2, True)
+    refused = membership("campaign", "simulate", "NONE", "--past", "NOPE", DATABASE_URL=postgres_dsn)
+    assert (refused.returncode, refused.stderr) == (2, "membership: The programme CHAOYANG has no campaign NONE.\n")
+    file = tmp_path / "anniversary.toml"
+    file.write_text(export(anniversary()), encoding="utf-8")
+    arguments = ("campaign", "simulate", "X", "--file", str(file), "--past", "NOPE")
+    past = membership(*arguments, DATABASE_URL=postgres_dsn)
+    assert (past.returncode, past.stderr) == (2, "membership: The programme CHAOYANG has no campaign NOPE.\n")
     unsaid = membership("campaign", "simulate", "NONE", "--from", "2025-11-13", DATABASE_URL=postgres_dsn)
     assert unsaid.stderr == "membership: Say whose receipts: either --from and --to, or --past.\n"
 

@@ -71,15 +71,41 @@ async def _offers(workings: "IssueWorkings", campaign: str, code: str | None) ->
 
     async with workings.database.pool.acquire() as conn:
         found = await list_offers_of_campaign(conn, campaign)
-    offers = [entry for entry in found if entry.channel is Channel.TO_ALL and code in (None, entry.code)]
+    if not found:
+        await _refuse_unapproved(workings, campaign)
+    to_all = [entry for entry in found if entry.channel is Channel.TO_ALL]
+    offers = [entry for entry in to_all if code in (None, entry.code)]
+    if not to_all:
+        raise CommandFailed(f"Campaign {campaign} has no offer to everybody: members come by its coupons otherwise.")
     if not offers:
-        raise CommandFailed(f"Campaign {campaign} has no such offer to everybody. Is it approved?")
+        names = ", ".join(sorted(entry.code for entry in to_all))
+        raise CommandFailed(f"Campaign {campaign} has no offer {code} to everybody; choose one of: {names}.")
     waiting = [entry.code for entry in offers if entry.state is not OfferState.OPEN]
     if waiting:
+        verb = "issues" if len(waiting) == 1 else "issue"
         raise CommandFailed(
-            f"{', '.join(waiting)} of campaign {campaign} issues nothing now: paused, ended or cancelled."
+            f"{', '.join(waiting)} of campaign {campaign} {verb} nothing now: paused, ended or cancelled."
         )
     return offers
+
+
+async def _refuse_unapproved(workings: "IssueWorkings", campaign: str) -> None:
+    """Returns where there is such a campaign that was approved."""
+    from membership.campaigns.model import CampaignState
+    from membership.campaigns.store import find_campaign_by_code
+    from membership.postgres.clock import clock_of
+
+    now = (await clock_of(workings.database.pool)).now()
+    programmes = (await workings.directory.directory(now)).configuration.programmes
+    async with workings.database.pool.acquire() as conn:
+        found = [await find_campaign_by_code(conn, entry.programme_id, campaign) for entry in programmes]
+    states = [entry.state for entry in found if entry is not None]
+    if not states:
+        raise CommandFailed(f"There is no campaign {campaign}.")
+    if {CampaignState.DRAFT, CampaignState.REVIEW}.issuperset(states):
+        raise CommandFailed(
+            f"Campaign {campaign} is not approved yet. Once somebody has, its coupons are issued by the worker."
+        )
 
 
 async def _issue_one(workings: "IssueWorkings", offer: "Offer", bar: "Progress") -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -76,11 +76,14 @@ async def _simulate(
     from membership.cli.steps import Steps
     from membership.kernel.actor import Actor, Role
     from membership.kernel.errors import DomainError
-    from membership.planning.model import SimulateCampaign
+    from membership.planning.model import PastCampaign, SimulateCampaign, StoredDraft
     from membership.planning.store import forecast_json
 
     actor = Actor(Role.ADMIN, "operator", origin=f"command line of {socket.gethostname()}")
-    async with _place(programme) as (simulations, found, voice, now):
+    named = [draft.code] if isinstance(draft, StoredDraft) else []
+    if isinstance(period, PastCampaign):
+        named.append(period.code)
+    async with _place(programme, named) as (simulations, found, voice, now):
         command = SimulateCampaign("command-line", found.programme_id, draft, period)
         try:
             with Steps() as steps, steps.step(f"Simulating {draft.code}") as report:
@@ -101,8 +104,11 @@ def _telling(report: "Report") -> "Progress":
 
 
 @asynccontextmanager
-async def _place(programme: str) -> "AsyncIterator[tuple[Simulations, Programme, Voice, datetime]]":
+async def _place(
+    programme: str, named: "Sequence[str]"
+) -> "AsyncIterator[tuple[Simulations, Programme, Voice, datetime]]":
     from membership.campaigns.cache import CampaignCache
+    from membership.campaigns.store import find_campaign_by_code
     from membership.cli.environment import database_of_service
     from membership.kernel.ids import new_id
     from membership.planning.service import Simulations
@@ -121,6 +127,10 @@ async def _place(programme: str) -> "AsyncIterator[tuple[Simulations, Programme,
         found = directory.find_programme_by_code(programme)
         if found is None:
             raise CommandFailed(f"There is no programme {programme}.")
+        async with pool.acquire() as conn:
+            for code in named:
+                if await find_campaign_by_code(conn, found.programme_id, code) is None:
+                    raise CommandFailed(f"The programme {programme} has no campaign {code}.")
         store = next(entry for entry in directory.configuration.stores if entry.programme_id == found.programme_id)
         voice = Voice("en", store.zone, found.currency, found.minor_unit_exponent, _in_english)
         cache = CampaignCache(pool)
