@@ -320,6 +320,31 @@ async def test_who_made_a_revision_never_approves_it(desk: CampaignDesk, by: str
     assert revision_of(approved).approved_by == desk.approver.subject
 
 
+@pytest.mark.parametrize(("maker", "checker"), [("operator:li.hua", "li.hua"), ("li.hua", "operator:li.hua")])
+async def test_one_person_is_one_at_the_command_line_and_by_token(desk: CampaignDesk, maker: str, checker: str) -> None:
+    programme_id = desk.shop.programme_id
+    desk.planner = Actor(Role.PLANNER, maker, programme_id=programme_id)
+    drafted = await desk.drafted()
+    campaign_id = drafted.campaign.campaign_id
+    somebody = Actor(Role.PLANNER, "somebody", programme_id=programme_id)
+    await desk.campaigns.submit(somebody, desk.now, campaign_id, key=key())
+    with pytest.raises(OwnApproval):
+        same = Actor(Role.APPROVER, checker, programme_id=programme_id)
+        await desk.campaigns.approve(same, desk.now, campaign_id, key=key())
+    approved = await desk.campaigns.approve(desk.approver, desk.now, campaign_id, key=key())
+    assert approved.campaign.state is CampaignState.SCHEDULED
+
+
+async def test_a_draft_is_checked_as_it_would_be_for_submission(desk: CampaignDesk) -> None:
+    drafted = await desk.drafted()
+    calendars = await desk.campaigns.check(desk.planner, desk.now, drafted.campaign.campaign_id)
+    assert calendars[desk.shop.store_id].opens_at == OPENING
+    with pytest.raises(CampaignOver):
+        await desk.campaigns.check(desk.planner, CLOSING, drafted.campaign.campaign_id)
+    submitted = await desk.campaigns.submit(desk.planner, desk.now, drafted.campaign.campaign_id, key=key())
+    assert revision_of(submitted).version == revision_of(drafted).version
+
+
 async def test_a_later_revision_is_in_force_once_it_is_approved(desk: CampaignDesk) -> None:
     worked = await desk.scheduled()
     campaign_id, first = worked.campaign.campaign_id, revision_of(worked)

@@ -22,6 +22,7 @@ MOST_DOTS = 100
 
 Plain: TypeAlias = "str | int | bool | date | time | list[Plain] | dict[str, Plain]"
 
+_CODE = re.compile(r"^[A-Z0-9][A-Z0-9_-]{0,39}\Z")
 _BARE_KEY = re.compile(r"^[A-Za-z0-9_-]+$")
 
 
@@ -58,13 +59,34 @@ def parse(values: Mapping[str, object]) -> CampaignContent:
     try:
         return CampaignContent.model_validate(values)
     except ValidationError as error:
-        raise unreadable(error) from None
+        raise _unreadable(error, values) from None
 
 
-def unreadable(error: ValidationError) -> UnreadableDocument:
+def _unreadable(error: ValidationError, values: Mapping[str, object]) -> UnreadableDocument:
     """The first thing that is wrong; its value is not repeated."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return UnreadableDocument(".".join(str(part) for part in first["loc"]), first["msg"])
+    return UnreadableDocument(_place(first["loc"], values), first["msg"])
+
+
+def _place(loc: tuple[int | str, ...], values: Mapping[str, object]) -> str:
+    """Within a rule by the rule's code and kind, where it has a code: nobody counts the rules of a file."""
+    match loc:
+        case ("rules", int(position), *rest) if code := _code_of_rule(values, position):
+            kind = f" ({rest[0]})" if rest else ""
+            return ", ".join([f"rule {code}{kind}", *([_dotted(rest[1:])] if rest[1:] else [])])
+        case _:
+            return _dotted(loc)
+
+
+def _code_of_rule(values: Mapping[str, object], position: int) -> str | None:
+    rules = values.get("rules")
+    rule = rules[position] if isinstance(rules, list | tuple) else None
+    code = rule.get("code") if isinstance(rule, Mapping) else None
+    return code if isinstance(code, str) and _CODE.match(code) else None
+
+
+def _dotted(loc: Iterable[int | str]) -> str:
+    return ".".join(str(part) for part in loc)
 
 
 def _in_year(values: dict[str, object], year: int) -> dict[str, object]:

@@ -20,7 +20,7 @@ from membership.campaigns.errors import (
     UnknownRevision,
     UnreadableDocument,
 )
-from membership.campaigns.model import CampaignId, CampaignState, RevisionId
+from membership.campaigns.model import CampaignId, CampaignState, ResolvedCalendar, RevisionId
 from membership.campaigns.records import Campaign, Revision, RevisionStatus
 from membership.campaigns.rules.states import (
     IN_FORCE,
@@ -41,7 +41,7 @@ from membership.postgres.idempotency import Keyed, once
 from membership.postgres.json import Json
 from membership.postgres.transaction import AuditEntry, Transaction
 from membership.stores.errors import UnknownProgramme
-from membership.stores.model import ProgrammeId
+from membership.stores.model import ProgrammeId, StoreId
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
 
@@ -179,6 +179,16 @@ class Campaigns:
 
         request = [str(campaign_id), content.model_dump(mode="json")]
         return await self._once(actor, now, Keyed("campaigns.revise", key, request), work)
+
+    async def check(self, actor: Actor, now: datetime, campaign_id: CampaignId) -> dict[StoreId, ResolvedCalendar]:
+        """The resolved calendars of the open revision, which stays as it is. Raises UnknownCampaign, UnknownRevision
+        (none is open) and what `submit` would refuse of the content."""
+        async with self._database.engine(actor, now) as tx:
+            campaign = await self._lock(tx, campaign_id)
+            revision = next((entry for entry in await self._revisions(tx, campaign) if entry.is_open), None)
+            if revision is None:
+                raise UnknownRevision
+            return await self.scheduler.check(tx, campaign, revision.content)
 
     async def submit(self, actor: Actor, now: datetime, campaign_id: CampaignId, *, key: str) -> Worked:
         """The draft goes to review and is frozen there. Raises UnknownCampaign, CampaignStateForbids, CampaignHasEnded,

@@ -1,11 +1,11 @@
 """`membership campaign export|import|simulate`."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +17,9 @@ from membership.cli.simulation import simulate
 if TYPE_CHECKING:
     from membership.campaigns.content import CampaignContent
     from membership.campaigns.service import Campaigns
+    from membership.kernel.actor import Actor
     from membership.postgres.database import Database
-    from membership.stores.model import ProgrammeId
+    from membership.stores.model import ProgrammeId, Store
 
 app = typer.Typer()
 campaign = typer.Typer(no_args_is_help=True)
@@ -57,6 +58,7 @@ def import_(
     """
     from membership.campaigns.errors import UnreadableDocument
     from membership.campaigns.files import read
+    from membership.cli.operators import operator_named
 
     try:
         content = read(file.read_text(encoding="utf-8"), year=year)
@@ -64,8 +66,18 @@ def import_(
         raise CommandFailed(f"{file}: {refusal.message}") from None
     except UnicodeDecodeError:
         raise CommandFailed(f"{file} is no text in UTF-8.") from None
-    asyncio.run(_import(content, code=code, programme=programme, operator=operator))
-    print(f"{code} is drafted.")
+    drafted = asyncio.run(_import(content, operator_named(operator), code=code, programme=programme))
+    print("\n".join([f"{code} is drafted.", *drafted.days]))
+    if drafted.refused is not None:
+        print(f"membership: It cannot be submitted like this: {drafted.refused}", file=sys.stderr)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drafted:
+    """The days in each store, as far as there are any, and what a submission would refuse."""
+
+    days: list[str]
+    refused: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,7 @@ class _Place:
     database: "Database"
     campaigns: "Campaigns"
     programme_id: "ProgrammeId"
+    stores: "Mapping[str, Store]"
     now: datetime
 
 
@@ -90,19 +103,45 @@ async def _export(code: str, programme: str, revision: int | None) -> str:
     raise CommandFailed(f"The programme {programme} has no campaign {code}{which}.")
 
 
-async def _import(content: "CampaignContent", *, code: str, programme: str, operator: str) -> None:
-    from membership.kernel.actor import Actor, Role
+async def _import(content: "CampaignContent", actor: "Actor", *, code: str, programme: str) -> _Drafted:
     from membership.kernel.errors import DomainError
     from membership.kernel.ids import new_id
 
-    actor = Actor(Role.ADMIN, f"operator:{operator}", origin=f"command line of {socket.gethostname()}")
     async with _place(programme) as place:
         try:
-            await place.campaigns.create(
+            drafted = await place.campaigns.create(
                 actor, place.now, place.programme_id, code=code, content=content, key=str(new_id())
             )
         except DomainError as refusal:
             raise CommandFailed(refusal.message) from None
+        refused = None
+        try:
+            await place.campaigns.check(actor, place.now, drafted.campaign.campaign_id)
+        except DomainError as refusal:
+            refused = refusal.message
+    return _Drafted(list(_days(content, place.stores)), refused)
+
+
+def _days(content: "CampaignContent", stores: "Mapping[str, Store]") -> "Iterator[str]":
+    from membership.campaigns.rules.calendar import resolve
+    from membership.kernel.errors import DomainError
+
+    for code in dict.fromkeys(content.stores):
+        if code in stores:
+            with suppress(DomainError):
+                days = resolve(content, stores[code]).days
+                yield f"{from_to(days[0], days[-1])} at {code}"
+
+
+def from_to(first: date, last: date) -> str:
+    """`Thursday 12 to Sunday 22 November 2026`: the month and the year once, where both days share them."""
+    begin = f"{first:%A} {first.day}"
+    if (first.year, first.month) != (last.year, last.month):
+        begin += f" {first:%B}"
+    if first.year != last.year:
+        begin += f" {first.year}"
+    end = f"{last:%A} {last.day} {last:%B} {last.year}"
+    return end if first == last else f"{begin} to {end}"
 
 
 @asynccontextmanager
@@ -121,11 +160,13 @@ async def _place(programme: str) -> AsyncIterator[_Place]:
     try:
         now = (await clock_of(pool)).now()
         database, directories = Database(pool), DirectoryCache(pool)
-        found = (await directories.directory(now)).find_programme_by_code(programme)
+        directory = await directories.directory(now)
+        found = directory.find_programme_by_code(programme)
         if found is None:
             raise CommandFailed(f"There is no programme {programme}.")
         cache = CampaignCache(pool)
         campaigns = Campaigns(database, directories, LadderCache(pool), cache=cache, new_id=new_id)
-        yield _Place(database, campaigns, found.programme_id, now)
+        mine = [store for store in directory.configuration.stores if store.programme_id == found.programme_id]
+        yield _Place(database, campaigns, found.programme_id, {store.code: store for store in mine}, now)
     finally:
         await pool.close()

@@ -1,7 +1,6 @@
 """`membership outbox list|retry|discard`."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -78,11 +77,11 @@ async def _list(limit: int) -> None:
 
 
 async def _decide(operator: str, decide: "Callable[[Database, Actor, datetime], Awaitable[None]]") -> None:
-    from membership.kernel.actor import Actor, Role
+    from membership.cli.operators import operator_named
     from membership.postgres.clock import clock_of
     from membership.postgres.dead_letters import NotADeadLetter
 
-    actor = Actor(Role.ADMIN, f"operator:{operator}", origin=f"command line of {socket.gethostname()}")
+    actor = operator_named(operator)
     async with _database() as database:
         clock = await clock_of(database.pool)
         try:

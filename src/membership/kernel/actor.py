@@ -19,6 +19,14 @@ class Role(StrEnum):
 
 STAFF = frozenset(Role) - {Role.MEMBER}
 
+OPERATOR_PREFIX = "operator:"
+"""Of the subject of somebody who works at the command line, where no token says who it is."""
+
+
+def person_of(subject: str) -> str:
+    """The same for a person at the command line and by token: what needs two people needs two of these."""
+    return subject.removeprefix(OPERATOR_PREFIX)
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

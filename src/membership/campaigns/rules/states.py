@@ -22,6 +22,7 @@ from membership.campaigns.errors import (
 )
 from membership.campaigns.model import CampaignState
 from membership.campaigns.records import Campaign, Revision, RevisionStatus
+from membership.kernel.actor import person_of
 
 
 class Step(StrEnum):
@@ -97,8 +98,10 @@ def allowed_steps(state: CampaignState) -> list[str]:
 
 
 def refuse_own_approval(revision: Revision, approver: str) -> None:
-    """Maker and checker: whoever wrote a part of the revision, or submitted it, never approves it."""
-    if approver == revision.submitted_by or approver in revision.edited_by:
+    """Maker and checker: whoever wrote a part of the revision, or submitted it, never approves it. At the command line
+    or by token, one person is one."""
+    makers = revision.edited_by | ({revision.submitted_by} if revision.submitted_by else set())
+    if person_of(approver) in {person_of(maker) for maker in makers}:
         raise OwnApproval
 
 
