@@ -158,6 +158,44 @@ async def test_a_claim_by_what_the_poster_says(gifts: GiftDesk, run: Run) -> Non
     assert (await claimed(gifts, run, member, atDesk=elsewhere))["code"] == "UNKNOWN_GIFT_POOL"
 
 
+def poster_of(gifts: GiftDesk, **more: object) -> dict[str, object]:
+    offer = {"offer": "ANNIVERSARY-2026/DAILY-GIFT", "desk": "2F-ALVENNA"}
+    return {"storeId": global_id("Store", gifts.shop.store_id), **offer, **more}
+
+
+async def by_poster(run: Run, member: MembershipKey, key: str, poster: dict[str, object]) -> dict[str, object]:
+    variables = {"input": {"idempotencyKey": key, "wanted": {"atDesk": poster}}}
+    return answer(await run(CLAIM, variables, caller=member_actor(member)))
+
+
+async def test_the_same_words_under_the_same_key_on_the_next_day(gifts: GiftDesk, run: Run) -> None:
+    await gifts.offer(gift(pools=(few(1),)))
+    member, other, key, late = await gifts.join(), await gifts.join(), new_key(), new_key()
+    taken = part((await by_poster(run, member, key, poster_of(gifts)))["gift"])
+    assert (await by_poster(run, other, late, poster_of(gifts)))["code"] == "SOLD_OUT"
+    gifts.clock.advance(DAY)
+    for hours in (0, 17):  # at noon, when another pool is meant, and after the cut-over, when none gives anything yet
+        gifts.clock.advance(timedelta(hours=hours))
+        again = part((await by_poster(run, member, key, poster_of(gifts)))["gift"])
+        assert (again["id"], again["day"]) == (taken["id"], "2026-11-12")
+        assert (await by_poster(run, other, late, poster_of(gifts)))["code"] == "SOLD_OUT"
+    gifts.clock.set(NOON)
+    for poster in (poster_of(gifts, day="2026-11-12"), poster_of(gifts, desk="1F-LISABEAU")):
+        assert (await by_poster(run, member, key, poster))["code"] == "IDEMPOTENCY_CONFLICT"
+    variables = {"input": {"idempotencyKey": key, "wanted": {"poolId": global_id(POOL, gifts.pool())}}}
+    assert answer(await run(CLAIM, variables, caller=member_actor(member)))["code"] == "IDEMPOTENCY_CONFLICT"
+
+
+async def test_by_the_poster_of_a_campaign_that_is_over(gifts: GiftDesk, run: Run) -> None:
+    await gifts.offer(gift(pools=(few(),)))
+    member = await gifts.join()
+    gifts.clock.advance(DAY * 20)
+    refused = await by_poster(run, member, new_key(), poster_of(gifts))
+    assert refused["code"] == "GIFT_ENDED"
+    unknown = await by_poster(run, member, new_key(), poster_of(gifts, offer="ANNIVERSARY-2026/NONE"))
+    assert unknown["code"] == "UNKNOWN_GIFT_POOL"
+
+
 async def test_refusals_carry_their_facts(gifts: GiftDesk, run: Run) -> None:
     await gifts.offer(gift(pools=(few(),)), by_spend(code="BY-SPEND"))
     member = await gifts.join()

@@ -67,6 +67,14 @@ class CampaignCache:
             if revision.calendars[store_id].first_opens_at <= at < revision.calendars[store_id].closes_at
         )
 
+    async def latest(self, store_id: StoreId, now: datetime) -> tuple[CampaignRevision, ...]:
+        """Of every campaign that was scheduled in a store the latest revision, whatever has become of the campaign.
+        Those that closed long ago are not among them."""
+        known = await self._timelines(now)
+        found = (timeline.revision_at(now) for timeline in known.by_store.get(store_id, ()))
+        revisions = (self._revisions[revision_id] for revision_id in found if revision_id is not None)
+        return tuple(revision for revision in revisions if store_id in revision.calendars)
+
     async def in_force(self, campaign_id: CampaignId, now: datetime) -> CampaignRevision | None:
         """A campaign's latest scheduled revision while the campaign is SCHEDULED or PAUSED; None otherwise, or when it
         closed long ago."""

@@ -48,8 +48,6 @@ from membership.members.model import MembershipKey
 from membership.members.store import lock_memberships
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.postgres.idempotency import IdempotencyConflict
-from membership.postgres.json import digest
 from membership.postgres.outbox import RELAY
 from membership.postgres.transaction import Transaction
 from membership.stores.rules import business_date
@@ -111,12 +109,27 @@ class GiftClaims:
             return await self._claim(actor, now, member, claim_id, command)
         except _MAY_COME_LATER:
             # A repeat is told what the first was told, also when the time for another claim is over.
-            earlier = await self._earlier.ask(None, (GiftId(claim_id), now))
+            earlier = await self.repeated(now, member, command.idempotency_key, command.request_hash)
             if earlier is None:
                 raise
-        if earlier.pool_id != command.pool_id:
-            raise IdempotencyConflict(command.idempotency_key)
-        return earlier
+            return earlier
+
+    async def repeated(self, now: datetime, member: MembershipKey, key: str, request_hash: bytes) -> Gift | None:
+        """What the same request was answered with before; None: it is the first, or has no answer yet. A read that
+        those who ask at a time share, and one more for who has a gift.
+
+        Raises IdempotencyConflict for another request under the key, ClaimExpired, and what was refused for good.
+        """
+        claim_id = claim_id_of(member, key)
+        if not await self._inventory.has_granted(now, claim_id, request_hash=request_hash, key=key):
+            return None
+        return await self._gift_of(claim_id, now)
+
+    async def _gift_of(self, claim_id: ClaimId, now: datetime) -> Gift:
+        gift = await self._earlier.ask(None, (GiftId(claim_id), now))
+        if gift is None:
+            raise RuntimeError(f"claim {claim_id} was granted without its gift")
+        return gift
 
     async def _claim(
         self, actor: Actor, now: datetime, member: MembershipKey, claim_id: ClaimId, command: ClaimGift
@@ -133,7 +146,7 @@ class GiftClaims:
             claim_id=claim_id,
             pool_id=PoolId(pool.pool_id),
             member=member,
-            request_hash=digest(["gifts.claim", str(pool.pool_id)]),
+            request_hash=command.request_hash,
             key=command.idempotency_key,
             detail=draft,
         )
@@ -147,10 +160,7 @@ class GiftClaims:
             raise
         if draft.is_written:
             return draft.gift
-        gift = await self._earlier.ask(None, (GiftId(claim_id), now))
-        if gift is None:
-            raise RuntimeError(f"claim {claim_id} was granted without its gift")
-        return gift
+        return await self._gift_of(claim_id, now)
 
     async def missing_minor(
         self, conn: Conn, now: datetime, member: MembershipKey, *, pool: PreparedPool, entry: Offered

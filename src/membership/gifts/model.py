@@ -8,6 +8,7 @@ from uuid import UUID
 
 from membership.campaigns.model import CampaignId, RevisionId
 from membership.members.model import MembershipKey
+from membership.postgres.json import digest
 from membership.receipts.model import SaleId
 from membership.stores.model import CategoryId, CounterId, ProgrammeId, StoreId
 
@@ -147,11 +148,33 @@ class PoolCount:
 
 
 @dataclass(frozen=True, slots=True)
+class AtDesk:
+    """A pool by what is written on a poster: which gift, at which desk, on which day (None: today)."""
+
+    store_id: StoreId
+    offer: str  # as campaigns.model.rule_name says it
+    desk: str
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimGift:
-    """What a member asks for."""
+    """What a member asks for. `asked`: the words for it, where the pool was found by them; a repeat uses the same
+    words, which may mean another pool by then."""
 
     idempotency_key: str
     pool_id: GiftPoolId
+    asked: AtDesk | None = None
+
+    @property
+    def request_hash(self) -> bytes:
+        """Of what the caller sent."""
+        return digest(["gifts.claim", str(self.pool_id)]) if self.asked is None else hash_of_words(self.asked)
+
+
+def hash_of_words(asked: AtDesk) -> bytes:
+    day = None if asked.day is None else asked.day.isoformat()
+    return digest(["gifts.claim", str(asked.store_id), asked.offer, asked.desk, day])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Gifts as the rest of the service uses them: one `Gifts` per process."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from membership.campaigns.cache import CampaignCache
 from membership.cards.service import CardReader
@@ -11,12 +12,15 @@ from membership.gifts.jobs import GiftJobs
 from membership.gifts.judging import Judge
 from membership.gifts.memory import PoolCache
 from membership.gifts.merging import after_merge
+from membership.gifts.model import AtDesk, ClaimGift, Gift, hash_of_words
 from membership.gifts.preparing import GiftPreparation
 from membership.gifts.showing import GiftShowing
 from membership.gifts.tiers_read import TierReads
 from membership.gifts.units import Units
 from membership.inventory.service import Inventory
+from membership.kernel.actor import Actor
 from membership.members.keyring import Keyring
+from membership.members.model import MembershipKey
 from membership.postgres.database import Database
 from membership.postgres.outbox import Handlers
 from membership.stores.service import DirectoryCache
@@ -33,6 +37,19 @@ class Gifts:
     changes: GiftChanges
     showing: GiftShowing
     preparation: GiftPreparation
+
+    async def claim_at_desk(
+        self, actor: Actor, now: datetime, member: MembershipKey, wanted: AtDesk, *, key: str
+    ) -> Gift:
+        """By the words of a poster. A repeat is told the same on another day too, when they mean another pool.
+
+        Raises what GiftShowing.choose and GiftClaims.claim raise.
+        """
+        earlier = await self.claims.repeated(now, member, key, hash_of_words(wanted))
+        if earlier is not None:
+            return earlier
+        pool_id = await self.showing.choose(now, member, wanted)
+        return await self.claims.claim(actor, now, member, ClaimGift(key, pool_id, asked=wanted))
 
 
 def gifts_on(
@@ -61,7 +78,7 @@ def gifts_on(
         pools=pools,
         claims=claims,
         changes=GiftChanges(database, directories, Units(inventory, campaigns, directories)),
-        showing=GiftShowing(database, directories, pools, claims, tiers, CardReader(keyring)),
+        showing=GiftShowing(database, directories, campaigns, pools, claims, tiers, CardReader(keyring)),
         preparation=GiftPreparation(directories, inventory),
     )
 

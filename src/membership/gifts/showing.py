@@ -4,20 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from membership.campaigns.cache import CampaignCache
+from membership.campaigns.content import GiftOffer
 from membership.campaigns.model import rule_name
 from membership.cards.model import ByCode
 from membership.cards.service import CardReader
 from membership.gifts import store
 from membership.gifts.claiming import GiftClaims
-from membership.gifts.errors import GiftBelowThreshold, GiftWrongStore, UnknownGiftPool
+from membership.gifts.errors import GiftBelowThreshold, GiftEnded, GiftWrongStore, UnknownGiftPool
 from membership.gifts.memory import PoolCache
-from membership.gifts.model import Gift, GiftPoolId, PreparedPool
+from membership.gifts.model import AtDesk, Gift, GiftPoolId, PreparedPool
 from membership.gifts.rules.claiming import Offered, check_open, check_tier, is_for
 from membership.gifts.rules.preparing import limit_per_day
 from membership.gifts.tiers_read import TierReads
 from membership.inventory.errors import MemberLimitReached
 from membership.kernel.actor import Actor
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import local_moment
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
@@ -39,21 +42,12 @@ class ShownPool:
 
 
 @dataclass(frozen=True, slots=True)
-class AtDesk:
-    """A pool by what is written on a poster: which gift, at which desk, on which day (None: today)."""
-
-    store_id: StoreId
-    offer: str  # as campaigns.model.rule_name says it
-    desk: str
-    day: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class GiftShowing:
     """One per process."""
 
     database: Database
     directories: DirectoryCache
+    campaigns: CampaignCache
     pools: PoolCache
     claims: GiftClaims
     tiers: TierReads
@@ -78,7 +72,7 @@ class GiftShowing:
     async def choose(self, now: datetime, member: MembershipKey, wanted: AtDesk) -> GiftPoolId:
         """The pool that is meant: of several at the desk the first that is for the member's tier.
 
-        Raises UnknownStore, GiftWrongStore, UnknownGiftPool.
+        Raises UnknownStore, GiftWrongStore, UnknownGiftPool, and GiftEnded for a gift whose campaign is over there.
         """
         directory = await self.directories.directory(now)
         shop = directory.store(wanted.store_id)
@@ -91,11 +85,24 @@ class GiftShowing:
             and directory.counter(pool.counter_id).code == wanted.desk
         ]
         if not found:
-            raise UnknownGiftPool
+            ended_at = await self._ended_at(wanted, now)
+            raise UnknownGiftPool if ended_at is None else GiftEnded(local_moment(ended_at, shop.zone))
         if len(found) > 1:
             tier = await self.tiers.tier(member, business_date(shop, now), now)
             found.sort(key=lambda one: not is_for(one[1].rule.scope, one[1].pool, tier))
         return found[0][0].pool_id
+
+    async def _ended_at(self, wanted: AtDesk, now: datetime) -> datetime | None:
+        """When the last of the campaigns closed that had the gift in the store; None: one is open, or there was none
+        lately."""
+        closed = [
+            revision.calendars[wanted.store_id].closes_at
+            for revision in await self.campaigns.latest(wanted.store_id, now)
+            for rule in revision.content.rules_of(GiftOffer)
+            if rule_name(revision.code, rule.code) == wanted.offer
+        ]
+        ended_at = max(closed, default=None)
+        return ended_at if ended_at is not None and ended_at <= now else None
 
     async def waiting_for(self, actor: Actor, now: datetime, member_code: str) -> Sequence[Gift]:
         """What may be handed over in the desk's store to the member who shows this code.

@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from membership.gifts import errors, store
-from membership.gifts.model import ClaimGift, GiftPoolId
+from membership.gifts.model import AtDesk, ClaimGift
 from membership.gifts.model import Gift as GiftRecord
 from membership.graph.callers import find_own, follow_merge, own_membership
 from membership.graph.context import Info, RequestContext
@@ -140,9 +140,9 @@ class GiftsMutation:
 
 async def _claim(context: RequestContext, member: MembershipKey, wanted: ClaimGiftInput) -> GiftRecord:
     gifts, choice = context.services.gifts, wanted.wanted.to_model()
-    if not isinstance(choice, UUID):
-        choice = await gifts.showing.choose(context.now, member, choice)
-    command = ClaimGift(wanted.idempotency_key, GiftPoolId(choice))
+    if isinstance(choice, AtDesk):
+        return await gifts.claim_at_desk(context.actor, context.now, member, choice, key=wanted.idempotency_key)
+    command = ClaimGift(wanted.idempotency_key, choice)
     return await gifts.claims.claim(context.actor, context.now, member, command)
 
 

@@ -4,8 +4,7 @@ from datetime import date
 
 import strawberry
 
-from membership.gifts.model import ByGiftCode, ById, GiftId, GiftPoolId, GiftReference, WaiverReason
-from membership.gifts.showing import AtDesk
+from membership.gifts.model import AtDesk, ByGiftCode, ById, GiftId, GiftPoolId, GiftReference, WaiverReason
 from membership.graph.enums import describe_enum
 from membership.graph.inventory import POOL
 from membership.graph.relay import key_of

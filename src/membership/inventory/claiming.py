@@ -7,13 +7,26 @@ caller still waits: one that was cancelled leaves nothing half done, and its rep
 """
 
 import asyncio
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from membership.inventory import rules, store
 from membership.inventory.errors import AllHeld, AnotherClaimPending, ClaimExpired, PoolClosed, UnknownPool
+from membership.inventory.gathering import Gathering
 from membership.inventory.holding import Holding
 from membership.inventory.loading import KEEPER, Loading
-from membership.inventory.model import ClaimId, ClaimRequest, ClaimState, EndedClaim, GrantedClaim, Mode, PoolId, Shelf
+from membership.inventory.model import (
+    FINGERPRINT_BYTES,
+    ClaimId,
+    ClaimRequest,
+    ClaimState,
+    EndedClaim,
+    GrantedClaim,
+    Mode,
+    PoolId,
+    Shelf,
+)
 from membership.inventory.refusing import Doubtful, Refused, Refusing
 from membership.inventory.shelves import Shelves
 from membership.inventory.stock import UNREACHABLE, Fenced, Held, ToHold
@@ -26,6 +39,7 @@ _TRIES = 5
 """A claim begins again when the offer was loaded anew under it. Loads are rare; so many in one claim are not."""
 
 RETRY_SECONDS: Final = 2
+_MOST_AT_ONCE = 500
 
 
 class Claiming:
@@ -47,6 +61,7 @@ class Claiming:
         self._holding = holding
         self._writing = writing
         self._refusing = refusing
+        self._rows = Gathering[None, tuple[ClaimId, datetime], EndedClaim | None](self._read, most=_MOST_AT_ONCE)
         self._running: dict[ClaimId, tuple[ClaimRequest, asyncio.Task[GrantedClaim]]] = {}
 
     async def claim(self, call: Call) -> GrantedClaim:
@@ -61,6 +76,15 @@ class Claiming:
             self._running[request.claim_id] = (request, task)
             task.add_done_callback(lambda done: self._finished(request.claim_id, done))
         return await asyncio.shield(task)
+
+    async def has_granted(self, now: datetime, claim_id: ClaimId, *, request_hash: bytes, key: str) -> bool:
+        row = await self._rows.ask(None, (claim_id, now))
+        if row is None:
+            return False
+        if row.fingerprint != request_hash[:FINGERPRINT_BYTES]:
+            raise IdempotencyConflict(key)
+        _refuse_again(row)
+        return True
 
     async def finish(self) -> None:
         """Wait until every claim that is under way has its answer."""
@@ -171,8 +195,12 @@ class Claiming:
         return _follow(call, row)
 
     async def _row(self, call: Call) -> EndedClaim | None:
-        async with self._database.engine(KEEPER, call.now) as tx:
-            return (await store.list_claims(tx.conn, [call.request.claim_id])).get(call.request.claim_id)
+        return await self._rows.ask(None, (call.request.claim_id, call.now))
+
+    async def _read(self, _: None, asked: list[tuple[ClaimId, datetime]]) -> Sequence[EndedClaim | None]:
+        async with self._database.engine(KEEPER, max(now for _, now in asked)) as tx:
+            found = await store.list_claims(tx.conn, [claim_id for claim_id, _ in asked])
+        return [found.get(claim_id) for claim_id, _ in asked]
 
 
 def _follow(call: Call, row: EndedClaim) -> GrantedClaim:
@@ -180,11 +208,15 @@ def _follow(call: Call, row: EndedClaim) -> GrantedClaim:
     request = call.request
     if not _same(request, row.fingerprint, row.pool_id):
         raise _conflict(request)
+    _refuse_again(row)
+    return GrantedClaim(row.claim_id, row.pool_id, row.offer_id, row.member, row.claimed_at, request, call.actor)
+
+
+def _refuse_again(row: EndedClaim) -> None:
     if row.state is ClaimState.EXPIRED:
         raise ClaimExpired
     if row.refusal is not None:
         raise row.refusal
-    return GrantedClaim(row.claim_id, row.pool_id, row.offer_id, row.member, row.claimed_at, request, call.actor)
 
 
 def _same(request: ClaimRequest, fingerprint: bytes, pool_id: PoolId) -> bool:

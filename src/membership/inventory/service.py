@@ -71,6 +71,14 @@ class Inventory:
         """
         return await self._claiming.claim(Call(actor, now, request, Owner(record, admit)))
 
+    async def has_granted(self, now: datetime, claim_id: ClaimId, *, request_hash: bytes, key: str) -> bool:
+        """Whether the same claim was granted before, of whichever pool it was: for owners who choose the pool by what
+        holds at the moment. False: it has no answer yet.
+
+        Raises IdempotencyConflict, ClaimExpired, and what the claim was refused with for good.
+        """
+        return await self._claiming.has_granted(now, claim_id, request_hash=request_hash, key=key)
+
     async def finish(self) -> None:
         """Before the process ends: wait for the claims that are under way."""
         await self._claiming.finish()
