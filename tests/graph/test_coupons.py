@@ -1,11 +1,11 @@
 """Coupons in the documents that the app, tills, desks and planners send."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from strawberry.types import ExecutionResult
 
-from membership.campaigns.content import BoughtWithPoints, ByCode, PercentOff, ToAllEligible
+from membership.campaigns.content import BoughtWithPoints, ByCode, ClaimedInApp, PercentOff, ToAllEligible
 from membership.graph.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
@@ -113,6 +113,16 @@ async def test_offers_say_whether_one_may_be_had_and_if_not_why(till: TillWorld,
     for code, expected in (("FOR-SILVER", "NOT_ELIGIBLE_FOR_OFFER"), ("HAD", "COUPON_LIMIT_REACHED")):
         variables = {"input": {"idempotencyKey": new_key(), "offerId": await offer_id(desk, code)}}
         assert answer(await run(CLAIM, variables, caller=till.member_actor))["code"] == expected
+
+
+async def test_who_has_the_limit_is_not_told_to_come_back(till: TillWorld, desk: CouponDesk, run: Run) -> None:
+    await desk.campaign(offer("DROP", issue=ClaimedInApp(drop_time=time(8))))
+    drop = await offer_id(desk, "DROP")
+    variables = {"input": {"idempotencyKey": new_key(), "offerId": drop}}
+    assert "coupon" in answer(await run(CLAIM, variables, caller=till.member_actor))
+    desk.clock.advance(timedelta(hours=18))  # before the drop of the next day
+    (entry,) = nodes(await run(OFFERS, caller=till.member_actor))
+    assert entry["whyNot"]["code"] == "COUPON_LIMIT_REACHED"  # type: ignore[index]
 
 
 async def test_points_that_are_not_there_buy_nothing(till: TillWorld, desk: CouponDesk, run: Run) -> None:

@@ -192,6 +192,7 @@ async def test_by_the_poster_of_a_campaign_that_is_over(gifts: GiftDesk, run: Ru
     gifts.clock.advance(DAY * 20)
     refused = await by_poster(run, member, new_key(), poster_of(gifts))
     assert refused["code"] == "GIFT_ENDED"
+    assert "until 2026-11-23 04:00 (+08:00)." in str(refused["message"])
     unknown = await by_poster(run, member, new_key(), poster_of(gifts, offer="ANNIVERSARY-2026/NONE"))
     assert unknown["code"] == "UNKNOWN_GIFT_POOL"
 

@@ -21,6 +21,7 @@ from membership.members.keyring import Keyring
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.postgres.idempotency import IdempotencyConflict
 from support.clock import StoppedClock
 from support.coupon_desk import CouponDesk, key, offer, open_coupon_desk
 
@@ -84,6 +85,18 @@ async def test_a_member_has_no_more_than_one_may_have_and_a_repeat_is_the_same_c
     assert await desk.claims.claim(desk.actor_of(member), desk.now, member, offer_id, key=own) == first
     with pytest.raises(OfferEnded):
         await desk.claim(member, "DROP")
+
+
+async def test_a_repeat_on_another_day_is_the_coupon_of_the_first(desk: CouponDesk) -> None:
+    member = await desk.join()
+    await desk.campaign(offer("DAILY", quota_per_day=2, limit_per_member=2), offer("OTHER", quota_per_day=2))
+    offer_id, own = (await desk.offer("DAILY")).offer_id, key()
+    first = await desk.claims.claim(desk.actor_of(member), desk.now, member, offer_id, key=own)
+    desk.clock.advance(timedelta(days=1))
+    assert await desk.claims.claim(desk.actor_of(member), desk.now, member, offer_id, key=own) == first
+    other = (await desk.offer("OTHER")).offer_id
+    with pytest.raises(IdempotencyConflict):
+        await desk.claims.claim(desk.actor_of(member), desk.now, member, other, key=own)
 
 
 async def test_a_paused_drop_gives_nothing_out(desk: CouponDesk) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import moment_text
 
 _NTH = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", -1: "last"}
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -124,7 +125,8 @@ class ClosesBeforeOpening(DomainError):
 
     @property
     def message(self) -> str:
-        return f"In {self.store} it would open at {self.opens_at} and close at {self.closes_at}. Change the times."
+        opens, closes = moment_text(self.opens_at), moment_text(self.closes_at)
+        return f"In {self.store} it would open at {opens} and close at {closes}. Change the times."
 
 
 @dataclass(eq=False)
@@ -280,7 +282,7 @@ class CampaignOver(DomainError):
 
     @property
     def message(self) -> str:
-        return f"By these dates the campaign closed at {self.closes_at}. Choose dates that lie ahead."
+        return f"By these dates the campaign closed at {moment_text(self.closes_at)}. Choose dates that lie ahead."
 
 
 @dataclass(eq=False)
@@ -414,7 +416,7 @@ class CampaignNotOpened(DomainError):
 
     @property
     def message(self) -> str:
-        return f"The campaign opens at {self.opens_at}, so there is nothing to end. Cancel it instead."
+        return f"The campaign opens at {moment_text(self.opens_at)}, so there is nothing to end. Cancel it instead."
 
 
 @dataclass(eq=False)
@@ -426,7 +428,8 @@ class CampaignHasOpened(DomainError):
 
     @property
     def message(self) -> str:
-        return f"The campaign has been open since {self.opened_at}: members hold its coupons and gifts. End it early."
+        since = moment_text(self.opened_at)
+        return f"The campaign has been open since {since}: members hold its coupons and gifts. End it early."
 
 
 @dataclass(eq=False)
@@ -438,7 +441,7 @@ class CampaignHasEnded(DomainError):
 
     @property
     def message(self) -> str:
-        return f"The campaign ended at {self.closed_at}. All that is left is to settle and close it."
+        return f"The campaign ended at {moment_text(self.closed_at)}. All that is left is to settle and close it."
 
 
 @dataclass(eq=False)
@@ -450,4 +453,4 @@ class CampaignNotEnded(DomainError):
 
     @property
     def message(self) -> str:
-        return f"The campaign ends at {self.closes_at}. Settle it after that, or end it early."
+        return f"The campaign ends at {moment_text(self.closes_at)}. Settle it after that, or end it early."

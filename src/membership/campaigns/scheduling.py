@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 from membership.campaigns import store
 from membership.campaigns.cache import CampaignCache
@@ -13,6 +14,7 @@ from membership.campaigns.records import Campaign, Revision, RevisionStatus
 from membership.campaigns.rules import checking
 from membership.campaigns.rules.calendar import first_day
 from membership.campaigns.rules.checking import Codebook, codebook_of
+from membership.kernel.wording import local_moment
 from membership.postgres.transaction import Transaction
 from membership.stores.model import StoreId
 from membership.stores.service import DirectoryCache
@@ -48,9 +50,10 @@ class Scheduler:
         """The resolved calendars of what may come into force now. Raises what rules.checking refuses, CampaignOver."""
         codes = await self.codes(tx, campaign, content)
         calendars = checking.check(content, codes)
-        closes_at = max(calendar.closes_at for calendar in calendars.values())
+        closes_at, last = max((calendar.closes_at, store_id) for store_id, calendar in calendars.items())
         if closes_at <= tx.now:
-            raise CampaignOver(closes_at.isoformat())
+            zone = (await self.directory.directory(tx.now)).store(last).zone
+            raise CampaignOver(local_moment(closes_at, zone))
         # Coupons of a group outlive their campaign, but their amounts are used in its stores and times above all.
         opens_at = min(calendar.first_opens_at for calendar in calendars.values())
         others = await store.list_in_force_between(tx.conn, campaign, opens_at=opens_at, closes_at=closes_at)
@@ -64,6 +67,12 @@ class Scheduler:
         ladders = await self.ladders.find(campaign.programme_id, tx.now)
         tiers = ladder_at(ladders, first_day(content.calendar)).ladder.tiers if ladders else ()
         return codebook_of(directory, campaign.programme_id, (tier.code for tier in tiers))
+
+    async def zone_of(self, tx: Transaction, campaign: Campaign) -> ZoneInfo:
+        """By whose clock the campaign as a whole is spoken of: that of the first of the programme's stores."""
+        stores = (await self.directory.directory(tx.now)).configuration.stores
+        own = [store for store in stores if store.programme_id == campaign.programme_id]
+        return min(own, key=lambda store: store.code).zone
 
     async def schedule(self, tx: Transaction, campaign: Campaign, revision: Revision) -> Revision:
         """The revision, in force from now on. The campaign is locked."""

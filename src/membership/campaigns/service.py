@@ -170,7 +170,7 @@ class Campaigns:
             revisions = await self._revisions(tx, campaign)
             if any(revision.is_open for revision in revisions):
                 raise CampaignStateForbids(Step.REVISE.value, campaign.state.value, ["EDIT", *_with_revision(campaign)])
-            next_state(campaign, Step.REVISE, now)
+            next_state(campaign, Step.REVISE, now, zone=await self.scheduler.zone_of(tx, campaign))
             revision = self._draft(campaign, revisions[-1].number + 1, content, by=actor, now=now)
             await store.insert_revision(tx.conn, revision)
             tx.emit(events.stepped(campaign, Step.REVISE, campaign.state, revision))
@@ -270,7 +270,8 @@ class Campaigns:
         async def work(tx: Transaction) -> Worked:
             campaign = await self._lock(tx, campaign_id)
             later = campaign.state in IN_FORCE
-            to_state = next_state(campaign, Step.REVISE if later else step, now)
+            zone = await self.scheduler.zone_of(tx, campaign)
+            to_state = next_state(campaign, Step.REVISE if later else step, now, zone=zone)
             revision = next((entry for entry in await self._revisions(tx, campaign) if entry.is_open), None)
             if revision is None:
                 raise CampaignStateForbids(step.value, campaign.state.value, allowed_steps(campaign.state))
@@ -287,7 +288,7 @@ class Campaigns:
     ) -> Worked:
         async def work(tx: Transaction) -> Worked:
             campaign = await self._lock(tx, campaign_id)
-            to_state = next_state(campaign, step, now)
+            to_state = next_state(campaign, step, now, zone=await self.scheduler.zone_of(tx, campaign))
             if step in (Step.CANCEL, Step.END_EARLY, Step.SETTLE):
                 await self._discard_open(tx, campaign)
             await self.scheduler.tell(tx, campaign, to_state)

@@ -87,16 +87,17 @@ def _said(directory: Directory, revision: CampaignRevision, offer: Offer, behold
 def _outlook(
     offer: Offer, said: rules.Said, beholder: Beholder, *, now: datetime, taken: int, today: dict[OfferId, int]
 ) -> Outlook:
-    refusal = closed_state(offer)
-    if refusal is None:
-        try:
-            rules.open_store(said, beholder.tier, now)
-        except DomainError as fault:
-            refusal = fault
+    refusal = closed_state(offer, said)
     if refusal is None and offer.channel is Channel.TO_ALL and taken:
         refusal = CouponLimitReached(1)
     if refusal is None and taken >= offer.member_limit:
         refusal = CouponLimitReached(offer.member_limit)
+    if refusal is None:
+        # After the limit: nobody shall come back at a time for what they cannot have then either.
+        try:
+            rules.open_store(said, beholder.tier, now)
+        except DomainError as fault:
+            refusal = fault
     if refusal is None and offer.quota is not None and offer.issued >= offer.quota:
         refusal = OfferSoldOut(of_the_day=False)
     if refusal is None and offer.quota_per_day is not None and today.get(offer.offer_id, 0) >= offer.quota_per_day:

@@ -32,6 +32,7 @@ from membership.coupons.service import coupon_fact, restore_coupon
 from membership.kernel.actor import Actor
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import derived_id
+from membership.kernel.wording import local_moment
 from membership.members.model import Membership, MembershipKey
 from membership.members.service import lock_membership
 from membership.points import service as points
@@ -204,7 +205,7 @@ class Claims:
 
     def _judge(self, tx: Transaction, applicant: _Applicant, offer: Offer, said: rules.Said) -> Store:
         """The store in whose day the coupon is issued."""
-        if (fault := closed_state(offer)) is not None:
+        if (fault := closed_state(offer, said)) is not None:
             raise fault
         return rules.open_store(said, applicant.tier, tx.now)
 
@@ -220,12 +221,12 @@ class Claims:
         return await store.get_coupon(tx.conn, coupon_id)
 
 
-def closed_state(offer: Offer) -> DomainError | None:
+def closed_state(offer: Offer, said: rules.Said) -> DomainError | None:
     """Why an offer issues nothing, whoever asks."""
     if offer.state is OfferState.PAUSED:
         return OfferPaused()
     if offer.state is not OfferState.OPEN:
-        return OfferEnded(offer.closes_at.isoformat())
+        return OfferEnded(local_moment(offer.closes_at, said.stores[0].zone))
     return None
 
 

@@ -7,7 +7,7 @@ in the offer's row, which is locked before the pool. The coupon is written in th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from membership.campaigns.model import CouponId
@@ -23,6 +23,7 @@ from membership.inventory.service import Inventory
 from membership.kernel.actor import Actor
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import derived_id
+from membership.kernel.wording import local_moment
 from membership.members.errors import UnknownMember
 from membership.members.model import MembershipKey
 from membership.members.store import lock_memberships
@@ -91,11 +92,20 @@ class Drops:
             key=key,
             detail=coupon,
         )
-        await self.inventory.claim(actor, now, request, self._record, admit=self._admit)
+        # Another day has another pool, so a repeat on the next one is known by the claim alone.
+        if not await self._was_granted(now, request, offer):
+            await self.inventory.claim(actor, now, request, self._record, admit=self._admit)
         found = await self.find(actor, now, offer.offer_id, coupon.cause)
         if found is None:
             raise RuntimeError(f"claim {coupon.cause} was granted without its coupon")
         return found
+
+    async def _was_granted(self, now: datetime, request: ClaimRequest, offer: Offer) -> bool:
+        if offer.quota_per_day is None:
+            return False
+        return await self.inventory.has_granted(
+            now, request.claim_id, request_hash=request.request_hash, key=request.key or ""
+        )
 
     async def find(self, actor: Actor, now: datetime, offer_id: OfferId, cause: UUID) -> Coupon | None:
         async with self.database.engine(actor, now) as tx:
@@ -141,7 +151,7 @@ def _fault(offer: Offer, left: Mapping[OfferId, int]) -> DomainError | None:
     if offer.state is OfferState.PAUSED:
         return OfferPaused()
     if offer.state is not OfferState.OPEN:
-        return OfferEnded(offer.closes_at.isoformat())
+        return OfferEnded(local_moment(offer.closes_at, UTC))
     return OfferSoldOut(of_the_day=False) if left.get(offer.offer_id, 1) <= 0 else None
 
 

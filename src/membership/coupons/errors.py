@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import moment_text
 
 
 @dataclass(eq=False)
@@ -27,7 +28,7 @@ class OfferNotStarted(DomainError):
 
     @property
     def message(self) -> str:
-        return f"This coupon can be had from {self.opens_at} on. Come back then."
+        return f"This coupon can be had from {moment_text(self.opens_at)} on. Come back then."
 
 
 @dataclass(eq=False)
@@ -40,7 +41,8 @@ class OfferEnded(DomainError):
 
     @property
     def message(self) -> str:
-        return f"This offer closed at {self.closed_at}. Coupons that were issued before keep their own validity."
+        closed_at = moment_text(self.closed_at)
+        return f"This offer closed at {closed_at}. Coupons that were issued before keep their own validity."
 
 
 @dataclass(eq=False)

@@ -25,6 +25,7 @@ from membership.coupons.errors import (
 )
 from membership.coupons.model import Channel, Coupon, CouponState, Validity
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import local_moment
 from membership.stores.model import Store
 from membership.stores.rules import business_date, business_day_ends, business_day_starts, local_instant
 
@@ -149,9 +150,9 @@ def _closed_because(
     """Every reason why nothing of the offer is issued in that store, the plainest first."""
     opens_at, day = calendar.opens_for(tier), business_date(store, now)
     if now < opens_at:
-        yield OfferNotStarted(opens_at.isoformat())
+        yield OfferNotStarted(local_moment(opens_at, store.zone))
     if now >= calendar.closes_at:
-        yield OfferEnded(calendar.closes_at.isoformat())
+        yield OfferEnded(local_moment(calendar.closes_at, store.zone))
     if opens_at <= now < calendar.opens_at:
         # A preview has no days of its own, and so no units of a day.
         if isinstance(said.offer.issue, ClaimedInApp) and said.offer.quota_per_day is not None:
@@ -164,7 +165,7 @@ def _closed_because(
     if isinstance(said.offer.issue, ClaimedInApp) and said.offer.issue.drop_time is not None:
         drops_at = instant_on(store, day, said.offer.issue.drop_time)
         if now < drops_at:
-            yield OfferNotStarted(drops_at.isoformat())
+            yield OfferNotStarted(local_moment(drops_at, store.zone))
     local = now.astimezone(store.zone).time()
     for window in (said.offer.daily_window, said.revision.content.calendar.daily_window):
         if window is not None and not within(window, local):

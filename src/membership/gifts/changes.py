@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
@@ -27,7 +28,7 @@ from membership.stores.model import StoreId
 from membership.stores.service import Directory, DirectoryCache
 
 _GIFT = TypeAdapter(Gift)
-Decide = Callable[[Gift], list[Change]]
+Decide = Callable[[Gift, ZoneInfo], list[Change]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,14 @@ class GiftChanges:
 
     async def pack(self, actor: Actor, now: datetime, reference: GiftReference, *, key: str) -> Gift:
         """Ready at the desk. Raises what `_at_desk` and rules.changing.pack refuse."""
-        return await self._at_desk(actor, now, "pack", reference, key=key, decide=lambda gift: changing.pack(gift, now))
+        return await self._at_desk(
+            actor, now, "pack", reference, key=key, decide=lambda gift, zone: changing.pack(gift, now, zone)
+        )
 
     async def hand_over(self, actor: Actor, now: datetime, reference: GiftReference, *, key: str) -> Gift:
         """Once: of two desks the second waits for the first, and is told that it was handed over."""
         return await self._at_desk(
-            actor, now, "hand_over", reference, key=key, decide=lambda gift: changing.hand_over(gift, now)
+            actor, now, "hand_over", reference, key=key, decide=lambda gift, zone: changing.hand_over(gift, now, zone)
         )
 
     async def cancel(self, actor: Actor, now: datetime, member: MembershipKey, gift_id: GiftId, *, key: str) -> Gift:
@@ -61,13 +64,14 @@ class GiftChanges:
 
         Raises UnknownGift, GiftCollectedAlready, GiftChangeRefused.
         """
+        directory = await self.directories.directory(now)
 
         async def work(tx: Transaction) -> Gift:
             owner = (await lock_membership(tx.conn, member)).key
             gift = await store.lock_gift(tx.conn, gift_id)
             if gift is None or gift.membership != owner:
                 raise UnknownGift
-            changed = await self._write(tx, gift, changing.cancel(gift))
+            changed = await self._write(tx, gift, changing.cancel(gift, directory.store(gift.store_id).zone))
             await free_amounts(tx.conn, UsedBy.GIFT, [gift_id])
             await self.units.give_back(tx, [gift], frees_limit=True)
             return changed
@@ -84,7 +88,7 @@ class GiftChanges:
             # The amounts that it had are the member's again, so the member's lock comes first.
             await lock_membership(tx.conn, found.membership)
             gift = await _lock(tx.conn, found.gift_id)
-            changed = await self._write(tx, gift, changing.bring_back(gift))
+            changed = await self._write(tx, gift, changing.bring_back(gift, directory.store(gift.store_id).zone))
             await free_amounts(tx.conn, UsedBy.GIFT, [gift.gift_id])
             await self.units.give_back(tx, [gift], frees_limit=False)
             return changed
@@ -93,12 +97,13 @@ class GiftChanges:
 
     async def waive(self, actor: Actor, now: datetime, gift_id: GiftId, reason: WaiverReason, *, key: str) -> Gift:
         """Member services let the member keep it. Raises UnknownGift, GiftChangeRefused."""
+        directory = await self.directories.directory(now)
 
         async def work(tx: Transaction) -> Gift:
             gift = await store.lock_gift(tx.conn, gift_id)
             if gift is None or gift.membership.programme_id != actor.programme_id:
                 raise UnknownGift
-            return await self._write(tx, gift, changing.waive(gift, reason))
+            return await self._write(tx, gift, changing.waive(gift, reason, directory.store(gift.store_id).zone))
 
         return await self._once(actor, now, Keyed("gifts.waive", key, [str(gift_id), reason]), work)
 
@@ -112,7 +117,7 @@ class GiftChanges:
             found = await _find(tx.conn, actor, reference)
             _check_desk(actor, found, directory)
             gift = await _lock(tx.conn, found.gift_id)
-            return await self._write(tx, gift, decide(gift))
+            return await self._write(tx, gift, decide(gift, directory.store(gift.store_id).zone))
 
         return await self._once(actor, now, Keyed(f"gifts.{operation}", key, reference), work)
 

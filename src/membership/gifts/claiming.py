@@ -276,7 +276,8 @@ class GiftClaims:
         drafts = [_draft_of(claim.request) for claim in granted]
         gifts = [replace(draft.gift, claimed_at=claim.claimed_at) for draft, claim in zip(drafts, granted, strict=True)]
         if await store.insert_gifts(tx.conn, gifts) != {gift.gift_id for gift in gifts}:
-            check_issuing(await store.get_campaign_state(tx.conn, gifts[0].offer_id), tx.now)
+            zone = drafts[0].directory.store(gifts[0].store_id).zone
+            check_issuing(await store.get_campaign_state(tx.conn, gifts[0].offer_id), tx.now, zone)
             raise UnknownMember
         for draft in drafts:
             draft.is_written = True

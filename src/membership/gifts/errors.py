@@ -3,6 +3,22 @@
 from dataclasses import dataclass
 
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import moment_text
+
+_ANOTHER = "There is nothing to hand over; the member may claim another gift if the offer allows."
+_WAITS = "It can be handed over, or the member may cancel it."
+_WHAT_CAN_BE_DONE = {
+    "CONFIRMED": f"This gift was claimed{{since}} and is not handed over yet. {_WAITS}",
+    "READY": f"This gift was made ready{{since}} and is not handed over yet. {_WAITS}",
+    "COLLECTED": "This gift was handed over{since}, and the member keeps it. "
+    "It is taken back only after what it was given for was returned.",
+    "CLAWBACK_DUE": "This gift was handed over{since}, and what it was given for was returned since. "
+    "Take it back, or let member services decide that the member keeps it.",
+    "CANCELLED": f"This gift was cancelled{{since}}. {_ANOTHER}",
+    "FORFEITED": f"This gift was not collected in time and went back{{since}}. {_ANOTHER}",
+    "RETURNED": f"This gift was brought back{{since}}. {_ANOTHER}",
+    "WAIVED": "Member services let the member keep this gift{since}. There is nothing more to do.",
+}
 
 
 @dataclass(eq=False)
@@ -27,7 +43,7 @@ class GiftNotStarted(DomainError):
 
     @property
     def message(self) -> str:
-        return f"The campaign opens for you at {self.opens_at}. Come back then."
+        return f"The campaign opens for you at {moment_text(self.opens_at)}. Come back then."
 
 
 @dataclass(eq=False)
@@ -40,7 +56,7 @@ class GiftNotDropped(DomainError):
 
     @property
     def message(self) -> str:
-        return f"This gift can be claimed from {self.drops_at} on. Come back then."
+        return f"This gift can be claimed from {moment_text(self.drops_at)} on. Come back then."
 
 
 @dataclass(eq=False)
@@ -52,7 +68,7 @@ class GiftEnded(DomainError):
 
     @property
     def message(self) -> str:
-        return f"This gift could be claimed until {self.ended_at}. Look which gifts there are now."
+        return f"This gift could be claimed until {moment_text(self.ended_at)}. Look which gifts there are now."
 
 
 @dataclass(eq=False)
@@ -169,7 +185,7 @@ class GiftCollectedAlready(DomainError):
 
     @property
     def message(self) -> str:
-        return f"This gift was handed over at {self.collected_at}. It is given once."
+        return f"This gift was handed over at {moment_text(self.collected_at)}. It is given once."
 
 
 @dataclass(eq=False)
@@ -181,7 +197,7 @@ class GiftNotCollectedInTime(DomainError):
 
     @property
     def message(self) -> str:
-        return f"This gift could be collected until {self.collect_until}. It is forfeited now."
+        return f"This gift could be collected until {moment_text(self.collect_until)}. It is forfeited now."
 
 
 @dataclass(eq=False)
@@ -190,10 +206,12 @@ class GiftChangeRefused(DomainError):
 
     code = "GIFT_CHANGE_REFUSED"
     state: str
+    since: str | None = None
 
     @property
     def message(self) -> str:
-        return f"The gift is {self.state.lower().replace('_', ' ')}, so this cannot be done. Load it again."
+        since = "" if self.since is None else f" at {moment_text(self.since)}"
+        return _WHAT_CAN_BE_DONE[self.state].format(since=since)
 
 
 @dataclass(eq=False)

@@ -42,9 +42,12 @@ class MemberLimitReached(DomainError):
 
     @property
     def message(self) -> str:
-        period = {"DAY": "a day", "CAMPAIGN": "in this campaign"}[self.per]
-        way_out = {"DAY": "Come again on another day of the offer.", "CAMPAIGN": "There is no more to claim here."}
-        return f"A member may have {self.limit} of this {period}, and this member has. {way_out[self.per]}"
+        if self.per == "DAY":
+            return f"The member has had {self.limit} of this today, the most for one day. Come back tomorrow."
+        return (
+            f"The member has had {self.limit} of this in the campaign, the most for one member. "
+            "There is no more of it to claim; look at the other offers."
+        )
 
 
 @dataclass(eq=False)

@@ -26,7 +26,7 @@ class MalformedIdentity(DomainError):
     @property
     def message(self) -> str:
         example = {
-            "PHONE": "a phone number, with its country code unless it is of the store's country",
+            "PHONE": "a phone number with its country code, such as +86 138 0013 8000",
             "EMAIL": "an e-mail address such as name@example.com",
         }.get(self.kind, "the id exactly as WeChat gave it")
         return f"This is not a valid {self.kind.lower().replace('_', ' ')}. Enter {example}."

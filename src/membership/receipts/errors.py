@@ -97,6 +97,10 @@ class UnknownCategory(DomainError):
         return f"There is no category {self.category}. Update the till's list of categories."
 
 
+NONE_NAMED = "(none named)"
+"""In place of a counter's code, for a line that a central cashier sold without one."""
+
+
 @dataclass(eq=False)
 class UnknownCounter(DomainError):
     """No such counter in this store, or not one this till sells for."""
@@ -107,6 +111,8 @@ class UnknownCounter(DomainError):
 
     @property
     def message(self) -> str:
+        if self.counter == NONE_NAMED:
+            return "This till sells for every counter, and a line names none. Name the counter on each line."
         return f"This till does not sell for counter {self.counter}. Use that counter's till or a central cashier."
 
 

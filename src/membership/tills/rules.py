@@ -21,6 +21,7 @@ from membership.kernel.shares import BASIS_POINTS, largest_remainder
 from membership.points.rules import redemption_value_minor
 from membership.postgres.json import digest
 from membership.receipts.errors import (
+    NONE_NAMED,
     AmountOutOfRange,
     TendersDoNotAddUp,
     UnknownCategory,
@@ -94,7 +95,7 @@ def _counter_of(directory: Directory, store: Store, till: Till, line: LineReport
     """A concession's till sells for its own counter; a central cashier for every counter, which it must name."""
     if line.counter is None:
         if till.counter_id is None:
-            raise UnknownCounter("(none named)")
+            raise UnknownCounter(NONE_NAMED)
         return directory.counter(till.counter_id)
     counter = directory.find_counter_by_code(store.store_id, line.counter)
     if counter is None or till.counter_id not in (None, counter.counter_id):

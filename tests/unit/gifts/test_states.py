@@ -1,8 +1,10 @@
 """The states of a gift: every pair is walked."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -18,6 +20,7 @@ from membership.stores.model import CounterId, ProgrammeId, StoreId
 
 NOW = datetime(2026, 11, 12, 4, tzinfo=UTC)
 S = GiftState
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 ALLOWED = {
     (S.CONFIRMED, S.READY),
@@ -87,6 +90,30 @@ def test_what_may_be_done_in_which_state(state: GiftState) -> None:
         else:
             with pytest.raises((GiftChangeRefused, GiftCollectedAlready)):
                 act(gift)
+
+
+@pytest.mark.parametrize("state", GiftState)
+def test_a_refused_change_says_since_when_and_what_can_be_done(state: GiftState) -> None:
+    gift = replace(gift_in(state), ready_at=NOW, ended_at=NOW if is_over(state) else None)
+    # What is impossible in each state: to take back or forfeit what is over or waits, to pack what was handed over.
+    with pytest.raises(GiftChangeRefused) as refused:
+        if state is S.CLAWBACK_DUE:
+            changing.cancel(replace(gift, collected_at=None), SHANGHAI)
+        else:
+            changing.bring_back(gift, SHANGHAI)
+    facts, message = refused.value.facts(), refused.value.message
+    assert facts["state"] == state.value
+    if state is not S.CLAWBACK_DUE:
+        assert facts["since"] == "2026-11-12T12:00+08:00"
+        assert "2026-11-12 12:00 (+08:00)" in message
+    says = {S.COLLECTED: "taken back only after", S.CANCELLED: "may claim another", S.FORFEITED: "may claim another"}
+    assert says.get(state, "") in message
+    assert "{" not in message
+
+
+def test_what_was_handed_over_is_said_by_the_stores_clock() -> None:
+    with pytest.raises(GiftCollectedAlready, match=r"handed over at 2026-11-12 12:00 \(\+08:00\)\."):
+        changing.hand_over(gift_in(S.COLLECTED), NOW, SHANGHAI)
 
 
 def test_a_desk_that_hands_over_at_once_takes_both_steps() -> None:

@@ -82,3 +82,15 @@ def test_won_has_no_minor_unit() -> None:
 
 def test_a_fact_that_is_not_known_leaves_a_gap_and_no_error() -> None:
     assert speak("RULE_APPLIES", {}, voice("en")) == "“” applies."
+
+
+def test_a_gift_that_is_gone_is_not_said_to_wait() -> None:
+    """The story of a gift goes on after its claim: what the claim said has to be true of one that was forfeited too."""
+    facts: dict[str, Fact] = {
+        "rule_names": {"en": "Daily gift"},
+        "claimed_at": datetime(2025, 11, 14, 4, tzinfo=UTC),
+        "collect_until": datetime(2025, 11, 14, 14, tzinfo=UTC),
+    }
+    told = speak("GIFT_CLAIMED", facts, voice("en"))
+    assert told.startswith("The member claimed “Daily gift” on Nov 14, 2025")
+    assert ", to be collected by Nov 14, 2025" in told

@@ -35,6 +35,7 @@ from membership.campaigns.errors import (
     WindowCrossesCutover,
 )
 from membership.campaigns.model import CampaignPhase, CampaignState, ResolvedCalendar
+from membership.kernel.wording import local_moment
 from membership.stores.model import Store, StoreId
 from membership.stores.rules import business_day_ends, business_day_starts, local_instant
 
@@ -199,7 +200,7 @@ def _opening(calendar: Calendar, days: Sequence[date], store: Store) -> tuple[da
     opens_at = drop_moment(store, days[0], calendar.opens_at)
     closes_at = closing_moment(store, days[-1], calendar.closes_at)
     if closes_at <= opens_at:
-        shown = (moment.astimezone(store.zone).isoformat(timespec="minutes") for moment in (opens_at, closes_at))
+        shown = (local_moment(moment, store.zone) for moment in (opens_at, closes_at))
         raise ClosesBeforeOpening(store.code, *shown)
     return opens_at, closes_at
 

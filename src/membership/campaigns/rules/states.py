@@ -9,7 +9,7 @@ through review by itself, and the campaign's state does not move.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 
 from membership.campaigns.errors import (
@@ -23,6 +23,7 @@ from membership.campaigns.errors import (
 from membership.campaigns.model import CampaignState
 from membership.campaigns.records import Campaign, Revision, RevisionStatus
 from membership.kernel.actor import person_of
+from membership.kernel.wording import local_moment
 
 
 class Step(StrEnum):
@@ -70,17 +71,18 @@ IN_FORCE = frozenset({CampaignState.SCHEDULED, CampaignState.PAUSED})
 """States in which the latest scheduled revision holds, though PAUSED issues nothing by it."""
 
 
-def next_state(campaign: Campaign, step: Step, now: datetime) -> CampaignState:
+def next_state(campaign: Campaign, step: Step, now: datetime, *, zone: tzinfo = UTC) -> CampaignState:
     """The state after a step of the campaign itself.
 
     Raises CampaignStateForbids; by the clock CampaignNotOpened (END_EARLY), CampaignHasOpened (CANCEL),
     CampaignHasEnded (PAUSE, RESUME, END_EARLY, REVISE), CampaignNotEnded (SETTLE).
+    `zone`: by whose clock they say when.
     """
     found = CAMPAIGN_STEPS.get((campaign.state, step))
     if found is None:
         raise CampaignStateForbids(step.value, campaign.state.value, allowed_steps(campaign.state))
     if campaign.state in IN_FORCE:
-        _refuse_by_clock(campaign, step, now)
+        _refuse_by_clock(campaign, step, now, zone)
     return found
 
 
@@ -105,15 +107,15 @@ def refuse_own_approval(revision: Revision, approver: str) -> None:
         raise OwnApproval
 
 
-def _refuse_by_clock(campaign: Campaign, step: Step, now: datetime) -> None:
+def _refuse_by_clock(campaign: Campaign, step: Step, now: datetime, zone: tzinfo) -> None:
     opens_at, closes_at = campaign.opens_at, campaign.closes_at
     if opens_at is None or closes_at is None:
         raise ValueError("a campaign in force has dates")
     if step is Step.SETTLE and now < closes_at:
-        raise CampaignNotEnded(closes_at.isoformat())
+        raise CampaignNotEnded(local_moment(closes_at, zone))
     if step in (Step.PAUSE, Step.RESUME, Step.END_EARLY, Step.REVISE) and now >= closes_at:
-        raise CampaignHasEnded(closes_at.isoformat())
+        raise CampaignHasEnded(local_moment(closes_at, zone))
     if step is Step.END_EARLY and now < opens_at:
-        raise CampaignNotOpened(opens_at.isoformat())
+        raise CampaignNotOpened(local_moment(opens_at, zone))
     if step is Step.CANCEL and now >= opens_at:
-        raise CampaignHasOpened(opens_at.isoformat())
+        raise CampaignHasOpened(local_moment(opens_at, zone))

@@ -1,11 +1,15 @@
-"""What may be done to a gift, as a list of the steps that it takes. Each refuses what the state does not allow."""
+"""What may be done to a gift, as a list of the steps that it takes. Each refuses what the state does not allow.
+
+What people do is refused by the clock of `zone`, which is that of the gift's store.
+"""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from membership.gifts.errors import GiftChangeRefused, GiftCollectedAlready, GiftNotCollectedInTime
 from membership.gifts.model import Gift, GiftCause, GiftId, GiftState, WaiverReason
 from membership.gifts.rules.states import HANDED_OVER, WAITING, may_follow
+from membership.kernel.wording import local_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +24,28 @@ class Change:
     cause: GiftCause
 
 
-def pack(gift: Gift, now: datetime) -> list[Change]:
+def pack(gift: Gift, now: datetime, zone: tzinfo = UTC) -> list[Change]:
     """The desk has it ready. Nothing to do for one that is."""
     if gift.state is GiftState.READY:
         return []
-    _check_in_time(gift, now)
-    return _steps(gift, (GiftState.READY, GiftCause.PACKED))
+    _check_in_time(gift, now, zone)
+    return _steps(gift, (GiftState.READY, GiftCause.PACKED), zone=zone)
 
 
-def hand_over(gift: Gift, now: datetime) -> list[Change]:
+def hand_over(gift: Gift, now: datetime, zone: tzinfo = UTC) -> list[Change]:
     """To the member; one that was not packed before is so now. Raises GiftCollectedAlready for a second time."""
     if gift.state in HANDED_OVER and gift.collected_at is not None:
-        raise GiftCollectedAlready(gift.collected_at.isoformat())
-    _check_in_time(gift, now)
+        raise GiftCollectedAlready(local_moment(gift.collected_at, zone))
+    _check_in_time(gift, now, zone)
     packed = () if gift.state is GiftState.READY else ((GiftState.READY, GiftCause.PACKED),)
-    return _steps(gift, *packed, (GiftState.COLLECTED, GiftCause.HANDED_OVER))
+    return _steps(gift, *packed, (GiftState.COLLECTED, GiftCause.HANDED_OVER), zone=zone)
 
 
-def cancel(gift: Gift) -> list[Change]:
+def cancel(gift: Gift, zone: tzinfo = UTC) -> list[Change]:
     """By the member, who does not want it after all. Raises GiftCollectedAlready, GiftChangeRefused."""
     if gift.state in HANDED_OVER and gift.collected_at is not None:
-        raise GiftCollectedAlready(gift.collected_at.isoformat())
-    return _steps(gift, (GiftState.CANCELLED, GiftCause.MEMBER_CANCELLED))
+        raise GiftCollectedAlready(local_moment(gift.collected_at, zone))
+    return _steps(gift, (GiftState.CANCELLED, GiftCause.MEMBER_CANCELLED), zone=zone)
 
 
 def forfeit(gift: Gift) -> list[Change]:
@@ -49,14 +53,14 @@ def forfeit(gift: Gift) -> list[Change]:
     return _steps(gift, (GiftState.FORFEITED, GiftCause.NOT_COLLECTED))
 
 
-def bring_back(gift: Gift) -> list[Change]:
+def bring_back(gift: Gift, zone: tzinfo = UTC) -> list[Change]:
     """The member gives it back, because its spend was returned. Raises GiftChangeRefused."""
-    return _steps(gift, (GiftState.RETURNED, GiftCause.BROUGHT_BACK))
+    return _steps(gift, (GiftState.RETURNED, GiftCause.BROUGHT_BACK), zone=zone)
 
 
-def waive(gift: Gift, reason: WaiverReason) -> list[Change]:
+def waive(gift: Gift, reason: WaiverReason, zone: tzinfo = UTC) -> list[Change]:
     """The member may keep it. Raises GiftChangeRefused."""
-    return _steps(gift, (GiftState.WAIVED, GiftCause(reason.value)))
+    return _steps(gift, (GiftState.WAIVED, GiftCause(reason.value)), zone=zone)
 
 
 def judge(gift: Gift, *, is_covered: bool) -> list[Change]:
@@ -70,18 +74,32 @@ def judge(gift: Gift, *, is_covered: bool) -> list[Change]:
     return []
 
 
-def _check_in_time(gift: Gift, now: datetime) -> None:
+def _check_in_time(gift: Gift, now: datetime, zone: tzinfo) -> None:
     """The clock decides, also before the job that forfeits has run."""
     if gift.state in WAITING and now >= gift.collect_until:
-        raise GiftNotCollectedInTime(gift.collect_until.isoformat())
+        raise GiftNotCollectedInTime(local_moment(gift.collect_until, zone))
 
 
-def _steps(gift: Gift, *steps: tuple[GiftState, GiftCause]) -> list[Change]:
+def _steps(gift: Gift, *steps: tuple[GiftState, GiftCause], zone: tzinfo = UTC) -> list[Change]:
     changes: list[Change] = []
     state = gift.state
     for number, (to, cause) in enumerate(steps, gift.step + 1):
         if not may_follow(state, to):
-            raise GiftChangeRefused(gift.state.value)
+            since = _since(gift)
+            raise GiftChangeRefused(gift.state.value, None if since is None else local_moment(since, zone))
         changes.append(Change(gift.gift_id, gift.step, number, state, to, cause))
         state = to
     return changes
+
+
+def _since(gift: Gift) -> datetime | None:
+    """When the gift came to its state, or was handed over where it is to be brought back."""
+    match gift.state:
+        case GiftState.CONFIRMED:
+            return gift.claimed_at
+        case GiftState.READY:
+            return gift.ready_at
+        case GiftState.COLLECTED | GiftState.CLAWBACK_DUE:
+            return gift.collected_at
+        case _:
+            return gift.ended_at

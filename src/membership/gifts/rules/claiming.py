@@ -1,7 +1,7 @@
 """May this member claim of this pool now? What is asked first costs least: only a member's tier has to be read."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 
 from membership.campaigns.content import GiftOffer, GiftPool, Scope
 from membership.campaigns.model import CampaignRevision, CampaignState, ResolvedCalendar
@@ -15,6 +15,7 @@ from membership.gifts.errors import (
 )
 from membership.gifts.model import Threshold
 from membership.gifts.rules.moments import ClaimWindow, claim_window, collect_until
+from membership.kernel.wording import local_moment
 from membership.stores.model import Store
 
 
@@ -53,7 +54,7 @@ def offered(
 
 def check_open(entry: Offered, now: datetime) -> None:
     """Everything that holds for whichever tier. Raises GiftPaused, GiftEnded, GiftBlackout, GiftNotDropped."""
-    check_issuing(entry.state, now)
+    check_issuing(entry.state, now, entry.store.zone)
     if entry.day in entry.calendar.blackout:
         raise GiftBlackout(entry.day.isoformat())
     if entry.day not in entry.calendar.days_of(entry.rule.code):
@@ -66,12 +67,12 @@ def check_open(entry: Offered, now: datetime) -> None:
         raise GiftNotStarted(_said(entry, entry.calendar.opens_at))
 
 
-def check_issuing(state: CampaignState, now: datetime) -> None:
+def check_issuing(state: CampaignState, now: datetime, zone: tzinfo) -> None:
     """Whether the campaign gives out anything, by its stored state. Raises GiftPaused, GiftEnded."""
     if state is CampaignState.PAUSED:
         raise GiftPaused
     if state is not CampaignState.SCHEDULED:
-        raise GiftEnded(now.isoformat())
+        raise GiftEnded(local_moment(now, zone))
 
 
 def check_tier(entry: Offered, tier: str, now: datetime) -> None:
@@ -102,4 +103,4 @@ def threshold_of(campaign_code: str, rule: GiftOffer) -> Threshold | None:
 
 def _said(entry: Offered, moment: datetime) -> str:
     """A moment as people of the store read it."""
-    return moment.astimezone(entry.store.zone).isoformat(timespec="minutes")
+    return local_moment(moment, entry.store.zone)

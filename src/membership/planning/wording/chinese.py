@@ -77,7 +77,7 @@ SENTENCES: Mapping[str, str] = {
     "THRESHOLD_REACHED": "当日消费{spent_minor}，已达到“{rule_names}”的门槛。",
     "GIFT_AVAILABLE": "“{rule_names}”可以领取，{units}份中还剩{left}份。",
     "GIFT_NEVER_CLAIMED": "该会员没有领取“{rule_names}”。",
-    "GIFT_CLAIMED": "该会员于{claimed_at}领取“{rule_names}”，请于{collect_until}前提取。",
+    "GIFT_CLAIMED": "该会员于{claimed_at}领取“{rule_names}”，提取期限为{collect_until}。",
     "GIFT_READY": "已于{at}备好。",
     "GIFT_COLLECTED": "已于{at}提取。",
     "GIFT_FORFEITED": "逾期未提取，已于{at}收回。",

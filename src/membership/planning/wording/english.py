@@ -79,7 +79,7 @@ SENTENCES: Mapping[str, str] = {
     "THRESHOLD_REACHED": "The day's spend of {spent_minor} is enough for “{rule_names}”.",
     "GIFT_AVAILABLE": "“{rule_names}” could be claimed: {left} of {units} were left.",
     "GIFT_NEVER_CLAIMED": "The member did not claim “{rule_names}”.",
-    "GIFT_CLAIMED": "The member claimed “{rule_names}” on {claimed_at}; it waits until {collect_until}.",
+    "GIFT_CLAIMED": "The member claimed “{rule_names}” on {claimed_at}, to be collected by {collect_until}.",
     "GIFT_READY": "It was made ready on {at}.",
     "GIFT_COLLECTED": "It was handed over on {at}.",
     "GIFT_FORFEITED": "It was not collected in time and went back on {at}.",

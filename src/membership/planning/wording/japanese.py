@@ -77,7 +77,7 @@ SENTENCES: Mapping[str, str] = {
     "THRESHOLD_REACHED": "当日のお買上げ{spent_minor}で「{rule_names}」の条件を満たしています。",
     "GIFT_AVAILABLE": "「{rule_names}」は受付可能で、{units}個のうち{left}個残っていました。",
     "GIFT_NEVER_CLAIMED": "「{rule_names}」のお申込みはありませんでした。",
-    "GIFT_CLAIMED": "{claimed_at}に「{rule_names}」をお申込みになりました。お渡しは{collect_until}までです。",
+    "GIFT_CLAIMED": "{claimed_at}に「{rule_names}」をお申込みになりました。お受け取り期限：{collect_until}。",
     "GIFT_READY": "{at}に用意できました。",
     "GIFT_COLLECTED": "{at}にお渡ししました。",
     "GIFT_FORFEITED": "期限内にお受け取りがなく、{at}に戻されました。",
