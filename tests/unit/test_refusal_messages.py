@@ -2,10 +2,12 @@
 
 import pytest
 
+from membership.gifts.errors import GiftBelowThreshold
 from membership.inventory.errors import MemberLimitReached
 from membership.kernel.errors import DomainError
 from membership.members.errors import MalformedIdentity
 from membership.receipts.errors import NONE_NAMED, UnknownCounter
+from membership.tills.errors import PointsExceedTotal
 
 SAID: list[tuple[DomainError, str]] = [
     (
@@ -16,6 +18,14 @@ SAID: list[tuple[DomainError, str]] = [
         MemberLimitReached(2, "CAMPAIGN"),
         "The member has had 2 of this in the campaign, the most for one member. "
         "There is no more of it to claim; look at the other offers.",
+    ),
+    (
+        GiftBelowThreshold(2_000_000, 2_000_000, "CNY", 2),
+        "CNY 20,000.00 of today's spend is missing to CNY 20,000.00. Receipts without a card can be added today.",
+    ),
+    (
+        PointsExceedTotal(700, 39_000, "KRW", 0),
+        "These points are worth KRW 39,000, more than the total of KRW 700. Spend fewer points.",
     ),
     (
         UnknownCounter(NONE_NAMED),

@@ -315,4 +315,7 @@ def _check_covered(draft: Draft) -> None:
         return
     missing = coverage.covers[gift.gift_id].missing_minor
     if missing:
-        raise GiftBelowThreshold(gift.threshold.minimum_spend_minor, missing)
+        programme = draft.directory.programme(gift.membership.programme_id)
+        raise GiftBelowThreshold(
+            gift.threshold.minimum_spend_minor, missing, programme.currency, programme.minor_unit_exponent
+        )

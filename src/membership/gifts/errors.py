@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from membership.kernel.errors import DomainError
-from membership.kernel.wording import moment_text
+from membership.kernel.wording import amount_text, moment_text
 
 _ANOTHER = "There is nothing to hand over; the member may claim another gift if the offer allows."
 _WAITS = "It can be handed over, or the member may cancel it."
@@ -131,13 +131,14 @@ class GiftBelowThreshold(DomainError):
     retryable = True
     minimum_spend_minor: int
     missing_minor: int
+    currency: str
+    minor_unit_exponent: int
 
     @property
     def message(self) -> str:
-        return (
-            f"{self.missing_minor} minor units of today's spend are missing to {self.minimum_spend_minor}. "
-            "Receipts without a card can be added today."
-        )
+        missing = amount_text(self.missing_minor, self.currency, self.minor_unit_exponent)
+        minimum = amount_text(self.minimum_spend_minor, self.currency, self.minor_unit_exponent)
+        return f"{missing} of today's spend is missing to {minimum}. Receipts without a card can be added today."
 
 
 @dataclass(eq=False)

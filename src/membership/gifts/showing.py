@@ -25,7 +25,7 @@ from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.stores.errors import UnknownStore
-from membership.stores.model import StoreId
+from membership.stores.model import Programme, StoreId
 from membership.stores.rules import business_date
 from membership.stores.service import DirectoryCache
 
@@ -58,7 +58,8 @@ class GiftShowing:
     ) -> list[ShownPool]:
         """A day's pools in a store (None: today's). What time refuses is known without a query; where something is
         open, one read of what the member has claimed, and two more for each offer by threshold. Raises UnknownStore."""
-        shop = (await self.directories.directory(now)).store(store_id)
+        directory = await self.directories.directory(now)
+        shop = directory.store(store_id)
         if shop.programme_id != member.programme_id:
             raise UnknownStore(str(store_id))
         entries = await self._entries(store_id, day or business_date(shop, now), now)
@@ -67,7 +68,7 @@ class GiftShowing:
         if all(entry.refusal for entry in shown):
             return shown
         async with self.database.engine(actor, now) as tx:
-            return await self._with_counts(tx.conn, now, member, shown)
+            return await self._with_counts(tx.conn, now, member, shown, directory.programme(shop.programme_id))
 
     async def choose(self, now: datetime, member: MembershipKey, wanted: AtDesk) -> GiftPoolId:
         """The pool that is meant: of several at the desk the first that is for the member's tier.
@@ -130,7 +131,7 @@ class GiftShowing:
         return await self.tiers.tier(member, business_date(asking[0].store, now), now)
 
     async def _with_counts(
-        self, conn: Conn, now: datetime, member: MembershipKey, shown: Sequence[ShownPool]
+        self, conn: Conn, now: datetime, member: MembershipKey, shown: Sequence[ShownPool], programme: Programme
     ) -> list[ShownPool]:
         counted = await store.list_claimed(
             conn, {entry.pool.offer.offer_id for entry in shown}, member, shown[0].pool.day
@@ -149,7 +150,10 @@ class GiftShowing:
                         conn, now, member, pool=one.pool, entry=one.entry
                     )
                 if missing[offer_id]:
-                    refusal = GiftBelowThreshold(one.entry.rule.threshold.minimum_spend_minor, missing[offer_id])
+                    minimum_minor = one.entry.rule.threshold.minimum_spend_minor
+                    refusal = GiftBelowThreshold(
+                        minimum_minor, missing[offer_id], programme.currency, programme.minor_unit_exponent
+                    )
             told.append(ShownPool(one.pool, one.entry, refusal))
         return told
 

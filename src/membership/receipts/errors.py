@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import amount_text
 
 
 @dataclass(eq=False)
@@ -137,11 +138,15 @@ class TendersDoNotAddUp(DomainError):
     field = "tenders"
     expected_minor: int
     actual_minor: int
+    currency: str
+    minor_unit_exponent: int
 
     @property
     def message(self) -> str:
+        actual = amount_text(self.actual_minor, self.currency, self.minor_unit_exponent)
+        expected = amount_text(self.expected_minor, self.currency, self.minor_unit_exponent)
         return (
-            f"The payments sum to {self.actual_minor} minor units where {self.expected_minor} are due "
+            f"The payments sum to {actual} where {expected} are due "
             "(the total less coupons and the value of points). Correct the payments."
         )
 

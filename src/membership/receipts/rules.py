@@ -76,12 +76,17 @@ def check_payments(basket: Basket) -> None:
         raise AmountOutOfRange(MOST_MINOR)
 
 
-def check_tenders(basket: Basket, granted_minor: int) -> None:
-    """Payments and what is granted for coupons and points must sum to the basket's total."""
+def check_tenders(basket: Basket, granted_minor: int, *, exponent: int) -> None:
+    """Payments and what is granted for coupons and points must sum to the basket's total.
+
+    `exponent`: of the currency's minor unit.
+    """
     check_payments(basket)
     due = basket.net_minor - granted_minor
     if basket.paid_minor != due:
-        raise TendersDoNotAddUp(expected_minor=due, actual_minor=basket.paid_minor)
+        raise TendersDoNotAddUp(
+            expected_minor=due, actual_minor=basket.paid_minor, currency=basket.currency, minor_unit_exponent=exponent
+        )
 
 
 def check_sold_at(sold_at: datetime, now: datetime) -> None:

@@ -30,6 +30,8 @@ def paid_basket(
         debt=account.debt,
         card_blocked=False,
         total_minor=total_minor,
+        currency=basket.currency,
+        exponent=0,  # of a refusal that nobody reads
     )
     if fault is not None or not points:
         return paid, 0

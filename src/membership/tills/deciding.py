@@ -96,7 +96,11 @@ def read_receipt(context: TillContext, command: CommitSale) -> Receipt:
     """What was reported, checked for form only. Raises the refusal for malformed input."""
     reported = resolve_basket(context.directory, context.programme, context.store, context.till, command.basket)
     check_lines(reported.lines)
-    granted(reported, may_have_coupons=command.quote_id is not None or bool(command.basket.coupons))
+    granted(
+        reported,
+        may_have_coupons=command.quote_id is not None or bool(command.basket.coupons),
+        exponent=context.programme.minor_unit_exponent,
+    )
     basket, masked = mask_basket(reported)
     check_sequence(command.sequence)
     day = business_date(context.store, command.sold_at)
@@ -124,7 +128,7 @@ async def decide(
     wanted = _wanted(basket, quoted)
     # What a quote that nobody knows has promised is not known either.
     has_coupons = bool(wanted) or any(entry.code is SaleException.QUOTE_UNKNOWN for entry in exceptions)
-    granted_minor = granted(basket, may_have_coupons=has_coupons)
+    granted_minor = granted(basket, may_have_coupons=has_coupons, exponent=context.programme.minor_unit_exponent)
     is_live = quote is not None and quote.state is QuoteState.QUOTED
     value_minor = _granted_for_points(context, basket, terms, customer, granted_minor, has_coupons=has_coupons)
     # Where all was paid but what points are worth, the till took nothing off for a coupon: none is used up by it.
@@ -246,6 +250,8 @@ def _decide_redemption(
         debt=0 if customer is None else customer.account.owed,
         card_blocked=card_blocked,
         total_minor=total_minor,
+        currency=basket.currency,
+        exponent=context.programme.minor_unit_exponent,
     )
     if not may_spend and customer is not None:
         fault = SpendingNotConfirmed()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import amount_text
 
 
 @dataclass(eq=False)
@@ -95,13 +96,14 @@ class PointsExceedTotal(DomainError):
     field = "pointsToSpend"
     total_minor: int
     points_value_minor: int
+    currency: str
+    minor_unit_exponent: int
 
     @property
     def message(self) -> str:
-        return (
-            f"These points are worth {self.points_value_minor} minor units, more than the total of {self.total_minor}. "
-            "Spend fewer points."
-        )
+        worth = amount_text(self.points_value_minor, self.currency, self.minor_unit_exponent)
+        total = amount_text(self.total_minor, self.currency, self.minor_unit_exponent)
+        return f"These points are worth {worth}, more than the total of {total}. Spend fewer points."
 
 
 @dataclass(eq=False)

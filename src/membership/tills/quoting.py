@@ -168,12 +168,14 @@ async def judge(
     if basket.points_to_spend and facts.member is not None and facts.member.coupons:
         # Points pay what coupons leave; what a coupon takes off does not depend on how the rest is paid.
         total_minor -= decide_sale(facts, terms.terms, revisions).discount_minor
-    value_minor = _value_of_points(terms, basket, customer, total_minor)
+    value_minor = _value_of_points(context, terms, basket, customer, total_minor)
     if value_minor:
         facts = facts_of(context, basket, terms, customer, value_minor, wanted=basket.coupons)
     decision = decide_sale(facts, terms.terms, revisions)
     if basket.tenders:
-        check_quoted_tenders(basket, decision.discount_minor, value_minor)
+        check_quoted_tenders(
+            basket, decision.discount_minor, value_minor, exponent=context.programme.minor_unit_exponent
+        )
     return QuoteAnswer(
         quote_id=quote_id,
         expires_at=context.now + HOLD_FOR,
@@ -213,7 +215,9 @@ def facts_of(
     )
 
 
-def _value_of_points(terms: TermsRevision, basket: Basket, customer: Customer | None, total_minor: int) -> int:
+def _value_of_points(
+    context: TillContext, terms: TermsRevision, basket: Basket, customer: Customer | None, total_minor: int
+) -> int:
     if not basket.points_to_spend:
         return 0
     fault = find_spending_fault(
@@ -224,6 +228,8 @@ def _value_of_points(terms: TermsRevision, basket: Basket, customer: Customer | 
         debt=0 if customer is None else customer.account.owed,
         card_blocked=customer is not None and customer.card_blocked,
         total_minor=total_minor,
+        currency=basket.currency,
+        exponent=context.programme.minor_unit_exponent,
     )
     if fault is not None:
         raise fault

@@ -195,6 +195,8 @@ def find_spending_fault(
     debt: int,
     card_blocked: bool,
     total_minor: int,
+    currency: str,
+    exponent: int,
 ) -> DomainError | None:
     """Why these points cannot be spent, or None. Raised at quote, noted at commit (law P3)."""
     fault: DomainError | None = None
@@ -211,11 +213,11 @@ def find_spending_fault(
     elif points > available:
         fault = ShortBalance(available)
     elif (value := redemption_value_minor(redemption, tier, points)) > total_minor:
-        fault = PointsExceedTotal(total_minor, value)
+        fault = PointsExceedTotal(total_minor, value, currency, exponent)
     return fault
 
 
-def granted(basket: Basket, *, may_have_coupons: bool) -> int:
+def granted(basket: Basket, *, may_have_coupons: bool, exponent: int) -> int:
     """What the till granted for points and coupons, in minor units: the total less the payments it took.
 
     Raises TendersDoNotAddUp where there was nothing to grant for and the payments miss the total, or exceed it.
@@ -223,15 +225,20 @@ def granted(basket: Basket, *, may_have_coupons: bool) -> int:
     check_payments(basket)
     granted_minor = basket.net_minor - basket.paid_minor
     if granted_minor < 0 or (granted_minor and not basket.points_to_spend and not may_have_coupons):
-        raise TendersDoNotAddUp(expected_minor=basket.net_minor, actual_minor=basket.paid_minor)
+        raise TendersDoNotAddUp(
+            expected_minor=basket.net_minor,
+            actual_minor=basket.paid_minor,
+            currency=basket.currency,
+            minor_unit_exponent=exponent,
+        )
     return granted_minor
 
 
-def check_quoted_tenders(basket: Basket, discount_minor: int, points_value_minor: int) -> None:
+def check_quoted_tenders(basket: Basket, discount_minor: int, points_value_minor: int, *, exponent: int) -> None:
     """Payments in a quote are what is due, or what would be without coupons: the till may not know of them yet."""
     check_payments(basket)
     if basket.paid_minor != basket.net_minor - points_value_minor:
-        check_tenders(basket, discount_minor + points_value_minor)
+        check_tenders(basket, discount_minor + points_value_minor, exponent=exponent)
 
 
 def granted_by_line(basket: Basket, decision: SaleDecision, discount_minor: int) -> dict[int, int]:

@@ -55,10 +55,12 @@ def test_malformed_lines_are_refused(lines: list[BasketLine], refusal: type[Exce
 
 def test_payments_and_points_must_sum_to_the_total() -> None:
     basket = Basket("CNY", (LINE,), (Tender("CASH", 900),), points_to_spend=100)
-    check_tenders(basket, 100)
+    check_tenders(basket, 100, exponent=2)
     with pytest.raises(TendersDoNotAddUp) as refusal:
-        check_tenders(basket, 0)
-    assert refusal.value.facts() == {"expected_minor": 1_000, "actual_minor": 900}
+        check_tenders(basket, 0, exponent=2)
+    money = {"currency": "CNY", "minor_unit_exponent": 2}
+    assert refusal.value.facts() == {"expected_minor": 1_000, "actual_minor": 900, **money}
+    assert refusal.value.message.startswith("The payments sum to CNY 9.00 where CNY 10.00 are due")
 
 
 @pytest.mark.parametrize("sequence", [0, -1, 2**31])
