@@ -7,6 +7,7 @@ from membership.cli.failures import CommandFailed
 from membership.sample.files import sample_programmes
 
 REAL_TIME = "now"
+OPTION = "--today"
 _YEARS = range(2001, 2200)
 """Whose anniversaries, this year's and the last one, a campaign's calendar can say."""
 
@@ -16,7 +17,7 @@ def demonstration_zone() -> ZoneInfo:
     return ZoneInfo(sample_programmes()[0].store.zone)
 
 
-def beginning(today: str, now: datetime, *, argument: str = "--today") -> datetime:
+def beginning(today: str, now: datetime, *, argument: str = OPTION) -> datetime:
     """`2026-11-12`: that date with the present time of day at the sample's first store; `2026-11-12T09:59:30`: that
     time there, also with a space for the T; with an offset: that moment; `now`: real time.
 
@@ -31,7 +32,7 @@ def beginning(today: str, now: datetime, *, argument: str = "--today") -> dateti
     except (ValueError, OverflowError):
         raise CommandFailed(
             f"{argument} does not understand {today!r}: give a date such as 2026-11-12, "
-            "a moment such as 2026-11-12T09:59:30+08:00, or `now`."
+            f"a moment such as 2026-11-12T09:59:30+08:00, or `now`{' (make: TODAY=)' if argument == OPTION else ''}."
         ) from None
     if there.astimezone(zone).year not in _YEARS:
         raise CommandFailed(f"{argument} is for the years {_YEARS.start} to {_YEARS.stop - 1}, not for {today!r}.")
