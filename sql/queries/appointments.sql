@@ -1,0 +1,201 @@
+-- Services and who and what serves them, what is occupied, appointments and their changes.
+
+-- name: upsert_service :exec
+-- A service as a planner says it now.
+INSERT INTO appointments.services (service_id, programme_id, store_id, counter_id, code, names, needs, rules)
+VALUES ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::text, $6::jsonb, $7::text[], $8::jsonb)
+ON CONFLICT ON CONSTRAINT services_pkey DO UPDATE
+SET names = excluded.names, needs = excluded.needs, rules = excluded.rules, retired_at = NULL;
+
+-- name: retire_service :exec
+-- No longer offered; what is booked stays booked.
+UPDATE appointments.services SET retired_at = $2::timestamptz WHERE service_id = $1::uuid AND retired_at IS NULL;
+
+-- name: upsert_resource :exec
+-- An associate, a room or a place.
+INSERT INTO appointments.resources (resource_id, store_id, counter_id, kind, code, names)
+VALUES ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::jsonb)
+ON CONFLICT ON CONSTRAINT resources_pkey DO UPDATE SET names = excluded.names, retired_at = NULL;
+
+-- name: retire_resource :exec
+-- Serves nobody new; what is booked stays booked.
+UPDATE appointments.resources SET retired_at = $2::timestamptz WHERE resource_id = $1::uuid AND retired_at IS NULL;
+
+-- name: replace_candidates :exec
+-- Exactly these resources serve the service from now on.
+WITH gone AS (
+    DELETE FROM appointments.service_resources
+    WHERE service_id = $1::uuid AND NOT resource_id = ANY ($2::uuid[])
+)
+INSERT INTO appointments.service_resources (service_id, resource_id)
+SELECT $1::uuid, wanted.resource_id FROM unnest($2::uuid[]) AS wanted (resource_id)
+ON CONFLICT ON CONSTRAINT service_resources_pkey DO NOTHING;
+
+-- name: insert_shifts :exec
+-- Hours at which associates work; of one associate they do not overlap.
+INSERT INTO appointments.shifts (shift_id, resource_id, during)
+SELECT shift.shift_id, shift.resource_id, tstzrange(shift.starts_at, shift.ends_at)
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
+    AS shift (shift_id, resource_id, starts_at, ends_at);
+
+-- name: list_service_ids :many
+-- The services that a store offers.
+SELECT service_id FROM appointments.services WHERE store_id = $1::uuid AND retired_at IS NULL ORDER BY code, service_id;
+
+-- name: list_services :many
+-- Services that are offered, with everybody and everything that may serve them.
+SELECT service.service_id, service.programme_id, service.store_id, service.counter_id, service.code, service.names,
+    service.needs, service.rules,
+    array_agg(resource.kind ORDER BY resource.resource_id) AS kinds,
+    array_agg(resource.resource_id ORDER BY resource.resource_id) AS resource_ids
+FROM appointments.services service
+LEFT JOIN (
+    appointments.service_resources link
+    JOIN appointments.resources resource ON resource.resource_id = link.resource_id AND resource.retired_at IS NULL
+) ON link.service_id = service.service_id
+WHERE service.service_id = ANY ($1::uuid[]) AND service.retired_at IS NULL
+GROUP BY service.service_id;
+
+-- name: lock_resources :many
+-- Locks resources by id: two bookings that want the same ones, in whatever order, wait for each other in line.
+-- NO KEY: keys never change, and linking a resource to a service should not wait for us.
+SELECT resource_id FROM appointments.resources
+WHERE resource_id = ANY ($1::uuid[])
+ORDER BY resource_id
+FOR NO KEY UPDATE;
+
+-- name: lock_lapsed :many
+-- Locks holds that expired and requests that nobody answered in time, of these resources. Sorted, because one hold
+-- lies on several resources, whose bookings may come to it together; the second finds it cleared.
+SELECT appointment.appointment_id, appointment.state
+FROM appointments.appointments appointment
+WHERE appointment.appointment_id IN (
+        SELECT entry.appointment_id FROM appointments.occupied entry
+        WHERE entry.resource_id = ANY ($1::uuid[]) AND entry.live AND entry.lapses_at <= $2::timestamptz
+    )
+    AND appointment.lapses_at <= $2::timestamptz
+ORDER BY appointment.appointment_id
+FOR NO KEY UPDATE OF appointment;
+
+-- name: clear_lapsed :exec
+-- Ends what has lapsed, and frees what it had (A10). Each becomes what the caller says.
+WITH ended AS (
+    UPDATE appointments.appointments appointment
+    SET state = entry.state, step = appointment.step + 1, lapses_at = NULL, changed_at = $3::timestamptz,
+        sequence = appointment.sequence + CASE WHEN entry.state = 'DECLINED' THEN 1 ELSE 0 END
+    FROM unnest($1::uuid[], $2::text[]) AS entry (appointment_id, state)
+    WHERE appointment.appointment_id = entry.appointment_id AND appointment.lapses_at IS NOT NULL
+    RETURNING appointment.appointment_id, appointment.step, appointment.state
+), logged AS (
+    INSERT INTO appointments.changes (appointment_id, step, from_state, to_state, at, actor_role, actor)
+    SELECT ended.appointment_id, ended.step, CASE WHEN ended.state = 'DECLINED' THEN 'PENDING' ELSE 'HELD' END,
+        ended.state, $3::timestamptz, $4::text, $5::text
+    FROM ended
+)
+UPDATE appointments.occupied entry SET live = false, lapses_at = NULL
+FROM ended WHERE entry.appointment_id = ended.appointment_id;
+
+-- name: list_taken :many
+-- What of these resources is occupied at $4, and when they work, between $2 and $3. One look into the index for each
+-- resource and nothing else: its cost follows the time asked for, not the history.
+SELECT wanted.resource_id, true AS busy, lower(entry.during) AS starts_at, upper(entry.during) AS ends_at
+FROM unnest($1::uuid[]) AS wanted (resource_id)
+CROSS JOIN LATERAL (
+    SELECT occupied.during FROM appointments.occupied
+    WHERE occupied.resource_id = wanted.resource_id
+        AND occupied.during && tstzrange($2::timestamptz, $3::timestamptz)
+        AND occupied.live AND (occupied.lapses_at IS NULL OR occupied.lapses_at > $4::timestamptz)
+    OFFSET 0
+) entry
+UNION ALL
+SELECT wanted.resource_id, false, lower(entry.during), upper(entry.during)
+FROM unnest($1::uuid[]) AS wanted (resource_id)
+CROSS JOIN LATERAL (
+    SELECT shifts.during FROM appointments.shifts
+    WHERE shifts.resource_id = wanted.resource_id AND shifts.during && tstzrange($2::timestamptz, $3::timestamptz)
+    OFFSET 0
+) entry
+ORDER BY 1, 3;
+
+-- name: insert_appointment :exec
+-- A slot that is held from now on, and the first line of its story.
+WITH made AS (
+    INSERT INTO appointments.appointments (
+        appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id,
+        associate_id, starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces,
+        booked_at, changed_at
+    )
+    VALUES (
+        $1::uuid, $2::uuid, $3::integer, $4::uuid, $5::uuid, $6::uuid, $7::uuid, $8::uuid, $9::uuid, $10::uuid,
+        $11::timestamptz, $12::timestamptz, $13::text, 1, $14::timestamptz, $15::timestamptz, $16::timestamptz,
+        $17::timestamptz, $18::uuid, $19::timestamptz, $19::timestamptz
+    )
+    RETURNING appointment_id, step, state, booked_at
+)
+INSERT INTO appointments.changes (appointment_id, step, from_state, to_state, at, actor_role, actor)
+SELECT made.appointment_id, made.step, NULL, made.state, made.booked_at, $20::text, $21::text FROM made;
+
+-- name: insert_occupied :exec
+-- What appointments take of whom. By resource and time, so that where the constraint has to decide (a member who books
+-- in two programmes at once) two of these wait in line.
+INSERT INTO appointments.occupied (appointment_id, resource_id, during, live, lapses_at)
+SELECT entry.appointment_id, entry.resource_id, tstzrange(entry.starts_at, entry.ends_at), true, entry.lapses_at
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[])
+    AS entry (appointment_id, resource_id, starts_at, ends_at, lapses_at)
+ORDER BY entry.resource_id, entry.starts_at;
+
+-- name: change_appointment :maybe
+-- One step, from the step that was seen; what it had is free again unless the new state is live. No row: somebody else
+-- was faster.
+WITH changed AS (
+    UPDATE appointments.appointments
+    SET state = $3::text, step = step + 1, sequence = sequence + $4::integer, lapses_at = $5::timestamptz,
+        changed_at = $7::timestamptz
+    WHERE appointment_id = $1::uuid AND step = $2::integer
+    RETURNING appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+), freed AS (
+    UPDATE appointments.occupied entry SET live = $6::boolean, lapses_at = $5::timestamptz
+    FROM changed WHERE entry.appointment_id = changed.appointment_id
+), logged AS (
+    INSERT INTO appointments.changes (appointment_id, step, from_state, to_state, at, actor_role, actor)
+    SELECT changed.appointment_id, changed.step, $8::text, changed.state, $7::timestamptz, $9::text, $10::text
+    FROM changed
+)
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+FROM changed;
+
+-- name: lock_appointments :many
+-- Locks appointments by id, after their member.
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+FROM appointments.appointments
+WHERE appointment_id = ANY ($1::uuid[])
+ORDER BY appointment_id
+FOR NO KEY UPDATE;
+
+-- name: list_appointments :many
+-- Appointments by their ids, by time.
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+FROM appointments.appointments
+WHERE appointment_id = ANY ($1::uuid[])
+ORDER BY starts_at, appointment_id;
+
+-- name: list_appointments_of_member :many
+-- What a member has booked from a moment on, superseded ones left out, by time.
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+FROM appointments.appointments
+WHERE member_id = $1::uuid AND starts_at >= $2::timestamptz AND state <> 'SUPERSEDED'
+ORDER BY starts_at, appointment_id;
+
+-- name: list_appointments_of_counter :many
+-- A counter's board: what begins between two moments, by time.
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+FROM appointments.appointments
+WHERE counter_id = $1::uuid AND starts_at >= $2::timestamptz AND starts_at < $3::timestamptz
+    AND state <> 'SUPERSEDED'
+ORDER BY starts_at, appointment_id;

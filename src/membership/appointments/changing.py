@@ -1,0 +1,110 @@
+"""Steps of appointments inside a transaction. The member's lock comes first, then the appointments', by id."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from membership.appointments import events, store
+from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
+from membership.appointments.model import Appointment, AppointmentId, AppointmentState
+from membership.appointments.rules import states
+from membership.appointments.rules.states import LIVE, SHOWN_CHANGES, TRANSITIONS
+from membership.kernel.actor import Actor, Role
+from membership.members.model import MemberId, MembershipKey
+from membership.members.service import lock_membership
+from membership.members.store import find_current_member
+from membership.postgres.connection import Conn
+from membership.postgres.transaction import AuditEntry, Transaction
+
+
+async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
+    """Appointments of one member, locked after the member, by time. Raises UnknownAppointment."""
+    seen = await store.list_appointments(tx.conn, appointment_ids)
+    members = {appointment.membership for appointment in seen}
+    if len(seen) != len(set(appointment_ids)) or len(members) != 1:
+        raise UnknownAppointment
+    for appointment in seen:
+        if not await reaches(tx.conn, tx.actor, appointment):
+            raise UnknownAppointment
+    await lock_membership(tx.conn, members.pop())
+    locked = await store.lock_appointments(tx.conn, appointment_ids)
+    return sorted(locked, key=lambda appointment: (appointment.period, appointment.appointment_id))
+
+
+async def book_held(tx: Transaction, held: Collection[Appointment]) -> list[Appointment]:
+    """What was held is booked: asked for, and confirmed at once where the brand need not accept.
+
+    Raises HoldExpired, AppointmentStepRefused; then none of them is.
+    """
+    paths = [(appointment, states.booked(appointment, tx.now)) for appointment in held]
+    booked: list[Appointment] = []
+    for appointment, path in paths:
+        reached = appointment
+        for state in path:
+            reached = await change(tx, reached, state, tells=state is path[-1])
+        booked.append(reached)
+    return booked
+
+
+async def change(tx: Transaction, seen: Appointment, to: AppointmentState, *, tells: bool = True) -> Appointment:
+    """One step. Raises AppointmentStepRefused when the appointment is no longer as it was seen."""
+    if to not in TRANSITIONS[seen.state]:
+        raise AppointmentStepRefused(seen.state.value)
+    changed = await store.change_appointment(
+        tx.conn,
+        seen,
+        to,
+        live=to in LIVE,
+        rises=to in SHOWN_CHANGES,
+        lapses_at=_lapses_at(seen, to),
+        actor=tx.actor,
+        now=tx.now,
+    )
+    if changed is None:
+        raise AppointmentStepRefused(seen.state.value)
+    if tells:
+        tx.emit(events.changed(changed))
+        tx.audit_staff(_entry(seen, changed))
+    return changed
+
+
+def _lapses_at(seen: Appointment, to: AppointmentState) -> datetime | None:
+    """A request lapses when its answer is due; one that nobody has to answer is PENDING for the moment only."""
+    if to is AppointmentState.PENDING:
+        return seen.answer_until or seen.lapses_at
+    return None
+
+
+async def reaches(conn: Conn, actor: Actor, appointment: Appointment) -> bool:
+    """Whose appointment a caller may touch: as they see them."""
+    match actor.role:
+        case Role.ADMIN:
+            return True
+        case Role.MEMBER:
+            return await is_self(conn, actor, appointment.membership)
+        case Role.ASSOCIATE:
+            return appointment.counter_id == actor.counter_id
+        case Role.DESK:
+            return appointment.store_id == actor.store_id
+        case Role.MEMBER_SERVICES | Role.SERVICE:
+            return appointment.membership.programme_id == actor.programme_id
+        case _:
+            return False
+
+
+async def is_self(conn: Conn, actor: Actor, membership: MembershipKey) -> bool:
+    """A token of before a merge names the loser, whose memberships point at the winner."""
+    if actor.member_id is None:
+        return False
+    return membership.member_id in (actor.member_id, await find_current_member(conn, MemberId(actor.member_id)))
+
+
+def _entry(before: Appointment, after: Appointment) -> AuditEntry:
+    return AuditEntry(
+        f"appointments.{after.state.value.lower()}",
+        "appointment",
+        str(after.appointment_id),
+        member_id=after.membership.member_id,
+        programme_id=after.membership.programme_id,
+        before={"state": before.state.value},
+        after={"state": after.state.value},
+    )

@@ -1,0 +1,206 @@
+"""Refusals about appointments. Moments are said in ISO 8601: those of a slot in the store's time, others in UTC."""
+
+from dataclasses import dataclass
+
+from membership.kernel.errors import DomainError
+
+
+@dataclass(eq=False)
+class UnknownService(DomainError):
+    """No such service in this programme, or one that is no longer offered."""
+
+    code = "UNKNOWN_SERVICE"
+    field = "service"
+
+    @property
+    def message(self) -> str:
+        return "This service is not offered. Load the services again and choose one of them."
+
+
+@dataclass(eq=False)
+class UnknownAppointment(DomainError):
+    """No such appointment that this caller may see."""
+
+    code = "UNKNOWN_APPOINTMENT"
+    field = "appointment"
+
+    @property
+    def message(self) -> str:
+        return "There is no such appointment here. Load the appointments again and choose one of them."
+
+
+@dataclass(eq=False)
+class SlotTaken(DomainError):
+    """Nobody, or no room, is free at that time."""
+
+    code = "SLOT_TAKEN"
+    field = "startsAt"
+    service: str
+    starts_at: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.service} at {self.starts_at} has just been taken. Load the free times and choose another."
+
+
+@dataclass(eq=False)
+class CapacityReached(DomainError):
+    """Every place of the service is taken at that time."""
+
+    code = "CAPACITY_REACHED"
+    field = "startsAt"
+    service: str
+    starts_at: str
+    capacity: int
+
+    @property
+    def message(self) -> str:
+        return (
+            f"All {self.capacity} places of {self.service} at {self.starts_at} are taken. "
+            "Load the free times and choose another."
+        )
+
+
+@dataclass(eq=False)
+class OutsideHours(DomainError):
+    """The service is not given then: the store or the service is closed, or closes before it would end."""
+
+    code = "OUTSIDE_HOURS"
+    field = "startsAt"
+    service: str
+    starts_at: str
+    opens_at: str | None
+    closes_at: str | None
+
+    @property
+    def message(self) -> str:
+        hours = f"is given from {self.opens_at} to {self.closes_at}" if self.opens_at else "is not given on that day"
+        return f"{self.service} {hours}. Choose one of the free times."
+
+
+@dataclass(eq=False)
+class NoSuchSlot(DomainError):
+    """Appointments of the service begin at other times."""
+
+    code = "NO_SUCH_SLOT"
+    field = "startsAt"
+    service: str
+    starts_at: str
+    nearest: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.service} does not begin at {self.starts_at}. The time nearest to it is {self.nearest}."
+
+
+@dataclass(eq=False)
+class TooLateToBook(DomainError):
+    """The service has to be booked earlier before it begins."""
+
+    code = "TOO_LATE_TO_BOOK"
+    field = "startsAt"
+    service: str
+    book_until: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.service} at that time could be booked until {self.book_until}. Choose a later time."
+
+
+@dataclass(eq=False)
+class TooEarlyToBook(DomainError):
+    """The time is further ahead than the service can be booked."""
+
+    code = "TOO_EARLY_TO_BOOK"
+    field = "startsAt"
+    retryable = True
+    service: str
+    book_from: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.service} at that time can be booked from {self.book_from} on. Come back then."
+
+
+@dataclass(eq=False)
+class MemberElsewhere(DomainError):
+    """The member has another appointment at that time."""
+
+    code = "MEMBER_ELSEWHERE"
+    field = "startsAt"
+    starts_at: str
+    ends_at: str
+
+    @property
+    def message(self) -> str:
+        return (
+            f"The member has another appointment between {self.starts_at} and {self.ends_at}. "
+            "Choose another time, or move that one first."
+        )
+
+
+@dataclass(eq=False)
+class AssociateNotSkilled(DomainError):
+    """The associate who was asked for does not give this service."""
+
+    code = "ASSOCIATE_NOT_SKILLED"
+    field = "associate"
+    service: str
+
+    @property
+    def message(self) -> str:
+        return f"This associate does not give {self.service}. Choose another associate, or any."
+
+
+@dataclass(eq=False)
+class AssociateOffShift(DomainError):
+    """The associate who was asked for, or everybody who is skilled, is not at work at that time."""
+
+    code = "ASSOCIATE_OFF_SHIFT"
+    field = "startsAt"
+    service: str
+    starts_at: str
+
+    @property
+    def message(self) -> str:
+        return f"Nobody asked for is at work for {self.service} at {self.starts_at}. Choose a free time."
+
+
+@dataclass(eq=False)
+class HoldExpired(DomainError):
+    """The time for which the slot was held is over, and it is free for others."""
+
+    code = "HOLD_EXPIRED"
+    field = "appointment"
+    expired_at: str
+
+    @property
+    def message(self) -> str:
+        return f"The time was held until {self.expired_at}. Look whether it is still free and hold it again."
+
+
+@dataclass(eq=False)
+class AppointmentStepRefused(DomainError):
+    """The appointment is not in a state that allows this."""
+
+    code = "APPOINTMENT_STEP_REFUSED"
+    field = "appointment"
+    state: str
+
+    @property
+    def message(self) -> str:
+        return f"The appointment is {self.state.lower().replace('_', ' ')}, so this cannot be done. Load it again."
+
+
+@dataclass(eq=False)
+class AppointmentStepTooEarly(DomainError):
+    """It is too early for this step."""
+
+    code = "APPOINTMENT_STEP_TOO_EARLY"
+    field = "appointment"
+    retryable = True
+    allowed_from: str
+
+    @property
+    def message(self) -> str:
+        return f"This can be done from {self.allowed_from} on. Do it again then."

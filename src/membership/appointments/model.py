@@ -1,0 +1,197 @@
+"""What can be booked, what is free, and what was booked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from membership.kernel.errors import DomainError
+from membership.members.model import MemberId, MembershipKey
+from membership.stores.model import CounterId, Names, OpeningHours, ProgrammeId, StoreId
+
+ServiceId = NewType("ServiceId", UUID)
+ResourceId = NewType("ResourceId", UUID)
+"""An associate, a room, a place, or a member (by the member's id)."""
+AppointmentId = NewType("AppointmentId", UUID)
+VisitId = NewType("VisitId", UUID)
+ShiftId = NewType("ShiftId", UUID)
+
+
+class ResourceKind(StrEnum):
+    """A UNIT is one of the N places of a service with capacity N."""
+
+    ASSOCIATE = "ASSOCIATE"
+    ROOM = "ROOM"
+    UNIT = "UNIT"
+
+
+class AppointmentState(StrEnum):
+    HELD = "HELD"
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    CHECKED_IN = "CHECKED_IN"
+    IN_SERVICE = "IN_SERVICE"
+    COMPLETED = "COMPLETED"
+    EXPIRED = "EXPIRED"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    LATE_CANCELLED = "LATE_CANCELLED"
+    NO_SHOW = "NO_SHOW"
+    SUPERSEDED = "SUPERSEDED"
+
+
+class ServiceRules(BaseModel):
+    """How a service is booked. Minutes, unless the name says days."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    duration_minutes: int = Field(ge=5, le=720)
+    every_minutes: int = Field(ge=5, le=720)
+    before_minutes: int = Field(default=0, ge=0, le=240)
+    after_minutes: int = Field(default=0, ge=0, le=240)
+    notice_minutes: int = Field(default=0, ge=0, le=43_200)
+    horizon_days: int = Field(default=60, ge=1, le=366)
+    free_cancellation_minutes: int = Field(default=1_440, ge=0, le=43_200)
+    no_show_minutes: int = Field(default=15, ge=0, le=720)
+    answer_minutes: int | None = Field(default=None, ge=5, le=43_200)
+    hours: OpeningHours | None = None
+    """The service's own, within those of the store. `answer_minutes` None: the brand need not accept a booking."""
+
+    @property
+    def duration(self) -> timedelta:
+        return timedelta(minutes=self.duration_minutes)
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(minutes=self.every_minutes)
+
+    @property
+    def before(self) -> timedelta:
+        return timedelta(minutes=self.before_minutes)
+
+    @property
+    def after(self) -> timedelta:
+        return timedelta(minutes=self.after_minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    resource_id: ResourceId
+    store_id: StoreId
+    counter_id: CounterId
+    kind: ResourceKind
+    code: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Something a counter does for a member. One resource of each kind in `candidates` is occupied by it."""
+
+    service_id: ServiceId
+    programme_id: ProgrammeId
+    store_id: StoreId
+    counter_id: CounterId
+    code: str
+    names: Names
+    rules: ServiceRules
+    candidates: Mapping[ResourceKind, tuple[ResourceId, ...]]
+
+    @property
+    def resource_ids(self) -> frozenset[ResourceId]:
+        return frozenset(resource for kind in self.candidates.values() for resource in kind)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """`[start, end)`."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What of some resources is occupied, and when associates work: per resource by time, without overlaps."""
+
+    busy: Mapping[ResourceId, Sequence[Period]] = field(default_factory=dict)
+    shifts: Mapping[ResourceId, Sequence[Period]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A start at which a service can be booked, and who and what is free for it, by kind."""
+
+    period: Period
+    free: Mapping[ResourceKind, tuple[ResourceId, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What a member asks for: a service at a time, with an associate of choice or any."""
+
+    service_id: ServiceId
+    starts_at: datetime
+    associate_id: ResourceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A stop that can be booked: when, and with whom and what."""
+
+    service: Service
+    period: Period
+    resources: Mapping[ResourceKind, ResourceId]
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """`uid` stays through every rescheduling; `sequence` rises with what calendars show. `lapses_at` is set while HELD
+    (it expires) and PENDING (it counts as declined)."""
+
+    appointment_id: AppointmentId
+    uid: UUID
+    sequence: int
+    visit_id: VisitId | None
+    membership: MembershipKey
+    store_id: StoreId
+    counter_id: CounterId
+    service_id: ServiceId
+    associate_id: ResourceId | None
+    period: Period
+    state: AppointmentState
+    step: int
+    lapses_at: datetime | None
+    answer_until: datetime | None
+    free_until: datetime
+    no_show_from: datetime
+    replaces: AppointmentId | None
+    booked_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Occupation:
+    """A range of one resource that an appointment takes."""
+
+    appointment_id: AppointmentId
+    resource_id: ResourceId
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What became of stops that were asked for, by their place in the question. All or nothing unless asked otherwise:
+    with a refusal nothing was held."""
+
+    appointments: Mapping[int, "Appointment"]
+    refusals: Mapping[int, DomainError]
+
+
+def resource_of(member_id: MemberId) -> ResourceId:
+    """The member as a resource: nobody is in two places (A9), whatever programme they booked in."""
+    return ResourceId(member_id)

@@ -1,0 +1,83 @@
+"""Why a stop cannot be booked, once it is known that it cannot."""
+
+from datetime import datetime
+from itertools import chain
+
+from membership.appointments.errors import (
+    AssociateNotSkilled,
+    AssociateOffShift,
+    CapacityReached,
+    MemberElsewhere,
+    NoSuchSlot,
+    OutsideHours,
+    SlotTaken,
+    TooEarlyToBook,
+    TooLateToBook,
+)
+from membership.appointments.model import Period, ResourceId, ResourceKind, Service, Stop, Taken
+from membership.appointments.rules.hours import given_on, opening_days, starts
+from membership.appointments.rules.slots import (
+    book_from,
+    book_until,
+    free_of,
+    is_at_work,
+    is_free,
+    occupied_by,
+)
+from membership.kernel.errors import DomainError
+from membership.stores.model import Store
+
+
+def refusal_of(
+    service: Service, store: Store, stop: Stop, taken: Taken, *, now: datetime, member: ResourceId
+) -> DomainError:
+    """The first reason that holds, those first that no other time of the day would change."""
+    rules, period = service.rules, Period(stop.starts_at, stop.starts_at + service.rules.duration)
+    if stop.associate_id is not None and stop.associate_id not in service.candidates.get(ResourceKind.ASSOCIATE, ()):
+        return AssociateNotSkilled(service.code)
+    outside = _outside(service, store, stop)
+    if outside is not None:
+        return outside
+    if now > book_until(rules, stop.starts_at):
+        return TooLateToBook(service.code, _said(store, book_until(rules, stop.starts_at)))
+    if now < book_from(rules, stop.starts_at):
+        return TooEarlyToBook(service.code, _said(store, book_from(rules, stop.starts_at)))
+    if not is_free(taken.busy.get(member, ()), period):
+        return MemberElsewhere(_said(store, period.start), _said(store, period.end))
+    return _nobody_free(service, store, stop, period, taken)
+
+
+def _outside(service: Service, store: Store, stop: Stop) -> DomainError | None:
+    openings = [given_on(service.rules, store, day) for day in opening_days(store, stop.starts_at)]
+    given = [opening for opening in openings if opening is not None]
+    possible = list(chain.from_iterable(starts(service.rules, opening) for opening in given))
+    if stop.starts_at in possible:
+        return None
+    start = _said(store, stop.starts_at)
+    ends_at = stop.starts_at + service.rules.duration
+    if any(opening.start <= stop.starts_at and ends_at <= opening.end for opening in given):
+        nearest = min(possible, key=lambda moment: (abs(moment - stop.starts_at), moment))
+        return NoSuchSlot(service.code, start, _said(store, nearest))
+    # The opening of the date itself: the one of the day before is told only to whom it concerns.
+    today = openings[1]
+    if today is None:
+        return OutsideHours(service.code, start, None, None)
+    return OutsideHours(service.code, start, _said(store, today.start), _said(store, today.end))
+
+
+def _nobody_free(service: Service, store: Store, stop: Stop, period: Period, taken: Taken) -> DomainError:
+    start = _said(store, stop.starts_at)
+    asked = service.candidates.get(ResourceKind.ASSOCIATE)
+    if asked is not None:
+        wanted = occupied_by(service.rules, period)
+        asked = asked if stop.associate_id is None else (stop.associate_id,)
+        if not any(is_at_work(taken.shifts.get(associate, ()), wanted) for associate in asked):
+            return AssociateOffShift(service.code, start)
+    places = service.candidates.get(ResourceKind.UNIT)
+    if places is not None and not free_of(service, ResourceKind.UNIT, period, taken):
+        return CapacityReached(service.code, start, len(places))
+    return SlotTaken(service.code, start)
+
+
+def _said(store: Store, moment: datetime) -> str:
+    return moment.astimezone(store.zone).isoformat(timespec="minutes")

@@ -1,0 +1,106 @@
+"""Which slots are free. Listing and booking ask the same function, so that what is listed can be booked (A2)."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from operator import attrgetter
+
+from membership.appointments.model import (
+    Chosen,
+    Period,
+    ResourceId,
+    ResourceKind,
+    Service,
+    ServiceRules,
+    Slot,
+    Stop,
+    Taken,
+)
+from membership.appointments.rules.hours import given_on, opening_days, starts
+from membership.stores.model import Store
+
+
+def slots(
+    service: Service, store: Store, day: date, taken: Taken, *, now: datetime, member: ResourceId | None = None
+) -> tuple[Slot, ...]:
+    """The slots of a service in the opening that begins on `day`, earliest first; with `member`, those where this
+    member is nowhere else. `taken` covers that opening and the buffers around it."""
+    given = given_on(service.rules, store, day)
+    if given is None:
+        return ()
+    found = (_slot(service, start, taken, now=now, member=member) for start in starts(service.rules, given))
+    return tuple(slot for slot in found if slot is not None)
+
+
+def choose(
+    service: Service, store: Store, stop: Stop, taken: Taken, *, now: datetime, member: ResourceId
+) -> Chosen | None:
+    """Who and what serves a stop: of those free the one with the fewest appointments. None: it cannot be booked."""
+    for day in opening_days(store, stop.starts_at):
+        for slot in slots(service, store, day, taken, now=now, member=member):
+            if slot.period.start == stop.starts_at:
+                return _chosen(service, slot, stop, taken)
+    return None
+
+
+def occupied_by(rules: ServiceRules, period: Period) -> Period:
+    """What an appointment takes of whoever serves it: with the buffers."""
+    return Period(period.start - rules.before, period.end + rules.after)
+
+
+def looked_at(rules: ServiceRules, given: Period) -> Period:
+    """What has to be known to tell the slots of an opening."""
+    return occupied_by(rules, given)
+
+
+def book_until(rules: ServiceRules, starts_at: datetime) -> datetime:
+    return starts_at - timedelta(minutes=rules.notice_minutes)
+
+
+def book_from(rules: ServiceRules, starts_at: datetime) -> datetime:
+    return starts_at - timedelta(days=rules.horizon_days)
+
+
+def is_free(periods: Sequence[Period], wanted: Period) -> bool:
+    """Whether nothing of `periods` (by time, without overlaps) lies in `wanted`."""
+    first = bisect_right(periods, wanted.start, key=attrgetter("end"))
+    return first == len(periods) or periods[first].start >= wanted.end
+
+
+def is_at_work(shifts: Sequence[Period], wanted: Period) -> bool:
+    return any(shift.start <= wanted.start and wanted.end <= shift.end for shift in shifts)
+
+
+def free_of(service: Service, kind: ResourceKind, period: Period, taken: Taken) -> tuple[ResourceId, ...]:
+    """The resources of a kind that can serve an appointment: nowhere else with buffers, and an associate at work."""
+    wanted = occupied_by(service.rules, period)
+    return tuple(
+        resource
+        for resource in service.candidates[kind]
+        if is_free(taken.busy.get(resource, ()), wanted)
+        and (kind is not ResourceKind.ASSOCIATE or is_at_work(taken.shifts.get(resource, ()), wanted))
+    )
+
+
+def _slot(service: Service, start: datetime, taken: Taken, *, now: datetime, member: ResourceId | None) -> Slot | None:
+    rules = service.rules
+    if not book_from(rules, start) <= now <= book_until(rules, start):
+        return None
+    period = Period(start, start + rules.duration)
+    if member is not None and not is_free(taken.busy.get(member, ()), period):
+        return None
+    free = {kind: free_of(service, kind, period, taken) for kind in service.candidates}
+    return Slot(period, free) if all(free.values()) else None
+
+
+def _chosen(service: Service, slot: Slot, stop: Stop, taken: Taken) -> Chosen | None:
+    free = dict(slot.free)
+    if stop.associate_id is not None:
+        if stop.associate_id not in free.get(ResourceKind.ASSOCIATE, ()):
+            return None
+        free[ResourceKind.ASSOCIATE] = (stop.associate_id,)
+
+    def load(resource: ResourceId) -> tuple[int, ResourceId]:
+        return len(taken.busy.get(resource, ())), resource
+
+    return Chosen(service, slot.period, {kind: min(resources, key=load) for kind, resources in free.items()})

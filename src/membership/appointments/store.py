@@ -1,0 +1,256 @@
+"""Rows of schema `appointments` to model."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import cast
+
+import asyncpg
+
+from membership.appointments.model import (
+    Appointment,
+    AppointmentId,
+    AppointmentState,
+    Occupation,
+    Period,
+    Resource,
+    ResourceId,
+    ResourceKind,
+    Service,
+    ServiceId,
+    ServiceRules,
+    ShiftId,
+    Taken,
+)
+from membership.kernel.actor import Actor
+from membership.members.model import MemberId, MembershipKey
+from membership.postgres.catalogue import queries_of
+from membership.postgres.connection import Conn
+from membership.postgres.json import from_json, to_json
+from membership.stores.model import CounterId, Names, StoreId
+
+SQL = queries_of("appointments")
+
+
+async def write_service(conn: Conn, service: Service) -> None:
+    """The service, and exactly these candidates."""
+    await SQL.upsert_service.exec(
+        conn,
+        service.service_id,
+        service.programme_id,
+        service.store_id,
+        service.counter_id,
+        service.code,
+        to_json(dict(service.names)),
+        [kind.value for kind in service.candidates],
+        service.rules.model_dump_json(),
+    )
+    await SQL.replace_candidates.exec(conn, service.service_id, sorted(service.resource_ids))
+
+
+async def retire_service(conn: Conn, service_id: ServiceId, *, at: datetime) -> None:
+    await SQL.retire_service.exec(conn, service_id, at)
+
+
+async def write_resource(conn: Conn, resource: Resource) -> None:
+    await SQL.upsert_resource.exec(
+        conn,
+        resource.resource_id,
+        resource.store_id,
+        resource.counter_id,
+        resource.kind.value,
+        resource.code,
+        to_json(dict(resource.names)),
+    )
+
+
+async def retire_resource(conn: Conn, resource_id: ResourceId, *, at: datetime) -> None:
+    await SQL.retire_resource.exec(conn, resource_id, at)
+
+
+async def insert_shifts(conn: Conn, shifts: Sequence[tuple[ShiftId, ResourceId, Period]]) -> None:
+    await SQL.insert_shifts.exec(
+        conn,
+        [shift_id for shift_id, _, _ in shifts],
+        [resource_id for _, resource_id, _ in shifts],
+        [period.start for _, _, period in shifts],
+        [period.end for _, _, period in shifts],
+    )
+
+
+async def list_service_ids(conn: Conn, store_id: StoreId) -> list[ServiceId]:
+    return [row["service_id"] for row in await SQL.list_service_ids.many(conn, store_id)]
+
+
+async def list_services(conn: Conn, service_ids: Collection[ServiceId]) -> dict[ServiceId, Service]:
+    """Those that are offered."""
+    return {row["service_id"]: _service(row) for row in await SQL.list_services.many(conn, list(service_ids))}
+
+
+async def lock_resources(conn: Conn, resource_ids: Collection[ResourceId]) -> None:
+    """Until the transaction ends, in the order of their ids."""
+    await SQL.lock_resources.many(conn, list(resource_ids))
+
+
+async def lock_lapsed(
+    conn: Conn, resource_ids: Collection[ResourceId], now: datetime
+) -> dict[AppointmentId, AppointmentState]:
+    """Holds and requests of these resources whose time is over, and what they still are."""
+    rows = await SQL.lock_lapsed.many(conn, list(resource_ids), now)
+    return {row["appointment_id"]: AppointmentState(row["state"]) for row in rows}
+
+
+async def clear_lapsed(
+    conn: Conn, ended: dict[AppointmentId, AppointmentState], *, actor: Actor, now: datetime
+) -> None:
+    """`ended`: what each becomes. Their locks are held."""
+    states = [state.value for state in ended.values()]
+    await SQL.clear_lapsed.exec(conn, list(ended), states, now, actor.role.value, actor.subject)
+
+
+async def list_taken(conn: Conn, resource_ids: Collection[ResourceId], window: Period, *, now: datetime) -> Taken:
+    """What is occupied or worked in any part of the window; shifts that meet are one."""
+    busy: dict[ResourceId, list[Period]] = defaultdict(list)
+    shifts: dict[ResourceId, list[Period]] = defaultdict(list)
+    for row in await SQL.list_taken.many(conn, list(resource_ids), window.start, window.end, now):
+        period = Period(row["starts_at"], row["ends_at"])
+        if row["busy"]:
+            busy[row["resource_id"]].append(period)
+        else:
+            _join(shifts[row["resource_id"]], period)
+    return Taken(dict(busy), dict(shifts))
+
+
+def _join(shifts: list[Period], following: Period) -> None:
+    if shifts and shifts[-1].end == following.start:
+        shifts[-1] = Period(shifts[-1].start, following.end)
+    else:
+        shifts.append(following)
+
+
+async def insert_appointment(conn: Conn, appointment: Appointment, *, actor: Actor) -> None:
+    await SQL.insert_appointment.exec(
+        conn,
+        appointment.appointment_id,
+        appointment.uid,
+        appointment.sequence,
+        appointment.visit_id,
+        appointment.membership.member_id,
+        appointment.membership.programme_id,
+        appointment.store_id,
+        appointment.counter_id,
+        appointment.service_id,
+        appointment.associate_id,
+        appointment.period.start,
+        appointment.period.end,
+        appointment.state.value,
+        appointment.lapses_at,
+        appointment.answer_until,
+        appointment.free_until,
+        appointment.no_show_from,
+        appointment.replaces,
+        appointment.booked_at,
+        actor.role.value,
+        actor.subject,
+    )
+
+
+async def insert_occupied(conn: Conn, entries: Sequence[Occupation], *, lapses_at: datetime | None) -> None:
+    """Raises asyncpg's ExclusionViolationError where two overlap."""
+    await SQL.insert_occupied.exec(
+        conn,
+        [entry.appointment_id for entry in entries],
+        [entry.resource_id for entry in entries],
+        [entry.period.start for entry in entries],
+        [entry.period.end for entry in entries],
+        [lapses_at for _ in entries],
+    )
+
+
+async def change_appointment(
+    conn: Conn,
+    seen: Appointment,
+    to: AppointmentState,
+    *,
+    live: bool,
+    rises: bool,
+    lapses_at: datetime | None,
+    actor: Actor,
+    now: datetime,
+) -> Appointment | None:
+    """None: it has changed since it was seen."""
+    row = await SQL.change_appointment.maybe(
+        conn,
+        seen.appointment_id,
+        seen.step,
+        to.value,
+        int(rises),
+        lapses_at,
+        live,
+        now,
+        seen.state.value,
+        actor.role.value,
+        actor.subject,
+    )
+    return None if row is None else _appointment(row)
+
+
+async def lock_appointments(conn: Conn, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
+    """By id. The member's lock is held."""
+    return [_appointment(row) for row in await SQL.lock_appointments.many(conn, list(appointment_ids))]
+
+
+async def list_appointments(conn: Conn, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
+    """By time; those that exist and that the connection may see."""
+    return [_appointment(row) for row in await SQL.list_appointments.many(conn, list(appointment_ids))]
+
+
+async def list_appointments_of_member(conn: Conn, member_id: MemberId, *, since: datetime) -> list[Appointment]:
+    return [_appointment(row) for row in await SQL.list_appointments_of_member.many(conn, member_id, since)]
+
+
+async def list_appointments_of_counter(conn: Conn, counter_id: CounterId, window: Period) -> list[Appointment]:
+    rows = await SQL.list_appointments_of_counter.many(conn, counter_id, window.start, window.end)
+    return [_appointment(row) for row in rows]
+
+
+def _service(row: asyncpg.Record) -> Service:
+    candidates: dict[ResourceKind, list[ResourceId]] = {ResourceKind(kind): [] for kind in row["needs"]}
+    for kind, resource_id in zip(row["kinds"], row["resource_ids"], strict=True):
+        # One row without a resource where nothing serves the service.
+        if resource_id is not None and ResourceKind(kind) in candidates:
+            candidates[ResourceKind(kind)].append(resource_id)
+    return Service(
+        service_id=row["service_id"],
+        programme_id=row["programme_id"],
+        store_id=row["store_id"],
+        counter_id=row["counter_id"],
+        code=row["code"],
+        names=cast(Names, from_json(row["names"])),
+        rules=ServiceRules.model_validate_json(row["rules"]),
+        candidates={kind: tuple(resources) for kind, resources in candidates.items()},
+    )
+
+
+def _appointment(row: asyncpg.Record) -> Appointment:
+    return Appointment(
+        appointment_id=row["appointment_id"],
+        uid=row["uid"],
+        sequence=row["sequence"],
+        visit_id=row["visit_id"],
+        membership=MembershipKey(row["member_id"], row["programme_id"]),
+        store_id=row["store_id"],
+        counter_id=row["counter_id"],
+        service_id=row["service_id"],
+        associate_id=row["associate_id"],
+        period=Period(row["starts_at"], row["ends_at"]),
+        state=AppointmentState(row["state"]),
+        step=row["step"],
+        lapses_at=row["lapses_at"],
+        answer_until=row["answer_until"],
+        free_until=row["free_until"],
+        no_show_from=row["no_show_from"],
+        replaces=row["replaces"],
+        booked_at=row["booked_at"],
+        changed_at=row["changed_at"],
+    )
