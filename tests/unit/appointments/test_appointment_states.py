@@ -1,0 +1,147 @@
+"""The state table, cell by cell, and the marks of time."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from membership.appointments.errors import AppointmentStepRefused, AppointmentStepTooEarly, HoldExpired
+from membership.appointments.model import Appointment, AppointmentId, AppointmentState, Period, ServiceId
+from membership.appointments.rules.states import (
+    EARLIEST_CHECK_IN,
+    HOLD,
+    LIVE,
+    TRANSITIONS,
+    Step,
+    after,
+    booked,
+    check_movable,
+    lapsed,
+    state_at,
+)
+from membership.kernel.ids import derived_id
+from membership.members.model import MemberId, MembershipKey
+from membership.stores.model import CounterId, ProgrammeId, StoreId
+
+State = AppointmentState
+BOOKED = datetime(2026, 5, 20, 4, tzinfo=UTC)
+START = BOOKED + timedelta(days=2)
+
+
+def appointment(state: AppointmentState, *, answer: bool = False) -> Appointment:
+    return Appointment(
+        appointment_id=AppointmentId(derived_id("a")),
+        uid=derived_id("u"),
+        sequence=0,
+        visit_id=None,
+        membership=MembershipKey(MemberId(derived_id("m")), ProgrammeId(derived_id("p"))),
+        store_id=StoreId(derived_id("s")),
+        counter_id=CounterId(derived_id("c")),
+        service_id=ServiceId(derived_id("v")),
+        associate_id=None,
+        period=Period(START, START + timedelta(hours=1)),
+        state=state,
+        step=1,
+        lapses_at=BOOKED + HOLD if state in {State.HELD, State.PENDING} else None,
+        answer_until=BOOKED + timedelta(hours=1) if answer else None,
+        free_until=START - timedelta(days=1),
+        no_show_from=START + timedelta(minutes=15),
+        replaces=None,
+        booked_at=BOOKED,
+        changed_at=BOOKED,
+    )
+
+
+ALLOWED = {
+    (State.PENDING, Step.ACCEPT): State.CONFIRMED,
+    (State.PENDING, Step.DECLINE): State.DECLINED,
+    (State.HELD, Step.CANCEL): State.CANCELLED,
+    (State.PENDING, Step.CANCEL): State.CANCELLED,
+    (State.CONFIRMED, Step.CANCEL): State.CANCELLED,
+    (State.CONFIRMED, Step.CHECK_IN): State.CHECKED_IN,
+    (State.CONFIRMED, Step.NO_SHOW): State.NO_SHOW,
+    (State.CHECKED_IN, Step.START): State.IN_SERVICE,
+    (State.IN_SERVICE, Step.COMPLETE): State.COMPLETED,
+}
+
+
+@pytest.mark.parametrize(("state", "step"), list(product(State, Step)))
+def test_a_step_leads_where_the_table_says_or_is_refused(state: AppointmentState, step: Step) -> None:
+    seen = replace(appointment(state), lapses_at=None)
+    now = START + timedelta(hours=1)
+    if (state, step) in ALLOWED:
+        assert after(seen, step, now, by_member=False) is ALLOWED[state, step]
+    else:
+        with pytest.raises(AppointmentStepRefused) as refused:
+            after(seen, step, now, by_member=False)
+        assert refused.value.state == state
+
+
+def test_what_is_over_stays_over() -> None:
+    assert {state for state, following in TRANSITIONS.items() if not following} == set(State) - LIVE
+    assert {to for following in TRANSITIONS.values() for to in following} | {State.HELD} == set(State)
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds_late", "by_member", "expected"),
+    [
+        (State.CONFIRMED, 0, True, State.CANCELLED),
+        (State.CONFIRMED, 1, True, State.LATE_CANCELLED),
+        (State.CONFIRMED, 1, False, State.CANCELLED),
+        (State.PENDING, 1, True, State.CANCELLED),
+        (State.HELD, 1, True, State.CANCELLED),
+    ],
+)
+def test_who_cancels_late_is_marked(
+    state: AppointmentState, seconds_late: int, by_member: bool, expected: AppointmentState
+) -> None:
+    seen = replace(appointment(state), lapses_at=None)
+    now = seen.free_until + timedelta(seconds=seconds_late)
+    assert after(seen, Step.CANCEL, now, by_member=by_member) is expected
+
+
+@pytest.mark.parametrize(
+    ("step", "moment"),
+    [(Step.CHECK_IN, START - EARLIEST_CHECK_IN), (Step.NO_SHOW, START + timedelta(minutes=15))],
+)
+def test_some_steps_have_their_time(step: Step, moment: datetime) -> None:
+    seen = appointment(State.CONFIRMED)
+    with pytest.raises(AppointmentStepTooEarly):
+        after(seen, step, moment - timedelta(seconds=1), by_member=False)
+    assert after(seen, step, moment, by_member=False)
+
+
+@pytest.mark.parametrize(("state", "ended"), [(State.HELD, State.EXPIRED), (State.PENDING, State.DECLINED)])
+def test_the_clock_ends_what_lapses(state: AppointmentState, ended: AppointmentState) -> None:
+    seen = appointment(state)
+    assert state_at(seen, BOOKED + HOLD - timedelta(microseconds=1)) is state
+    assert state_at(seen, BOOKED + HOLD) is ended
+    for step in Step:
+        with pytest.raises(AppointmentStepRefused) as refused:
+            after(seen, step, BOOKED + HOLD, by_member=True)
+        assert refused.value.state == ended
+
+
+def test_nothing_else_lapses() -> None:
+    for state in set(State) - {State.HELD, State.PENDING}:
+        with pytest.raises(ValueError, match="does not lapse"):
+            lapsed(state)
+
+
+def test_booking_goes_by_way_of_a_request() -> None:
+    now = BOOKED + timedelta(minutes=1)
+    assert booked(appointment(State.HELD), now) == (State.PENDING, State.CONFIRMED)
+    assert booked(appointment(State.HELD, answer=True), now) == (State.PENDING,)
+    with pytest.raises(HoldExpired):
+        booked(appointment(State.HELD), BOOKED + HOLD)
+    for state in set(State) - {State.HELD, State.EXPIRED}:
+        with pytest.raises(AppointmentStepRefused):
+            booked(replace(appointment(state), lapses_at=None), now)
+
+
+def test_only_what_is_confirmed_is_moved() -> None:
+    for state in set(State) - {State.CONFIRMED}:
+        with pytest.raises(AppointmentStepRefused):
+            check_movable(replace(appointment(state), lapses_at=None), START)
+    check_movable(appointment(State.CONFIRMED), START)
