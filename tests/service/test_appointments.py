@@ -113,6 +113,10 @@ async def test_all_stops_or_none_unless_asked_otherwise(desk: AppointmentDesk) -
     assert await desk.states() == ["CONFIRMED"]
     directory = await desk.appointments.directories.directory(desk.now)
     async with desk.database.engine(desk.member(member), desk.now) as tx:
+        refused = await hold_stops(tx, directory, member, stops, new_id=new_id)
+    assert (refused.appointments, set(refused.refusals)) == ({}, {1})
+    assert await desk.states() == ["CONFIRMED"]
+    async with desk.database.engine(desk.member(member), desk.now) as tx:
         held = await hold_stops(tx, directory, member, stops, new_id=new_id, best_effort=True)
     assert (set(held.appointments), {place: type(why) for place, why in held.refusals.items()}) == ({0}, {1: SlotTaken})
     assert await desk.states() == ["CONFIRMED", "HELD"]
