@@ -1,7 +1,7 @@
 """What a reported sale means: its form, what it earns and redeems, and every loyalty fault. Decides, never writes."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -131,16 +131,19 @@ async def decide(
     granted_minor = granted(basket, may_have_coupons=has_coupons, exponent=context.programme.minor_unit_exponent)
     is_live = quote is not None and quote.state is QuoteState.QUOTED
     value_minor = _granted_for_points(context, basket, terms, customer, granted_minor, has_coupons=has_coupons)
-    # Where all was paid but what points are worth, the till took nothing off for a coupon: none is used up by it.
-    taken_off = wanted if granted_minor > value_minor else ()
-    facts = facts_of(context, basket, terms, customer, value_minor, wanted=taken_off)
+    facts = facts_of(context, basket, terms, customer, value_minor, wanted=wanted)
     if quote is not None and is_live:
-        facts = pinned(_FACTS.validate_json(quote.inputs), facts, _named_otherwise(taken_off, quoted))
+        facts = pinned(_FACTS.validate_json(quote.inputs), facts, _named_otherwise(basket, quoted))
     revisions = await context.campaigns.revisions(named_revisions(facts), conn)
     decision = decide_sale(facts, context.terms(facts.terms_revision), revisions)
+    paid_in_full = bool(decision.coupons) and granted_minor == value_minor
+    if paid_in_full:
+        # The till took nothing off for a coupon: none is used up by it.
+        facts = replace(facts, coupons_wanted=())
+        decision = decide_sale(facts, context.terms(facts.terms_revision), revisions)
     if quoted is not None and not _same_numbers(decision, quoted):
         exceptions.append(ExceptionNoted(SaleException.NUMBERS_CHANGED))
-    exceptions.extend(_coupon_faults(wanted, decision, because=None if taken_off else PAID_IN_FULL))
+    exceptions.extend(_coupon_faults(wanted, decision, because=PAID_IN_FULL if paid_in_full else None))
     discount_minor = granted_minor - value_minor
     if discount_minor != decision.discount_minor:
         more = discount_minor - decision.discount_minor
@@ -189,11 +192,11 @@ def _wanted(basket: Basket, quoted: SaleDecision | None) -> tuple[UUID, ...]:
     return () if quoted is None else tuple(coupon.coupon_id for coupon in quoted.coupons)
 
 
-def _named_otherwise(taken_off: Collection[UUID], quoted: SaleDecision | None) -> tuple[CouponId, ...] | None:
-    """The coupons of a commit, unless they are those that its quote applied."""
-    if quoted is None or set(taken_off) == _coupons_of(quoted):
+def _named_otherwise(basket: Basket, quoted: SaleDecision | None) -> tuple[CouponId, ...] | None:
+    """The coupons that a commit names, unless they are those that its quote applied."""
+    if basket.coupons is None or quoted is None or set(basket.coupons) == _coupons_of(quoted):
         return None
-    return tuple(CouponId(entry) for entry in taken_off)
+    return tuple(CouponId(entry) for entry in basket.coupons)
 
 
 def _granted_for_points(
