@@ -63,7 +63,7 @@ def test_only_what_postgresql_has_given_out_is_a_final_refusal() -> None:
     reached = final_refusal(POOL, Limits(3, 1), asked, {(asked.member.member_id, DAY): 1})
     assert isinstance(reached, MemberLimitReached)
     assert (reached.limit, reached.per) == (1, "DAY")
-    assert "another day" in reached.message
+    assert "Come back tomorrow" in reached.message
 
 
 def test_a_limit_per_day_needs_a_day() -> None:
