@@ -177,3 +177,31 @@ async def test_a_slow_loader_that_wakes_after_a_newer_load_changes_nothing(
     assert not isinstance(told[1], GrantedClaim)
     assert {row["mode"] for row in await conn.fetch("SELECT mode FROM inventory.pools")} == {Mode.REDIS}
     await world.check_quiet()
+
+
+async def test_a_drop_in_which_a_slow_loader_wakes_after_a_newer_load(
+    database: Database, conn: Conn, client: RedisClient, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("membership.inventory.loading._LOAD_SECONDS", 60)
+    world = await open_drop(database, conn, client, clock, units=[UNITS])
+    contest = Contest(world, MEMBERS, [world.inventory, Inventory(database, client)], at_a_time=250)
+    slow_stock = SlowStock(client)
+    slow = Loading(world.database, slow_stock, world.inventory._loading._shelves)
+
+    async def trouble() -> None:
+        loader = asyncio.create_task(slow.rebuild(world.offer.offer_id, clock.now()))
+        await slow_stock.asleep.wait()
+        await conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state = 'idle in transaction'"
+        )
+        assert await world.inventory.rebuild(world.offer.offer_id, clock.now()) is not None
+        slow_stock.wake.set()
+        await asyncio.gather(loader, return_exceptions=True)
+        assert loader.exception() is not None
+
+    told = await contest.run(trouble, after=MIDDLE)
+    assert tally(told) == {"GRANTED": UNITS, "SOLD_OUT": MEMBERS - UNITS}
+    await contest.settle()
+    assert await world.confirmed() == UNITS
+    await world.check_quiet()

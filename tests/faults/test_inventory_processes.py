@@ -117,6 +117,25 @@ async def test_a_committer_who_is_stopped_past_its_deadline_is_refused(
     await world.check_quiet()
 
 
+async def test_a_drop_in_which_a_committer_is_stopped_past_its_deadline(
+    database: Database, conn: Conn, client: RedisClient, clock: StoppedClock, postgres_dsn: str, redis_url: str
+) -> None:
+    """It sleeps through the drop with a unit in hand, which another member gets; awake, it is refused."""
+    world = await open_drop(database, conn, client, clock, units=[UNITS])
+    contest = Contest(world, MEMBERS, [world.inventory, Inventory(database, client)], at_a_time=250)
+    async with process(world, postgres_dsn, redis_url, "held", MEMBERS) as late:
+        assert await late.says() == "held"
+        late.send(signal.SIGSTOP)
+        told = await contest.run()
+        late.send(signal.SIGCONT)
+        late.go_on()
+        assert await late.says() == "CLAIM_EXPIRED"
+    assert tally(told) == {"GRANTED": UNITS, "SOLD_OUT": MEMBERS - UNITS}
+    await contest.settle()
+    assert await world.confirmed() == UNITS
+    await world.check_quiet()
+
+
 async def test_a_committer_who_is_stopped_with_the_pool_locked_does_not_stop_the_drop(
     database: Database,
     conn: Conn,
