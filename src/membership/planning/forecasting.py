@@ -23,7 +23,6 @@ from membership.planning.handouts import issued, members_of
 from membership.planning.model import (
     DayForecast,
     Forecast,
-    PayerCost,
     PoolForecast,
     Recorded,
     RuleForecast,
@@ -182,8 +181,3 @@ def _days(plan: ReplayPlan, tally: Tally, pools: Iterable[PoolForecast]) -> Iter
             discount_minor=counted.discount_minor,
             gifts_claimed=gifts[day],
         )
-
-
-def cost_of(costs: Iterable[PayerCost], payer: str) -> int:
-    """What one payer pays in all."""
-    return sum(cost.total_minor for cost in costs if cost.payer == payer)
