@@ -9,15 +9,16 @@ from membership.cli import app
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from support.clock import StoppedClock
 from support.command import Command
 from support.drop_world import DropWorld, open_drop
+from support.patience import open_patiently
 
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

@@ -21,8 +21,8 @@ from membership.kernel.errors import DomainError
 from membership.postgres.database import Database, open_pool
 from membership.postgres.json import digest
 from membership.postgres.transaction import Transaction
-from membership.redis.client import open_redis
 from support.drop_world import APP, give, member
+from support.patience import open_patiently
 
 
 def _say(text: str) -> None:
@@ -49,7 +49,7 @@ async def _write_when_told(self: Writing, call: Call, shelf: Shelf) -> Written:
 
 async def _main(dsn: str, redis_url: str, pool: str, now: str, what: str, number: str) -> None:
     database = Database(await open_pool(dsn, max_size=4))
-    redis = open_redis(redis_url)
+    redis = open_patiently(redis_url)
     inventory = Inventory(database, redis)
     pool_id, moment = PoolId(UUID(pool)), datetime.fromisoformat(now)
 

@@ -16,10 +16,11 @@ from membership.inventory.model import GrantedClaim
 from membership.inventory.service import Inventory
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from support.clock import StoppedClock
 from support.drop_contest import Contest, size, tally
 from support.drop_world import DropWorld, open_drop
+from support.patience import open_patiently
 
 MEMBERS, UNITS, MIDDLE = size()
 PATIENCE_SECONDS = 30
@@ -27,7 +28,7 @@ PATIENCE_SECONDS = 30
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

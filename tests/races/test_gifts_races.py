@@ -24,18 +24,19 @@ from membership.members.keyring import Keyring
 from membership.members.store import lock_memberships
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from service.test_gifts_by_spend import THOUSAND, by_spend
 from support.blocked import until_blocked
 from support.campaign_desk import gift
 from support.gift_desk import DAY, GiftDesk, new_key, open_gift_desk
+from support.patience import open_patiently
 
 HOLDER = Actor(Role.SERVICE, "holder")
 
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

@@ -7,17 +7,18 @@ import pytest
 from membership.inventory.service import Inventory
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from support.clock import StoppedClock
 from support.drop_contest import Contest, tally
 from support.drop_world import open_drop
+from support.patience import open_patiently
 
 MEMBERS, UNITS = 20_000, 500
 
 
 @pytest.fixture
 async def clients(redis_url: str) -> AsyncIterator[list[RedisClient]]:
-    clients = [open_redis(redis_url) for _ in range(4)]
+    clients = [open_patiently(redis_url) for _ in range(4)]
     yield clients
     for client in clients:
         await client.aclose()

@@ -20,7 +20,7 @@ from membership.planning.why import Remark, Why
 from membership.planning.wording import Voice, speak
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
 from service.test_gifts_by_spend import THOUSAND, by_spend
@@ -29,6 +29,7 @@ from support.clock import StoppedClock
 from support.coupon_desk import offer
 from support.coupon_till import CouponTill, open_coupon_till
 from support.gift_desk import DAY, GiftDesk, open_gift_desk
+from support.patience import open_patiently
 from support.till_world import TillWorld, sale_id_of
 
 TENFOLD = EarnRule(
@@ -187,7 +188,7 @@ async def test_what_tills_made_is_simulated_exactly(shop: CouponTill, database: 
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

@@ -30,15 +30,16 @@ from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import IdempotencyConflict
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from sample_store import add_member
 from support.campaign_desk import gift, november
 from support.gift_desk import DAY, FIRST_DAY, GiftDesk, new_key, open_gift_desk
+from support.patience import open_patiently
 
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

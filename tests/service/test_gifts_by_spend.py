@@ -15,11 +15,12 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.receipts.amounts import use_amounts
 from membership.receipts.model import AmountUse, ReturnRequest, UsedBy
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from membership.sample import identifiers as ids
 from membership.tills.model import AttachSale, ExchangeLines
 from support.campaign_desk import gift
 from support.gift_desk import COUNTER, DAY, FIRST_DAY, GiftDesk, new_key, open_gift_desk
+from support.patience import open_patiently
 from support.till_world import basket, sale_id_of
 
 THOUSAND = 1_000_00
@@ -27,7 +28,7 @@ THOUSAND = 1_000_00
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

@@ -23,10 +23,11 @@ from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.receipts.model import ReturnRequest, SaleId
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from membership.tills.model import ExchangeLines
 from support.campaign_desk import gift
 from support.gift_desk import COUNTER, DAY, NOON, GiftDesk, new_key, open_gift_desk
+from support.patience import open_patiently
 from support.till_world import basket, sale_id_of
 
 Step = Callable[["Season"], Awaitable[None]]
@@ -40,7 +41,7 @@ _codes = count(1)
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

@@ -30,14 +30,15 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import IdempotencyConflict
 from membership.postgres.transaction import Transaction
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from support.clock import StoppedClock
 from support.drop_world import APP, DropWorld, give, member, open_drop
+from support.patience import open_patiently
 
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

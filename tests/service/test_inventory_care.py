@@ -18,11 +18,12 @@ from membership.worker.inventory import check_inventory, keep_inventory
 from membership.worker.jobs import forget_ended_claims
 from support.clock import StoppedClock
 from support.drop_world import APP, DropWorld, open_drop
+from support.patience import open_patiently
 
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

@@ -21,6 +21,7 @@ from membership.postgres.database import Database
 from membership.redis.client import RedisClient, open_redis
 from support.clock import StoppedClock
 from support.drop_world import APP, DropWorld, Outcome, open_drop
+from support.patience import open_patiently
 
 POOLS = 3
 
@@ -278,7 +279,7 @@ def _for_good(outcome: Outcome) -> str | None:
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

@@ -13,9 +13,10 @@ from membership.inventory.stock import Fenced, Freed, Held, OldLoad, Stock, ToHo
 from membership.inventory.store import LoadedClaim
 from membership.kernel.ids import new_id
 from membership.members.model import MemberId
-from membership.redis.client import RedisClient, open_redis
+from membership.redis.client import RedisClient
 from support.clock import START
 from support.drop_world import DAY
+from support.patience import open_patiently
 
 OFFER, POOL = OfferId(new_id()), PoolId(new_id())
 ANN, BOB = MemberId(new_id()), MemberId(new_id())
@@ -38,7 +39,7 @@ def to_hold(claim_id: ClaimId, member_id: MemberId = ANN) -> ToHold:
 
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[RedisClient]:
-    client = open_redis(redis_url)
+    client = open_patiently(redis_url)
     yield client
     await client.aclose()
 

@@ -17,14 +17,17 @@ RedisClient: TypeAlias = Redis | RedisCluster
 _TIMEOUT_SECONDS = 0.25
 
 
-def open_redis(url: str, *, cluster: bool = False) -> RedisClient:
-    """Connects with the first call. `url` of a cluster names any of its nodes. Close it with `aclose()`."""
+def open_redis(url: str, *, cluster: bool = False, timeout_seconds: float = _TIMEOUT_SECONDS) -> RedisClient:
+    """Connects with the first call. `url` of a cluster names any of its nodes. Close it with `aclose()`.
+
+    A server that has not answered within `timeout_seconds` counts as away.
+    """
     once = Retry(NoBackoff(), 0)
     if cluster:
         return RedisCluster.from_url(
-            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=once
+            url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds, retry=once
         )
-    return Redis.from_url(url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=once)
+    return Redis.from_url(url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds, retry=once)
 
 
 async def is_ready(client: RedisClient) -> bool:
