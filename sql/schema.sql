@@ -257,6 +257,7 @@ CREATE TABLE appointments.appointments (
     state text NOT NULL,
     step integer DEFAULT 1 NOT NULL,
     lapses_at timestamp with time zone,
+    held_until timestamp with time zone NOT NULL,
     answer_until timestamp with time zone,
     free_until timestamp with time zone NOT NULL,
     no_show_from timestamp with time zone NOT NULL,

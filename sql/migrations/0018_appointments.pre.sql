@@ -66,6 +66,7 @@ CREATE TABLE appointments.appointments (
     state text NOT NULL,
     step integer NOT NULL DEFAULT 1,      -- rises with each change: who changes it says which one was seen
     lapses_at timestamptz,                -- HELD: it expires; PENDING: it counts as declined
+    held_until timestamptz NOT NULL,      -- what HELD had for `lapses_at`
     answer_until timestamptz,             -- what PENDING has for `lapses_at`; NULL: nobody has to answer
     free_until timestamptz NOT NULL,      -- cancelled later, it is marked
     no_show_from timestamptz NOT NULL,

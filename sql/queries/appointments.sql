@@ -122,18 +122,18 @@ ORDER BY 1, 3;
 WITH made AS (
     INSERT INTO appointments.appointments (
         appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id,
-        associate_id, starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces,
-        booked_at, changed_at
+        associate_id, starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from,
+        replaces, booked_at, changed_at
     )
     VALUES (
         $1::uuid, $2::uuid, $3::integer, $4::uuid, $5::uuid, $6::uuid, $7::uuid, $8::uuid, $9::uuid, $10::uuid,
         $11::timestamptz, $12::timestamptz, $13::text, 1, $14::timestamptz, $15::timestamptz, $16::timestamptz,
-        $17::timestamptz, $18::uuid, $19::timestamptz, $19::timestamptz
+        $17::timestamptz, $18::timestamptz, $19::uuid, $20::timestamptz, $20::timestamptz
     )
     RETURNING appointment_id, step, state, booked_at
 )
 INSERT INTO appointments.changes (appointment_id, step, from_state, to_state, at, actor_role, actor)
-SELECT made.appointment_id, made.step, NULL, made.state, made.booked_at, $20::text, $21::text FROM made;
+SELECT made.appointment_id, made.step, NULL, made.state, made.booked_at, $21::text, $22::text FROM made;
 
 -- name: insert_occupied :exec
 -- What appointments take of whom. By resource and time, so that where the constraint has to decide (a member who books
@@ -153,7 +153,8 @@ WITH changed AS (
         changed_at = $7::timestamptz
     WHERE appointment_id = $1::uuid AND step = $2::integer
     RETURNING appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
 ), freed AS (
     UPDATE appointments.occupied entry SET live = $6::boolean, lapses_at = $5::timestamptz
     FROM changed WHERE entry.appointment_id = changed.appointment_id
@@ -163,13 +164,15 @@ WITH changed AS (
     FROM changed
 )
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
 FROM changed;
 
 -- name: lock_appointments :many
 -- Locks appointments by id, after their member.
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
 FROM appointments.appointments
 WHERE appointment_id = ANY ($1::uuid[])
 ORDER BY appointment_id
@@ -178,7 +181,8 @@ FOR NO KEY UPDATE;
 -- name: list_appointments :many
 -- Appointments by their ids, by time.
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
 FROM appointments.appointments
 WHERE appointment_id = ANY ($1::uuid[])
 ORDER BY starts_at, appointment_id;
@@ -186,7 +190,8 @@ ORDER BY starts_at, appointment_id;
 -- name: list_appointments_of_member :many
 -- What a member has booked from a moment on, superseded ones left out, by time.
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
 FROM appointments.appointments
 WHERE member_id = $1::uuid AND starts_at >= $2::timestamptz AND state <> 'SUPERSEDED'
 ORDER BY starts_at, appointment_id;
@@ -194,7 +199,8 @@ ORDER BY starts_at, appointment_id;
 -- name: list_appointments_of_counter :many
 -- A counter's board: what begins between two moments, by time.
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, answer_until, free_until, no_show_from, replaces, booked_at, changed_at
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
 FROM appointments.appointments
 WHERE counter_id = $1::uuid AND starts_at >= $2::timestamptz AND starts_at < $3::timestamptz
     AND state <> 'SUPERSEDED'

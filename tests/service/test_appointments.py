@@ -34,6 +34,7 @@ from support.appointment_desk import (
     COUNTER,
     OTHER_COUNTER,
     TODAY,
+    ZONE,
     AppointmentDesk,
     at,
     new_key,
@@ -74,7 +75,7 @@ async def test_a_day_of_many_services_is_two_statements(desk: AppointmentDesk, s
     await desk.slots(services[0])
     statements.clear()
     found = await desk.appointments.availability(
-        desk.actor(), desk.now, [service.service_id for service in services], TODAY
+        desk.actor(), desk.now, [service.service_id for service in services], [TODAY]
     )
     ours = [text for text in statements if "appointments." in text]
     assert len(ours) == 2
@@ -251,7 +252,7 @@ async def test_a_hold_that_nobody_cleared_cannot_be_confirmed(desk: AppointmentD
     desk.clock.advance(HOLD)
     with pytest.raises(HoldExpired) as refused:
         await desk.confirm(member, held)
-    assert refused.value.expired_at == (held.booked_at + HOLD).isoformat()
+    assert refused.value.expired_at == (held.booked_at + HOLD).astimezone(ZONE).isoformat(timespec="minutes")
     # The member's own expired hold is not in the way either.
     await desk.book(member, Stop(fitting.service_id, at(18)))
 

@@ -162,9 +162,9 @@ class AppointmentDesk:
         self, service: Service, day: date = TODAY, *, member: MembershipKey | None = None
     ) -> tuple[Slot, ...]:
         found = await self.appointments.availability(
-            self.actor(), self.now, [service.service_id], day, member_id=member.member_id if member else None
+            self.actor(), self.now, [service.service_id], [day], member_id=member.member_id if member else None
         )
-        return found[service.service_id]
+        return found[service.service_id].get(day, ())
 
     async def starts(self, service: Service, *, member: MembershipKey | None = None) -> list[datetime]:
         return [slot.period.start for slot in await self.slots(service, member=member)]

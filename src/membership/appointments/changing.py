@@ -14,6 +14,7 @@ from membership.members.service import lock_membership
 from membership.members.store import find_current_member
 from membership.postgres.connection import Conn
 from membership.postgres.transaction import AuditEntry, Transaction
+from membership.stores.service import Directory
 
 
 async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
@@ -30,12 +31,15 @@ async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) 
     return sorted(locked, key=lambda appointment: (appointment.period, appointment.appointment_id))
 
 
-async def book_held(tx: Transaction, held: Collection[Appointment]) -> list[Appointment]:
+async def book_held(tx: Transaction, directory: Directory, held: Collection[Appointment]) -> list[Appointment]:
     """What was held is booked: asked for, and confirmed at once where the brand need not accept.
 
     Raises HoldExpired, AppointmentStepRefused; then none of them is.
     """
-    paths = [(appointment, states.booked(appointment, tx.now)) for appointment in held]
+    paths = [
+        (appointment, states.booked(appointment, tx.now, directory.store(appointment.store_id).zone))
+        for appointment in held
+    ]
     booked: list[Appointment] = []
     for appointment, path in paths:
         reached = appointment

@@ -1,8 +1,9 @@
-"""Refusals about appointments. Moments are said in ISO 8601: those of a slot in the store's time, others in UTC."""
+"""Refusals about appointments. Moments are by the clock of the store."""
 
 from dataclasses import dataclass
 
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import moment_text
 
 
 @dataclass(eq=False)
@@ -40,7 +41,8 @@ class SlotTaken(DomainError):
 
     @property
     def message(self) -> str:
-        return f"{self.service} at {self.starts_at} has just been taken. Load the free times and choose another."
+        start = moment_text(self.starts_at)
+        return f"{self.service} at {start} has just been taken. Load the free times and choose another."
 
 
 @dataclass(eq=False)
@@ -56,7 +58,7 @@ class CapacityReached(DomainError):
     @property
     def message(self) -> str:
         return (
-            f"All {self.capacity} places of {self.service} at {self.starts_at} are taken. "
+            f"All {self.capacity} places of {self.service} at {moment_text(self.starts_at)} are taken. "
             "Load the free times and choose another."
         )
 
@@ -74,8 +76,10 @@ class OutsideHours(DomainError):
 
     @property
     def message(self) -> str:
-        hours = f"is given from {self.opens_at} to {self.closes_at}" if self.opens_at else "is not given on that day"
-        return f"{self.service} {hours}. Choose one of the free times."
+        if self.opens_at is None or self.closes_at is None:
+            return f"{self.service} is not given on that day. Choose one of the free times."
+        opens, closes = moment_text(self.opens_at), moment_text(self.closes_at)
+        return f"{self.service} is given from {opens} to {closes}. Choose one of the free times."
 
 
 @dataclass(eq=False)
@@ -90,7 +94,8 @@ class NoSuchSlot(DomainError):
 
     @property
     def message(self) -> str:
-        return f"{self.service} does not begin at {self.starts_at}. The time nearest to it is {self.nearest}."
+        start, nearest = moment_text(self.starts_at), moment_text(self.nearest)
+        return f"{self.service} does not begin at {start}. The time nearest to it is {nearest}."
 
 
 @dataclass(eq=False)
@@ -104,7 +109,8 @@ class TooLateToBook(DomainError):
 
     @property
     def message(self) -> str:
-        return f"{self.service} at that time could be booked until {self.book_until}. Choose a later time."
+        until = moment_text(self.book_until)
+        return f"{self.service} at that time could be booked until {until}. Choose a later time."
 
 
 @dataclass(eq=False)
@@ -119,7 +125,7 @@ class TooEarlyToBook(DomainError):
 
     @property
     def message(self) -> str:
-        return f"{self.service} at that time can be booked from {self.book_from} on. Come back then."
+        return f"{self.service} at that time can be booked from {moment_text(self.book_from)} on. Come back then."
 
 
 @dataclass(eq=False)
@@ -133,8 +139,9 @@ class MemberElsewhere(DomainError):
 
     @property
     def message(self) -> str:
+        start, end = moment_text(self.starts_at), moment_text(self.ends_at)
         return (
-            f"The member has another appointment between {self.starts_at} and {self.ends_at}. "
+            f"The member has another appointment between {start} and {end}. "
             "Choose another time, or move that one first."
         )
 
@@ -163,7 +170,7 @@ class AssociateOffShift(DomainError):
 
     @property
     def message(self) -> str:
-        return f"Nobody asked for is at work for {self.service} at {self.starts_at}. Choose a free time."
+        return f"Nobody asked for is at work for {self.service} at {moment_text(self.starts_at)}. Choose a free time."
 
 
 @dataclass(eq=False)
@@ -176,7 +183,8 @@ class HoldExpired(DomainError):
 
     @property
     def message(self) -> str:
-        return f"The time was held until {self.expired_at}. Look whether it is still free and hold it again."
+        expired = moment_text(self.expired_at)
+        return f"The time was held until {expired}. Look whether it is still free and hold it again."
 
 
 @dataclass(eq=False)
@@ -203,4 +211,4 @@ class AppointmentStepTooEarly(DomainError):
 
     @property
     def message(self) -> str:
-        return f"This can be done from {self.allowed_from} on. Do it again then."
+        return f"This can be done from {moment_text(self.allowed_from)} on. Do it again then."

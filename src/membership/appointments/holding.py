@@ -4,9 +4,10 @@ A visit of several stops is held by one call: the resources of all of them are l
 ids, before any row is written. With unsorted inserts forty clients wait for each other in circles.
 """
 
-from bisect import insort
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from types import MappingProxyType
 
 import asyncpg
 
@@ -18,7 +19,6 @@ from membership.appointments.model import (
     AppointmentId,
     AppointmentState,
     Chosen,
-    Held,
     Occupation,
     Period,
     ResourceId,
@@ -26,23 +26,31 @@ from membership.appointments.model import (
     Service,
     ServiceId,
     Stop,
-    Taken,
     VisitId,
     resource_of,
 )
+from membership.appointments.rules.admitting import Admit, by_horizon
+from membership.appointments.rules.deciding import Diary, decide, occupations
 from membership.appointments.rules.hours import given_on, opening_days
-from membership.appointments.rules.refusing import refusal_of
-from membership.appointments.rules.slots import choose, looked_at, occupied_by
+from membership.appointments.rules.slots import looked_at, occupied_by
 from membership.appointments.rules.states import HOLD, lapsed
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import NewId
+from membership.kernel.wording import local_moment
 from membership.members.model import MembershipKey
 from membership.members.service import lock_membership
 from membership.postgres.transaction import Transaction
 from membership.stores.service import Directory
 
-Asked = Mapping[int, Stop]
-"""Stops by their place in the question."""
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What became of stops that were asked for, by their place in the question. All or nothing unless asked otherwise:
+    with a refusal nothing was held. `diary` is what it was decided by: the openings that the stops may belong to."""
+
+    appointments: Mapping[int, Appointment]
+    refusals: Mapping[int, DomainError]
+    diary: Diary
 
 
 async def hold_stops(
@@ -54,33 +62,35 @@ async def hold_stops(
     new_id: NewId,
     visit_id: VisitId | None = None,
     best_effort: bool = False,
-    moved: Appointment | None = None,
+    moved: Mapping[int, Appointment] = MappingProxyType({}),
+    admit: Admit = by_horizon,
+    hold: timedelta = HOLD,
 ) -> Held:
-    """Hold all of these stops for five minutes, or none and say why; with `best_effort` those that can be had.
+    """Hold all of these stops, at least one, or none and say why; with `best_effort` those that can be had.
 
-    `moved`: a confirmed appointment, locked, that the one stop takes the place of; a caller who finds a refusal must
-    roll back, so that the old one stands (A5). Raises UnknownService, UnknownMember.
+    `moved`: confirmed appointments, locked, whose place the stops at these places take; a caller who finds a refusal
+    must roll back, so that the old ones stand (A5). Raises UnknownService, UnknownMember.
     """
-    if not stops:
-        return Held({}, {})
     member = (await lock_membership(tx.conn, membership)).key
     services = await _services(tx, member, stops)
     wanted = frozenset().union(*(services[stop.service_id].resource_ids for stop in stops))
     await store.lock_resources(tx.conn, wanted)
     concerned = wanted | {resource_of(member.member_id)}
     await _clear_lapsed(tx, concerned)
-    if moved is not None:
-        await change(tx, moved, AppointmentState.SUPERSEDED)
+    for old in moved.values():
+        await change(tx, old, AppointmentState.SUPERSEDED)
     taken = await store.list_taken(tx.conn, concerned, _window(directory, services, stops), now=tx.now)
-    chosen, refusals = _decide(directory, services, dict(enumerate(stops)), taken, member=member, now=tx.now)
-    if refusals and not best_effort:
-        return Held({}, refusals)
+    stores = {service.store_id: directory.store(service.store_id) for service in services.values()}
+    diary = Diary(services, stores, taken, admit)
+    decision = decide(diary, dict(enumerate(stops)), member_id=member.member_id, now=tx.now)
+    if decision.refusals and not best_effort:
+        return Held({}, decision.refusals, diary)
     held = {
-        place: _held(entry, tx.now, member, new_id=new_id, visit_id=visit_id, moved=moved)
-        for place, entry in chosen.items()
+        place: _held(entry, tx.now, member, new_id=new_id, visit_id=visit_id, moved=moved.get(place), hold=hold)
+        for place, entry in decision.chosen.items()
     }
-    await _write(tx, held, chosen)
-    return Held(held, refusals)
+    await _write(tx, held, decision.chosen, zone=next(iter(stores.values())).zone)
+    return Held(held, decision.refusals, diary)
 
 
 async def _services(tx: Transaction, member: MembershipKey, stops: Sequence[Stop]) -> dict[ServiceId, Service]:
@@ -113,44 +123,6 @@ def _window(directory: Directory, services: Mapping[ServiceId, Service], stops: 
     return Period(min(period.start for period in periods), max(period.end for period in periods))
 
 
-def _decide(
-    directory: Directory,
-    services: Mapping[ServiceId, Service],
-    stops: Asked,
-    taken: Taken,
-    *,
-    member: MembershipKey,
-    now: datetime,
-) -> tuple[dict[int, Chosen], dict[int, DomainError]]:
-    """By time; what a stop takes is no longer free for those after it."""
-    chosen: dict[int, Chosen] = {}
-    refusals: dict[int, DomainError] = {}
-    person = resource_of(member.member_id)
-    for place, stop in sorted(stops.items(), key=lambda entry: (entry[1].starts_at, entry[0])):
-        service = services[stop.service_id]
-        shop = directory.store(service.store_id)
-        found = choose(service, shop, stop, taken, now=now, member=person)
-        if found is None:
-            refusals[place] = refusal_of(service, shop, stop, taken, now=now, member=person)
-            continue
-        chosen[place] = found
-        taken = _with(taken, found, person)
-    return chosen, refusals
-
-
-def _with(taken: Taken, chosen: Chosen, person: ResourceId) -> Taken:
-    busy = {resource: list(periods) for resource, periods in taken.busy.items()}
-    for resource, period in _occupations(chosen, person):
-        insort(busy.setdefault(resource, []), period)
-    return Taken(busy, taken.shifts)
-
-
-def _occupations(chosen: Chosen, person: ResourceId) -> list[tuple[ResourceId, Period]]:
-    """Who serves is taken with the buffers, the member without: preparing a room is not the member's time."""
-    served = occupied_by(chosen.service.rules, chosen.period)
-    return [(person, chosen.period), *((resource, served) for resource in chosen.resources.values())]
-
-
 def _held(
     chosen: Chosen,
     now: datetime,
@@ -159,10 +131,11 @@ def _held(
     new_id: NewId,
     visit_id: VisitId | None,
     moved: Appointment | None,
+    hold: timedelta,
 ) -> Appointment:
     rules, period = chosen.service.rules, chosen.period
     appointment_id = AppointmentId(new_id())
-    lapses_at = now + HOLD
+    lapses_at = now + hold
     answer = None if rules.answer_minutes is None else lapses_at + timedelta(minutes=rules.answer_minutes)
     free_until = period.start - timedelta(minutes=rules.free_cancellation_minutes)
     if moved is not None and now > moved.free_until:
@@ -182,7 +155,10 @@ def _held(
         state=AppointmentState.HELD,
         step=1,
         lapses_at=lapses_at,
-        answer_until=None if answer is None else min(answer, max(period.start, lapses_at)),
+        held_until=lapses_at,
+        # Nobody has to accept a confirmed appointment again because it is moved: a brand that declined the new time
+        # would take the old one away with it (A5). It may still cancel.
+        answer_until=None if answer is None or moved is not None else min(answer, max(period.start, lapses_at)),
         free_until=free_until,
         no_show_from=period.start + timedelta(minutes=rules.no_show_minutes),
         replaces=None if moved is None else moved.appointment_id,
@@ -191,7 +167,9 @@ def _held(
     )
 
 
-async def _write(tx: Transaction, held: Mapping[int, Appointment], chosen: Mapping[int, Chosen]) -> None:
+async def _write(
+    tx: Transaction, held: Mapping[int, Appointment], chosen: Mapping[int, Chosen], *, zone: tzinfo
+) -> None:
     if not held:
         return
     entries: list[Occupation] = []
@@ -199,13 +177,13 @@ async def _write(tx: Transaction, held: Mapping[int, Appointment], chosen: Mappi
         await store.insert_appointment(tx.conn, appointment, actor=tx.actor)
         person = resource_of(appointment.membership.member_id)
         entries += [
-            Occupation(appointment.appointment_id, resource, period)
-            for resource, period in _occupations(chosen[place], person)
+            Occupation(appointment.appointment_id, resource, period, appointment.lapses_at)
+            for resource, period in occupations(chosen[place], person)
         ]
     try:
-        await store.insert_occupied(tx.conn, entries, lapses_at=tx.now + HOLD)
+        await store.insert_occupied(tx.conn, entries)
     except asyncpg.ExclusionViolationError:
         # Every resource is locked but the member, who may be booking in another programme at this moment.
         shown = [appointment.period for appointment in held.values()]
         start, end = min(period.start for period in shown), max(period.end for period in shown)
-        raise MemberElsewhere(start.isoformat(timespec="minutes"), end.isoformat(timespec="minutes")) from None
+        raise MemberElsewhere(local_moment(start, zone), local_moment(end, zone)) from None

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from membership.kernel.errors import DomainError
 from membership.members.model import MemberId, MembershipKey
 from membership.stores.model import CounterId, Names, OpeningHours, ProgrammeId, StoreId
 
@@ -166,6 +165,7 @@ class Appointment:
     state: AppointmentState
     step: int
     lapses_at: datetime | None
+    held_until: datetime
     answer_until: datetime | None
     free_until: datetime
     no_show_from: datetime
@@ -176,20 +176,12 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Occupation:
-    """A range of one resource that an appointment takes."""
+    """A range of one resource that an appointment takes, until it lapses."""
 
     appointment_id: AppointmentId
     resource_id: ResourceId
     period: Period
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What became of stops that were asked for, by their place in the question. All or nothing unless asked otherwise:
-    with a refusal nothing was held."""
-
-    appointments: Mapping[int, "Appointment"]
-    refusals: Mapping[int, DomainError]
+    lapses_at: datetime | None
 
 
 def resource_of(member_id: MemberId) -> ResourceId:

@@ -7,25 +7,19 @@ from typing import TypeAlias
 from uuid import UUID
 
 from membership.appointments import changing, store
-from membership.appointments.errors import UnknownService
-from membership.appointments.holding import hold_stops
+from membership.appointments.holding import Held, hold_stops
+from membership.appointments.listing import FreeSlots, free_slots, read_diary
 from membership.appointments.model import (
     Appointment,
     AppointmentId,
-    Held,
-    Period,
+    AppointmentState,
     ResourceId,
-    Service,
     ServiceId,
-    Slot,
     Stop,
-    Taken,
-    resource_of,
 )
 from membership.appointments.rules import states
-from membership.appointments.rules.hours import given_on
-from membership.appointments.rules.slots import looked_at, slots
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.admitting import Admit, by_horizon
+from membership.appointments.rules.states import LIVE, Step
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import NewId
 from membership.members.errors import UnknownMember
@@ -37,7 +31,15 @@ from membership.postgres.json import Json
 from membership.postgres.transaction import Transaction
 from membership.stores.service import Directory, DirectoryCache
 
+OnFreed: TypeAlias = Callable[[Transaction, Sequence[Appointment]], Awaitable[None]]
+"""Told inside the transaction which confirmed appointments, as they were, have just given their time back. The member's
+lock and those of the resources may be held: who wants another member's lock must not wait for it."""
 Work: TypeAlias = Callable[[Transaction], Awaitable[list[Appointment]]]
+
+
+async def nobody_waits(tx: Transaction, freed: Sequence[Appointment]) -> None:
+    """What is free again is free for everybody."""
+    del tx, freed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +49,24 @@ class Appointments:
     database: Database
     directories: DirectoryCache
     new_id: NewId
+    on_freed: OnFreed = nobody_waits
 
     async def availability(
         self,
         actor: Actor,
         now: datetime,
         service_ids: Collection[ServiceId],
-        day: date,
+        days: Collection[date],
         *,
         member_id: MemberId | None = None,
-    ) -> dict[ServiceId, tuple[Slot, ...]]:
-        """Free slots of many services in the opening that begins on a day, in two statements; with a member, those
+        admit: Admit = by_horizon,
+    ) -> FreeSlots:
+        """Free slots of many services in the openings that begin on these days, in two statements; with a member, those
         where the member is nowhere else. Raises UnknownService."""
         directory = await self.directories.directory(now)
-        member = None if member_id is None else resource_of(member_id)
         async with self.database.engine(actor, now) as tx:
-            services = await store.list_services(tx.conn, service_ids)
-            if len(services) != len(set(service_ids)):
-                raise UnknownService
-            taken = await _taken_on(tx, directory, list(services.values()), day, member)
-        return {
-            service.service_id: slots(service, directory.store(service.store_id), day, taken, now=now, member=member)
-            for service in services.values()
-        }
+            diary = await read_diary(tx, directory, service_ids, days, member_id=member_id, admit=admit)
+        return free_slots(diary, days, now, member_id=member_id)
 
     async def hold(
         self, actor: Actor, now: datetime, membership: MembershipKey, stops: Sequence[Stop], *, key: str
@@ -88,7 +85,8 @@ class Appointments:
         """Hold and confirm in one, for walk-ins and whoever has chosen. Raises what `hold` does."""
 
         async def work(tx: Transaction) -> list[Appointment]:
-            return await changing.book_held(tx, await self._hold(tx, membership, stops))
+            directory = await self._directory(tx)
+            return await changing.book_held(tx, directory, await self._hold(tx, membership, stops))
 
         return await self._once(actor, now, Keyed("appointments.book", key, _request(membership, stops)), work)
 
@@ -98,7 +96,8 @@ class Appointments:
         """What the member held is booked, all of it. Raises UnknownAppointment, HoldExpired, AppointmentStepRefused."""
 
         async def work(tx: Transaction) -> list[Appointment]:
-            return await changing.book_held(tx, await changing.lock_own(tx, appointment_ids))
+            directory = await self._directory(tx)
+            return await changing.book_held(tx, directory, await changing.lock_own(tx, appointment_ids))
 
         keyed = Keyed("appointments.confirm", key, sorted(str(entry) for entry in appointment_ids))
         return await self._once(actor, now, keyed, work)
@@ -122,11 +121,11 @@ class Appointments:
             [old] = await changing.lock_own(tx, [appointment_id])
             # Before any resource is waited for: whoever holds resources may wait for a hold of ours, never for this.
             states.check_movable(old, tx.now)
-            stop = Stop(old.service_id, starts_at, associate_id)
-            held = await hold_stops(
-                tx, await self._directory(tx), old.membership, [stop], new_id=self.new_id, moved=old
-            )
-            return await changing.book_held(tx, _all_of(held))
+            stop, directory = Stop(old.service_id, starts_at, associate_id), await self._directory(tx)
+            held = await hold_stops(tx, directory, old.membership, [stop], new_id=self.new_id, moved={0: old})
+            booked = await changing.book_held(tx, directory, _all_of(held))
+            await self.on_freed(tx, [old])
+            return booked
 
         keyed = Keyed("appointments.reschedule", key, [str(appointment_id), starts_at.isoformat(), _text(associate_id)])
         [moved] = await self._once(actor, now, keyed, work)
@@ -142,8 +141,13 @@ class Appointments:
 
         async def work(tx: Transaction) -> list[Appointment]:
             [seen] = await changing.lock_own(tx, [appointment_id])
-            to = states.after(seen, step, tx.now, by_member=actor.role is Role.MEMBER)
-            return [await changing.change(tx, seen, to)]
+            zone = (await self._directory(tx)).store(seen.store_id).zone
+            to = states.after(seen, step, tx.now, zone, by_member=actor.role is Role.MEMBER)
+            changed = await changing.change(tx, seen, to)
+            # Of what was only held or asked for, others may be waiting to clear it, with resources in their hands.
+            if seen.state is AppointmentState.CONFIRMED and to not in LIVE:
+                await self.on_freed(tx, [seen])
+            return [changed]
 
         keyed = Keyed(f"appointments.{step.value.lower()}", key, str(appointment_id))
         [changed] = await self._once(actor, now, keyed, work)
@@ -152,30 +156,13 @@ class Appointments:
     async def _hold(self, tx: Transaction, membership: MembershipKey, stops: Sequence[Stop]) -> list[Appointment]:
         if not await _may_book(tx, membership):
             raise UnknownMember
-        held = await hold_stops(tx, await self._directory(tx), membership, stops, new_id=self.new_id)
-        return _all_of(held)
+        return _all_of(await hold_stops(tx, await self._directory(tx), membership, stops, new_id=self.new_id))
 
     async def _directory(self, tx: Transaction) -> Directory:
         return await self.directories.directory(tx.now)
 
     async def _once(self, actor: Actor, now: datetime, keyed: Keyed, work: Work) -> list[Appointment]:
         return await once(self.database, actor, now, keyed, work=work, facts=_facts, restore=_restore)
-
-
-async def _taken_on(
-    tx: Transaction, directory: Directory, services: Sequence[Service], day: date, member: ResourceId | None
-) -> Taken:
-    windows = []
-    for service in services:
-        given = given_on(service.rules, directory.store(service.store_id), day)
-        if given is not None:
-            windows.append(looked_at(service.rules, given))
-    if not windows:
-        return Taken()
-    resources = frozenset().union(*(service.resource_ids for service in services))
-    window = Period(min(entry.start for entry in windows), max(entry.end for entry in windows))
-    concerned = resources if member is None else resources | {member}
-    return await store.list_taken(tx.conn, concerned, window, now=tx.now)
 
 
 async def _may_book(tx: Transaction, membership: MembershipKey) -> bool:

@@ -145,6 +145,7 @@ async def insert_appointment(conn: Conn, appointment: Appointment, *, actor: Act
         appointment.period.end,
         appointment.state.value,
         appointment.lapses_at,
+        appointment.held_until,
         appointment.answer_until,
         appointment.free_until,
         appointment.no_show_from,
@@ -155,7 +156,7 @@ async def insert_appointment(conn: Conn, appointment: Appointment, *, actor: Act
     )
 
 
-async def insert_occupied(conn: Conn, entries: Sequence[Occupation], *, lapses_at: datetime | None) -> None:
+async def insert_occupied(conn: Conn, entries: Sequence[Occupation]) -> None:
     """Raises asyncpg's ExclusionViolationError where two overlap."""
     await SQL.insert_occupied.exec(
         conn,
@@ -163,7 +164,7 @@ async def insert_occupied(conn: Conn, entries: Sequence[Occupation], *, lapses_a
         [entry.resource_id for entry in entries],
         [entry.period.start for entry in entries],
         [entry.period.end for entry in entries],
-        [lapses_at for _ in entries],
+        [entry.lapses_at for entry in entries],
     )
 
 
@@ -247,6 +248,7 @@ def _appointment(row: asyncpg.Record) -> Appointment:
         state=AppointmentState(row["state"]),
         step=row["step"],
         lapses_at=row["lapses_at"],
+        held_until=row["held_until"],
         answer_until=row["answer_until"],
         free_until=row["free_until"],
         no_show_from=row["no_show_from"],

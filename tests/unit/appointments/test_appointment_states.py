@@ -44,6 +44,7 @@ def appointment(state: AppointmentState, *, answer: bool = False) -> Appointment
         state=state,
         step=1,
         lapses_at=BOOKED + HOLD if state in {State.HELD, State.PENDING} else None,
+        held_until=BOOKED + HOLD,
         answer_until=BOOKED + timedelta(hours=1) if answer else None,
         free_until=START - timedelta(days=1),
         no_show_from=START + timedelta(minutes=15),
@@ -71,10 +72,10 @@ def test_a_step_leads_where_the_table_says_or_is_refused(state: AppointmentState
     seen = replace(appointment(state), lapses_at=None)
     now = START + timedelta(hours=1)
     if (state, step) in ALLOWED:
-        assert after(seen, step, now, by_member=False) is ALLOWED[state, step]
+        assert after(seen, step, now, UTC, by_member=False) is ALLOWED[state, step]
     else:
         with pytest.raises(AppointmentStepRefused) as refused:
-            after(seen, step, now, by_member=False)
+            after(seen, step, now, UTC, by_member=False)
         assert refused.value.state == state
 
 
@@ -98,7 +99,7 @@ def test_who_cancels_late_is_marked(
 ) -> None:
     seen = replace(appointment(state), lapses_at=None)
     now = seen.free_until + timedelta(seconds=seconds_late)
-    assert after(seen, Step.CANCEL, now, by_member=by_member) is expected
+    assert after(seen, Step.CANCEL, now, UTC, by_member=by_member) is expected
 
 
 @pytest.mark.parametrize(
@@ -108,8 +109,8 @@ def test_who_cancels_late_is_marked(
 def test_some_steps_have_their_time(step: Step, moment: datetime) -> None:
     seen = appointment(State.CONFIRMED)
     with pytest.raises(AppointmentStepTooEarly):
-        after(seen, step, moment - timedelta(seconds=1), by_member=False)
-    assert after(seen, step, moment, by_member=False)
+        after(seen, step, moment - timedelta(seconds=1), UTC, by_member=False)
+    assert after(seen, step, moment, UTC, by_member=False)
 
 
 @pytest.mark.parametrize(("state", "ended"), [(State.HELD, State.EXPIRED), (State.PENDING, State.DECLINED)])
@@ -119,7 +120,7 @@ def test_the_clock_ends_what_lapses(state: AppointmentState, ended: AppointmentS
     assert state_at(seen, BOOKED + HOLD) is ended
     for step in Step:
         with pytest.raises(AppointmentStepRefused) as refused:
-            after(seen, step, BOOKED + HOLD, by_member=True)
+            after(seen, step, BOOKED + HOLD, UTC, by_member=True)
         assert refused.value.state == ended
 
 
@@ -131,13 +132,13 @@ def test_nothing_else_lapses() -> None:
 
 def test_booking_goes_by_way_of_a_request() -> None:
     now = BOOKED + timedelta(minutes=1)
-    assert booked(appointment(State.HELD), now) == (State.PENDING, State.CONFIRMED)
-    assert booked(appointment(State.HELD, answer=True), now) == (State.PENDING,)
+    assert booked(appointment(State.HELD), now, UTC) == (State.PENDING, State.CONFIRMED)
+    assert booked(appointment(State.HELD, answer=True), now, UTC) == (State.PENDING,)
     with pytest.raises(HoldExpired):
-        booked(appointment(State.HELD), BOOKED + HOLD)
+        booked(appointment(State.HELD), BOOKED + HOLD, UTC)
     for state in set(State) - {State.HELD, State.EXPIRED}:
         with pytest.raises(AppointmentStepRefused):
-            booked(replace(appointment(state), lapses_at=None), now)
+            booked(replace(appointment(state), lapses_at=None), now, UTC)
 
 
 def test_only_what_is_confirmed_is_moved() -> None:

@@ -11,13 +11,12 @@ from membership.appointments.errors import (
     NoSuchSlot,
     OutsideHours,
     SlotTaken,
-    TooEarlyToBook,
     TooLateToBook,
 )
 from membership.appointments.model import Period, ResourceId, ResourceKind, Service, Stop, Taken
+from membership.appointments.rules.admitting import Admit, by_horizon
 from membership.appointments.rules.hours import given_on, opening_days, starts
 from membership.appointments.rules.slots import (
-    book_from,
     book_until,
     free_of,
     is_at_work,
@@ -25,11 +24,19 @@ from membership.appointments.rules.slots import (
     occupied_by,
 )
 from membership.kernel.errors import DomainError
+from membership.kernel.wording import local_moment
 from membership.stores.model import Store
 
 
 def refusal_of(
-    service: Service, store: Store, stop: Stop, taken: Taken, *, now: datetime, member: ResourceId
+    service: Service,
+    store: Store,
+    stop: Stop,
+    taken: Taken,
+    *,
+    now: datetime,
+    member: ResourceId,
+    admit: Admit = by_horizon,
 ) -> DomainError:
     """The first reason that holds, those first that no other time of the day would change."""
     rules, period = service.rules, Period(stop.starts_at, stop.starts_at + service.rules.duration)
@@ -40,8 +47,9 @@ def refusal_of(
         return outside
     if now > book_until(rules, stop.starts_at):
         return TooLateToBook(service.code, _said(store, book_until(rules, stop.starts_at)))
-    if now < book_from(rules, stop.starts_at):
-        return TooEarlyToBook(service.code, _said(store, book_from(rules, stop.starts_at)))
+    refused = admit(service, store, stop.starts_at, now)
+    if refused is not None:
+        return refused
     if not is_free(taken.busy.get(member, ()), period):
         return MemberElsewhere(_said(store, period.start), _said(store, period.end))
     return _nobody_free(service, store, stop, period, taken)
@@ -80,4 +88,4 @@ def _nobody_free(service: Service, store: Store, stop: Stop, period: Period, tak
 
 
 def _said(store: Store, moment: datetime) -> str:
-    return moment.astimezone(store.zone).isoformat(timespec="minutes")
+    return local_moment(moment, store.zone)

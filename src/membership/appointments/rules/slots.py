@@ -16,28 +16,47 @@ from membership.appointments.model import (
     Stop,
     Taken,
 )
+from membership.appointments.rules.admitting import Admit, by_horizon
 from membership.appointments.rules.hours import given_on, opening_days, starts
 from membership.stores.model import Store
 
 
 def slots(
-    service: Service, store: Store, day: date, taken: Taken, *, now: datetime, member: ResourceId | None = None
+    service: Service,
+    store: Store,
+    day: date,
+    taken: Taken,
+    *,
+    now: datetime,
+    member: ResourceId | None = None,
+    admit: Admit = by_horizon,
 ) -> tuple[Slot, ...]:
     """The slots of a service in the opening that begins on `day`, earliest first; with `member`, those where this
     member is nowhere else. `taken` covers that opening and the buffers around it."""
     given = given_on(service.rules, store, day)
     if given is None:
         return ()
-    found = (_slot(service, start, taken, now=now, member=member) for start in starts(service.rules, given))
+    found = (
+        _slot(service, start, taken, member=member)
+        for start in starts(service.rules, given)
+        if now <= book_until(service.rules, start) and admit(service, store, start, now) is None
+    )
     return tuple(slot for slot in found if slot is not None)
 
 
 def choose(
-    service: Service, store: Store, stop: Stop, taken: Taken, *, now: datetime, member: ResourceId
+    service: Service,
+    store: Store,
+    stop: Stop,
+    taken: Taken,
+    *,
+    now: datetime,
+    member: ResourceId,
+    admit: Admit = by_horizon,
 ) -> Chosen | None:
     """Who and what serves a stop: of those free the one with the fewest appointments. None: it cannot be booked."""
     for day in opening_days(store, stop.starts_at):
-        for slot in slots(service, store, day, taken, now=now, member=member):
+        for slot in slots(service, store, day, taken, now=now, member=member, admit=admit):
             if slot.period.start == stop.starts_at:
                 return _chosen(service, slot, stop, taken)
     return None
@@ -55,10 +74,6 @@ def looked_at(rules: ServiceRules, given: Period) -> Period:
 
 def book_until(rules: ServiceRules, starts_at: datetime) -> datetime:
     return starts_at - timedelta(minutes=rules.notice_minutes)
-
-
-def book_from(rules: ServiceRules, starts_at: datetime) -> datetime:
-    return starts_at - timedelta(days=rules.horizon_days)
 
 
 def is_free(periods: Sequence[Period], wanted: Period) -> bool:
@@ -82,11 +97,8 @@ def free_of(service: Service, kind: ResourceKind, period: Period, taken: Taken) 
     )
 
 
-def _slot(service: Service, start: datetime, taken: Taken, *, now: datetime, member: ResourceId | None) -> Slot | None:
-    rules = service.rules
-    if not book_from(rules, start) <= now <= book_until(rules, start):
-        return None
-    period = Period(start, start + rules.duration)
+def _slot(service: Service, start: datetime, taken: Taken, *, member: ResourceId | None) -> Slot | None:
+    period = Period(start, start + service.rules.duration)
     if member is not None and not is_free(taken.busy.get(member, ()), period):
         return None
     free = {kind: free_of(service, kind, period, taken) for kind in service.candidates}

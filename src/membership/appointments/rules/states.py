@@ -7,11 +7,12 @@
 Only a confirmed appointment can be cancelled late: what nobody has promised yet costs nobody anything.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from membership.appointments.errors import AppointmentStepRefused, AppointmentStepTooEarly, HoldExpired
 from membership.appointments.model import Appointment, AppointmentState
+from membership.kernel.wording import local_moment
 
 State = AppointmentState
 
@@ -85,15 +86,14 @@ def lapsed(state: AppointmentState) -> AppointmentState:
             raise ValueError(f"{state} does not lapse")
 
 
-def booked(appointment: Appointment, now: datetime) -> tuple[AppointmentState, ...]:
+def booked(appointment: Appointment, now: datetime, zone: tzinfo) -> tuple[AppointmentState, ...]:
     """The states that booking a held slot goes through: asked for, and confirmed at once where nobody has to accept.
 
     Raises HoldExpired, AppointmentStepRefused.
     """
     state = state_at(appointment, now)
     if state is State.EXPIRED:
-        # Whoever cleared the hold took its deadline away.
-        raise HoldExpired((appointment.booked_at + HOLD).isoformat(timespec="seconds"))
+        raise HoldExpired(local_moment(appointment.held_until, zone))
     if state is not State.HELD:
         raise AppointmentStepRefused(state.value)
     if appointment.answer_until is None:
@@ -101,7 +101,7 @@ def booked(appointment: Appointment, now: datetime) -> tuple[AppointmentState, .
     return (State.PENDING,)
 
 
-def after(appointment: Appointment, step: Step, now: datetime, *, by_member: bool) -> AppointmentState:
+def after(appointment: Appointment, step: Step, now: datetime, zone: tzinfo, *, by_member: bool) -> AppointmentState:
     """The state that a step leads to. Raises AppointmentStepRefused, AppointmentStepTooEarly."""
     state = state_at(appointment, now)
     to = cancelled(appointment, now, by_member=by_member) if step is Step.CANCEL else _TARGETS[step]
@@ -109,7 +109,7 @@ def after(appointment: Appointment, step: Step, now: datetime, *, by_member: boo
         raise AppointmentStepRefused(state.value)
     allowed_from = _allowed_from(appointment, step)
     if allowed_from is not None and now < allowed_from:
-        raise AppointmentStepTooEarly(allowed_from.isoformat(timespec="minutes"))
+        raise AppointmentStepTooEarly(local_moment(allowed_from, zone))
     return to
 
 

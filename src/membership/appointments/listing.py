@@ -1,0 +1,69 @@
+"""Looking at diaries inside a transaction, in two statements, whatever the number of services and days."""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
+
+from membership.appointments import store
+from membership.appointments.errors import UnknownService
+from membership.appointments.model import Period, Service, ServiceId, Slot, Taken, resource_of
+from membership.appointments.rules.admitting import Admit, by_horizon
+from membership.appointments.rules.deciding import Diary
+from membership.appointments.rules.hours import given_on
+from membership.appointments.rules.slots import looked_at, slots
+from membership.members.model import MemberId
+from membership.postgres.transaction import Transaction
+from membership.stores.model import Store, StoreId
+from membership.stores.service import Directory
+
+FreeSlots = Mapping[ServiceId, Mapping[date, tuple[Slot, ...]]]
+"""By service and by the date on which the opening begins; days without a free slot are left out."""
+
+
+async def read_diary(
+    tx: Transaction,
+    directory: Directory,
+    service_ids: Collection[ServiceId],
+    days: Collection[date],
+    *,
+    member_id: MemberId | None = None,
+    admit: Admit = by_horizon,
+) -> Diary:
+    """Everything that says which slots of these services are free in the openings that begin on these days, which
+    should lie together. Raises UnknownService."""
+    services = await store.list_services(tx.conn, service_ids)
+    if len(services) != len(set(service_ids)):
+        raise UnknownService
+    stores = {service.store_id: directory.store(service.store_id) for service in services.values()}
+    window = _window(services.values(), stores, days)
+    concerned = {resource for service in services.values() for resource in service.resource_ids}
+    if member_id is not None:
+        concerned.add(resource_of(member_id))
+    taken = Taken() if window is None else await store.list_taken(tx.conn, concerned, window, now=tx.now)
+    return Diary(services, stores, taken, admit)
+
+
+def free_slots(diary: Diary, days: Collection[date], now: datetime, *, member_id: MemberId | None = None) -> FreeSlots:
+    """With a member, those at which this member is nowhere else."""
+    member = None if member_id is None else resource_of(member_id)
+    found: dict[ServiceId, dict[date, tuple[Slot, ...]]] = {}
+    for service in diary.services.values():
+        shop = diary.stores[service.store_id]
+        by_day = {
+            day: slots(service, shop, day, diary.taken, now=now, member=member, admit=diary.admit)
+            for day in sorted(set(days))
+        }
+        found[service.service_id] = {day: free for day, free in by_day.items() if free}
+    return found
+
+
+def _window(services: Iterable[Service], stores: Mapping[StoreId, Store], days: Collection[date]) -> Period | None:
+    """None: nothing is given on these days."""
+    windows: list[Period] = []
+    for service in services:
+        for day in days:
+            given = given_on(service.rules, stores[service.store_id], day)
+            if given is not None:
+                windows.append(looked_at(service.rules, given))
+    if not windows:
+        return None
+    return Period(min(entry.start for entry in windows), max(entry.end for entry in windows))
