@@ -1743,6 +1743,8 @@ CREATE INDEX appointments_counter ON appointments.appointments USING btree (coun
 
 CREATE UNIQUE INDEX appointments_current_key ON appointments.appointments USING btree (uid) WHERE (state <> 'SUPERSEDED'::text);
 
+CREATE INDEX appointments_lapsing ON appointments.appointments USING btree (lapses_at, appointment_id) WHERE (lapses_at IS NOT NULL);
+
 CREATE INDEX appointments_member ON appointments.appointments USING btree (member_id, starts_at);
 
 CREATE INDEX appointments_visit ON appointments.appointments USING btree (visit_id) WHERE (visit_id IS NOT NULL);

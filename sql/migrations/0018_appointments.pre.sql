@@ -89,6 +89,8 @@ CREATE INDEX appointments_counter ON appointments.appointments (counter_id, star
 CREATE INDEX appointments_associate ON appointments.appointments (associate_id, starts_at);
 CREATE INDEX appointments_visit ON appointments.appointments (visit_id) WHERE visit_id IS NOT NULL;
 
+CREATE INDEX appointments_lapsing ON appointments.appointments (lapses_at, appointment_id) WHERE lapses_at IS NOT NULL;
+
 -- Who or what is not free, and when. The member is a resource too, by the member's id, hence no foreign key.
 -- A1, A3 and A9 in one constraint: of one resource no two live ranges overlap. Rows that are not live say who it was.
 CREATE TABLE appointments.occupied (

@@ -56,28 +56,57 @@ LEFT JOIN (
 WHERE service.service_id = ANY ($1::uuid[]) AND service.retired_at IS NULL
 GROUP BY service.service_id;
 
--- name: lock_resources :many
--- Locks resources by id: two bookings that want the same ones, in whatever order, wait for each other in line.
--- NO KEY: keys never change, and linking a resource to a service should not wait for us.
-SELECT resource_id FROM appointments.resources
-WHERE resource_id = ANY ($1::uuid[])
-ORDER BY resource_id
-FOR NO KEY UPDATE;
+-- name: lock_person :exec
+-- One booking of a person at a time, in whatever programmes; taken after a membership of theirs.
+SELECT pg_advisory_xact_lock(hashtextextended('appointments.person/' || $1::uuid, 0));
+
+-- name: lock_free_person :one
+-- The same for whoever must not wait.
+SELECT pg_try_advisory_xact_lock(hashtextextended('appointments.person/' || $1::uuid, 0)) AS locked;
 
 -- name: lock_lapsed :many
--- Locks holds that expired and requests that nobody answered in time, of these resources. Sorted, because one hold
--- lies on several resources, whose bookings may come to it together; the second finds it cleared.
+-- Locks holds that expired and requests that nobody answered in time, of whatever serves these services and of one
+-- person. Sorted, because one hold lies on several resources, whose bookings may come to it together; the second finds
+-- it cleared.
 SELECT appointment.appointment_id, appointment.state
 FROM appointments.appointments appointment
 WHERE appointment.appointment_id IN (
         SELECT entry.appointment_id FROM appointments.occupied entry
-        WHERE entry.resource_id = ANY ($1::uuid[]) AND entry.live AND entry.lapses_at <= $2::timestamptz
+        WHERE entry.resource_id IN (
+                SELECT link.resource_id FROM appointments.service_resources link WHERE link.service_id = ANY ($1::uuid[])
+                UNION ALL SELECT $2::uuid
+            )
+            AND entry.live AND entry.lapses_at <= $3::timestamptz
     )
-    AND appointment.lapses_at <= $2::timestamptz
+    AND appointment.lapses_at <= $3::timestamptz
 ORDER BY appointment.appointment_id
 FOR NO KEY UPDATE OF appointment;
 
--- name: clear_lapsed :exec
+-- name: lock_free_lapsed :many
+-- The same without those that somebody else holds, for whoever must not wait.
+SELECT appointment.appointment_id, appointment.state
+FROM appointments.appointments appointment
+WHERE appointment.appointment_id IN (
+        SELECT entry.appointment_id FROM appointments.occupied entry
+        WHERE entry.resource_id IN (
+                SELECT link.resource_id FROM appointments.service_resources link WHERE link.service_id = ANY ($1::uuid[])
+                UNION ALL SELECT $2::uuid
+            )
+            AND entry.live AND entry.lapses_at <= $3::timestamptz
+    )
+    AND appointment.lapses_at <= $3::timestamptz
+ORDER BY appointment.appointment_id
+FOR NO KEY UPDATE OF appointment SKIP LOCKED;
+
+-- name: lock_lapsed_batch :many
+-- What lapsed first, wherever, without what somebody else holds: two workers share the work and wait for nobody.
+SELECT appointment_id, state FROM appointments.appointments
+WHERE lapses_at <= $1::timestamptz
+ORDER BY lapses_at, appointment_id
+LIMIT $2::integer
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: clear_lapsed :many
 -- Ends what has lapsed, and frees what it had (A10). Each becomes what the caller says.
 WITH ended AS (
     UPDATE appointments.appointments appointment
@@ -85,26 +114,54 @@ WITH ended AS (
         sequence = appointment.sequence + CASE WHEN entry.state = 'DECLINED' THEN 1 ELSE 0 END
     FROM unnest($1::uuid[], $2::text[]) AS entry (appointment_id, state)
     WHERE appointment.appointment_id = entry.appointment_id AND appointment.lapses_at IS NOT NULL
-    RETURNING appointment.appointment_id, appointment.step, appointment.state
+    RETURNING appointment.appointment_id, appointment.uid, appointment.sequence, appointment.visit_id,
+        appointment.member_id, appointment.programme_id, appointment.store_id, appointment.counter_id,
+        appointment.service_id, appointment.associate_id, appointment.starts_at, appointment.ends_at,
+        appointment.state, appointment.step, appointment.lapses_at, appointment.held_until, appointment.answer_until,
+        appointment.free_until, appointment.no_show_from, appointment.replaces, appointment.booked_at,
+        appointment.changed_at
 ), logged AS (
     INSERT INTO appointments.changes (appointment_id, step, from_state, to_state, at, actor_role, actor)
     SELECT ended.appointment_id, ended.step, CASE WHEN ended.state = 'DECLINED' THEN 'PENDING' ELSE 'HELD' END,
         ended.state, $3::timestamptz, $4::text, $5::text
     FROM ended
+), freed AS (
+    UPDATE appointments.occupied entry SET live = false, lapses_at = NULL
+    FROM ended WHERE entry.appointment_id = ended.appointment_id
 )
-UPDATE appointments.occupied entry SET live = false, lapses_at = NULL
-FROM ended WHERE entry.appointment_id = ended.appointment_id;
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
+FROM ended
+ORDER BY appointment_id;
+
+-- name: lock_resources_of :many
+-- Locks whatever serves these services, by id: two bookings that want the same ones, in whatever order, wait for each
+-- other in line. NO KEY: keys never change, and linking a resource to a service should not wait for us.
+SELECT resource_id FROM appointments.resources
+WHERE resource_id IN (
+    SELECT link.resource_id FROM appointments.service_resources link WHERE link.service_id = ANY ($1::uuid[])
+)
+ORDER BY resource_id
+FOR NO KEY UPDATE;
+
+-- name: lock_resources :many
+-- Locks resources by id, for a planner who changes who and what they are, in the same order.
+SELECT resource_id FROM appointments.resources
+WHERE resource_id = ANY ($1::uuid[])
+ORDER BY resource_id
+FOR NO KEY UPDATE;
 
 -- name: list_taken :many
--- What of these resources is occupied at $4, and when they work, between $2 and $3. One look into the index for each
--- resource and nothing else: its cost follows the time asked for, not the history.
+-- What of these resources is occupied at $4 (NULL: by whatever nobody has ended yet), and when they work, between $2 and
+-- $3. One look into the index for each resource and nothing else: its cost follows the time asked for, not the history.
 SELECT wanted.resource_id, true AS busy, lower(entry.during) AS starts_at, upper(entry.during) AS ends_at
 FROM unnest($1::uuid[]) AS wanted (resource_id)
 CROSS JOIN LATERAL (
     SELECT occupied.during FROM appointments.occupied
     WHERE occupied.resource_id = wanted.resource_id
         AND occupied.during && tstzrange($2::timestamptz, $3::timestamptz)
-        AND occupied.live AND (occupied.lapses_at IS NULL OR occupied.lapses_at > $4::timestamptz)
+        AND occupied.live AND (occupied.lapses_at IS NULL OR occupied.lapses_at > coalesce($4::timestamptz, '-infinity'))
     OFFSET 0
 ) entry
 UNION ALL

@@ -11,9 +11,9 @@ Holds
     A7           one UID through every rescheduling, SEQUENCE rises with it and with a cancellation
     A10          a hold ends by the clock: it is not counted once it has lapsed, and whoever books clears it
 
-Locks are taken in the order: member, the member's own appointments by id, resources by id, holds that lapsed by id;
-then rows are written. What is written on a resource is therefore never waited for, and no two wait in a circle.
+Locks are taken in the order: member, what has lapsed by id, resources by id; then rows are written. `locking` says why
+no two wait in a circle.
 
 Emits appointments.pending, .confirmed, .declined, .cancelled, .late_cancelled, .superseded, .checked_in, .in_service,
-.completed, .no_show. A hold, and what lapses, is no event: the clock says it.
+.completed, .no_show, .expired. A hold is no event: the clock ends it. That it has is one, told when it is written down.
 """

@@ -1,16 +1,16 @@
-"""Steps of appointments inside a transaction. The member's lock comes first, then the appointments', by id."""
+"""Steps of appointments inside a transaction, under the member's lock. See `locking`."""
 
 from collections.abc import Collection
 from datetime import datetime
 
 from membership.appointments import events, store
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
+from membership.appointments.locking import lock_member
 from membership.appointments.model import Appointment, AppointmentId, AppointmentState
 from membership.appointments.rules import states
 from membership.appointments.rules.states import LIVE, SHOWN_CHANGES, TRANSITIONS
 from membership.kernel.actor import Actor, Role
 from membership.members.model import MemberId, MembershipKey
-from membership.members.service import lock_membership
 from membership.members.store import find_current_member
 from membership.postgres.connection import Conn
 from membership.postgres.transaction import AuditEntry, Transaction
@@ -18,7 +18,7 @@ from membership.stores.service import Directory
 
 
 async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
-    """Appointments of one member, locked after the member, by time. Raises UnknownAppointment."""
+    """Appointments of one member, who is locked, by time. Raises UnknownAppointment, UnknownMember."""
     seen = await store.list_appointments(tx.conn, appointment_ids)
     members = {appointment.membership for appointment in seen}
     if len(seen) != len(set(appointment_ids)) or len(members) != 1:
@@ -26,9 +26,8 @@ async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) 
     for appointment in seen:
         if not await reaches(tx.conn, tx.actor, appointment):
             raise UnknownAppointment
-    await lock_membership(tx.conn, members.pop())
-    locked = await store.lock_appointments(tx.conn, appointment_ids)
-    return sorted(locked, key=lambda appointment: (appointment.period, appointment.appointment_id))
+    await lock_member(tx, members.pop())
+    return await store.list_appointments(tx.conn, appointment_ids)
 
 
 async def book_held(tx: Transaction, directory: Directory, held: Collection[Appointment]) -> list[Appointment]:
@@ -40,17 +39,21 @@ async def book_held(tx: Transaction, directory: Directory, held: Collection[Appo
         (appointment, states.booked(appointment, tx.now, directory.store(appointment.store_id).zone))
         for appointment in held
     ]
-    booked: list[Appointment] = []
-    for appointment, path in paths:
+    booked: dict[AppointmentId, Appointment] = {}
+    # By id, like whoever ends what has lapsed.
+    for appointment, path in sorted(paths, key=lambda entry: entry[0].appointment_id):
         reached = appointment
         for state in path:
             reached = await change(tx, reached, state, tells=state is path[-1])
-        booked.append(reached)
-    return booked
+        booked[appointment.appointment_id] = reached
+    return [booked[appointment.appointment_id] for appointment in held]
 
 
 async def change(tx: Transaction, seen: Appointment, to: AppointmentState, *, tells: bool = True) -> Appointment:
-    """One step. Raises AppointmentStepRefused when the appointment is no longer as it was seen."""
+    """One step. Raises AppointmentStepRefused when the appointment is no longer as it was seen.
+
+    Whoever changes several that are held or asked for does so by id: they may lapse meanwhile, and be ended by id.
+    """
     if to not in TRANSITIONS[seen.state]:
         raise AppointmentStepRefused(seen.state.value)
     changed = await store.change_appointment(
@@ -64,7 +67,8 @@ async def change(tx: Transaction, seen: Appointment, to: AppointmentState, *, te
         now=tx.now,
     )
     if changed is None:
-        raise AppointmentStepRefused(seen.state.value)
+        [now] = await store.list_appointments(tx.conn, [seen.appointment_id])
+        raise AppointmentStepRefused(now.state.value)
     if tells:
         tx.emit(events.changed(changed))
         tx.audit_staff(_entry(seen, changed))

@@ -32,8 +32,8 @@ from membership.postgres.transaction import Transaction
 from membership.stores.service import Directory, DirectoryCache
 
 OnFreed: TypeAlias = Callable[[Transaction, Sequence[Appointment]], Awaitable[None]]
-"""Told inside the transaction which confirmed appointments, as they were, have just given their time back. The member's
-lock and those of the resources may be held: who wants another member's lock must not wait for it."""
+"""Told inside the transaction which confirmed appointments, as they were, have just given their time back. What it may
+still wait for is said in `locking`: `lock_services`, once for all of them, and then nothing."""
 Work: TypeAlias = Callable[[Transaction], Awaitable[list[Appointment]]]
 
 
@@ -119,7 +119,6 @@ class Appointments:
 
         async def work(tx: Transaction) -> list[Appointment]:
             [old] = await changing.lock_own(tx, [appointment_id])
-            # Before any resource is waited for: whoever holds resources may wait for a hold of ours, never for this.
             states.check_movable(old, tx.now)
             stop, directory = Stop(old.service_id, starts_at, associate_id), await self._directory(tx)
             held = await hold_stops(tx, directory, old.membership, [stop], new_id=self.new_id, moved={0: old})
@@ -144,7 +143,6 @@ class Appointments:
             zone = (await self._directory(tx)).store(seen.store_id).zone
             to = states.after(seen, step, tx.now, zone, by_member=actor.role is Role.MEMBER)
             changed = await changing.change(tx, seen, to)
-            # Of what was only held or asked for, others may be waiting to clear it, with resources in their hands.
             if seen.state is AppointmentState.CONFIRMED and to not in LIVE:
                 await self.on_freed(tx, [seen])
             return [changed]

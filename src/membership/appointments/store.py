@@ -1,7 +1,7 @@
 """Rows of schema `appointments` to model."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -87,29 +87,56 @@ async def list_services(conn: Conn, service_ids: Collection[ServiceId]) -> dict[
     return {row["service_id"]: _service(row) for row in await SQL.list_services.many(conn, list(service_ids))}
 
 
+async def lock_person(conn: Conn, member_id: MemberId) -> None:
+    """After a membership of theirs."""
+    await SQL.lock_person.exec(conn, member_id)
+
+
+async def lock_free_person(conn: Conn, member_id: MemberId) -> bool:
+    """Whether it is locked now; never waits."""
+    locked: bool = (await SQL.lock_free_person.one(conn, member_id))["locked"]
+    return locked
+
+
+async def lock_lapsed(
+    conn: Conn, service_ids: Collection[ServiceId], person: ResourceId | None, *, now: datetime, waits: bool
+) -> dict[AppointmentId, AppointmentState]:
+    """Holds and requests whose time is over, on whatever serves the services and of the person, and what they still
+    are; unless it `waits`, without those that somebody else holds."""
+    query = SQL.lock_lapsed if waits else SQL.lock_free_lapsed
+    return _states(await query.many(conn, list(service_ids), person, now))
+
+
+async def lock_lapsed_batch(conn: Conn, *, now: datetime, limit: int) -> dict[AppointmentId, AppointmentState]:
+    """Of all stores, what lapsed first; without what somebody else holds."""
+    return _states(await SQL.lock_lapsed_batch.many(conn, now, limit))
+
+
+async def clear_lapsed(
+    conn: Conn, ended: Mapping[AppointmentId, AppointmentState], *, actor: Actor, now: datetime
+) -> list[Appointment]:
+    """`ended`: what each becomes. Their locks are held."""
+    states = [state.value for state in ended.values()]
+    rows = await SQL.clear_lapsed.many(conn, list(ended), states, now, actor.role.value, actor.subject)
+    return [_appointment(row) for row in rows]
+
+
+async def lock_resources_of(conn: Conn, service_ids: Collection[ServiceId]) -> frozenset[ResourceId]:
+    """Whatever serves these services, until the transaction ends, in the order of their ids."""
+    rows = await SQL.lock_resources_of.many(conn, list(service_ids))
+    return frozenset(row["resource_id"] for row in rows)
+
+
 async def lock_resources(conn: Conn, resource_ids: Collection[ResourceId]) -> None:
     """Until the transaction ends, in the order of their ids."""
     await SQL.lock_resources.many(conn, list(resource_ids))
 
 
-async def lock_lapsed(
-    conn: Conn, resource_ids: Collection[ResourceId], now: datetime
-) -> dict[AppointmentId, AppointmentState]:
-    """Holds and requests of these resources whose time is over, and what they still are."""
-    rows = await SQL.lock_lapsed.many(conn, list(resource_ids), now)
-    return {row["appointment_id"]: AppointmentState(row["state"]) for row in rows}
-
-
-async def clear_lapsed(
-    conn: Conn, ended: dict[AppointmentId, AppointmentState], *, actor: Actor, now: datetime
-) -> None:
-    """`ended`: what each becomes. Their locks are held."""
-    states = [state.value for state in ended.values()]
-    await SQL.clear_lapsed.exec(conn, list(ended), states, now, actor.role.value, actor.subject)
-
-
-async def list_taken(conn: Conn, resource_ids: Collection[ResourceId], window: Period, *, now: datetime) -> Taken:
-    """What is occupied or worked in any part of the window; shifts that meet are one."""
+async def list_taken(
+    conn: Conn, resource_ids: Collection[ResourceId], window: Period, *, now: datetime | None
+) -> Taken:
+    """What is occupied or worked in any part of the window; shifts that meet are one. `now` None: what has lapsed
+    counts until somebody has ended it, for whoever has just ended all that could be."""
     busy: dict[ResourceId, list[Period]] = defaultdict(list)
     shifts: dict[ResourceId, list[Period]] = defaultdict(list)
     for row in await SQL.list_taken.many(conn, list(resource_ids), window.start, window.end, now):
@@ -213,6 +240,10 @@ async def list_appointments_of_member(conn: Conn, member_id: MemberId, *, since:
 async def list_appointments_of_counter(conn: Conn, counter_id: CounterId, window: Period) -> list[Appointment]:
     rows = await SQL.list_appointments_of_counter.many(conn, counter_id, window.start, window.end)
     return [_appointment(row) for row in rows]
+
+
+def _states(rows: Sequence[asyncpg.Record]) -> dict[AppointmentId, AppointmentState]:
+    return {row["appointment_id"]: AppointmentState(row["state"]) for row in rows}
 
 
 def _service(row: asyncpg.Record) -> Service:
