@@ -262,3 +262,20 @@ FROM appointments.appointments
 WHERE counter_id = $1::uuid AND starts_at >= $2::timestamptz AND starts_at < $3::timestamptz
     AND state <> 'SUPERSEDED'
 ORDER BY starts_at, appointment_id;
+
+-- name: list_every_service :many
+-- Every service that there ever was, with everybody and everything that may serve it now.
+SELECT service.service_id, service.programme_id, service.store_id, service.counter_id, service.code, service.names,
+    service.needs, service.rules, service.retired_at IS NOT NULL AS retired,
+    array_agg(resource.kind ORDER BY resource.resource_id) AS kinds,
+    array_agg(resource.resource_id ORDER BY resource.resource_id) AS resource_ids
+FROM appointments.services service
+LEFT JOIN (
+    appointments.service_resources link
+    JOIN appointments.resources resource ON resource.resource_id = link.resource_id AND resource.retired_at IS NULL
+) ON link.service_id = service.service_id
+GROUP BY service.service_id;
+
+-- name: list_every_resource :many
+-- Every associate, room and place that there ever was.
+SELECT resource_id, store_id, counter_id, kind, code, names FROM appointments.resources;

@@ -111,6 +111,7 @@ TABLE = {
     "Mutation.waiveGift":            "- ----y----",
     "Query.giftPools":               "- -----yyy-",
     "Gift.code":                     "- y---y--y-",
+    "Appointment.memberId":          "- y---y--yy",
     "Mutation.simulateCampaign":     "- -----yyy-",
     "Query.simulation":              "- -----yyy-",
     "Query.explainSale":             "- yy-yyyyy-",

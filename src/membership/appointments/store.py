@@ -237,6 +237,18 @@ async def list_appointments_of_member(conn: Conn, member_id: MemberId, *, since:
     return [_appointment(row) for row in await SQL.list_appointments_of_member.many(conn, member_id, since)]
 
 
+async def load_services(conn: Conn) -> tuple[dict[ServiceId, Service], frozenset[ServiceId]]:
+    """Every service, with those who may serve it, and which of them are offered."""
+    rows = await SQL.list_every_service.many(conn)
+    offered = frozenset(row["service_id"] for row in rows if not row["retired"])
+    return {row["service_id"]: _service(row) for row in rows}, offered
+
+
+async def load_resources(conn: Conn) -> dict[ResourceId, Resource]:
+    """Every associate, room and place, those that serve no more too."""
+    return {row["resource_id"]: _resource(row) for row in await SQL.list_every_resource.many(conn)}
+
+
 async def list_appointments_of_counter(conn: Conn, counter_id: CounterId, window: Period) -> list[Appointment]:
     rows = await SQL.list_appointments_of_counter.many(conn, counter_id, window.start, window.end)
     return [_appointment(row) for row in rows]
@@ -261,6 +273,17 @@ def _service(row: asyncpg.Record) -> Service:
         names=cast(Names, from_json(row["names"])),
         rules=ServiceRules.model_validate_json(row["rules"]),
         candidates={kind: tuple(resources) for kind, resources in candidates.items()},
+    )
+
+
+def _resource(row: asyncpg.Record) -> Resource:
+    return Resource(
+        resource_id=row["resource_id"],
+        store_id=row["store_id"],
+        counter_id=row["counter_id"],
+        kind=ResourceKind(row["kind"]),
+        code=row["code"],
+        names=cast(Names, from_json(row["names"])),
     )
 
 

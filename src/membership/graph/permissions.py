@@ -126,6 +126,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.waiveGift": frozenset({Role.MEMBER_SERVICES}),
     "Query.giftPools": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
     "Gift.code": frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN}),
+    # Appointments: who serves is told the time, not whose it is by an id
+    "Appointment.memberId": _KNOW_THE_PERSON,
     # Planning: what would be, and why it was. Whose receipts and members, planning and row-level security say
     "Mutation.simulateCampaign": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
     "Query.simulation": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),

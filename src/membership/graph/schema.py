@@ -6,6 +6,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from membership.graph.accounts import AccountsMutation, AccountsQuery
+from membership.graph.appointments_types import Appointment
 from membership.graph.campaigns import CampaignsMutation, CampaignsQuery
 from membership.graph.cards import CardsMutation, CardsQuery
 from membership.graph.coupons import CouponsMutation, CouponsQuery
@@ -66,7 +67,7 @@ MUTATIONS: tuple[type, ...] = (
     CouponsPlannerMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription,)
-TYPES: tuple[type, ...] = ()
+TYPES: tuple[type, ...] = (Appointment,)
 """Types that no field names, such as those reached by `node` only."""
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from membership.accounts.context import AccountWorkings
 from membership.accounts.service import Accounts
+from membership.appointments.catalogue import CatalogueCache
+from membership.appointments.service import Appointments
 from membership.campaigns.cache import CampaignCache
 from membership.campaigns.scheduling import Hooks
 from membership.campaigns.service import Campaigns
@@ -63,6 +65,8 @@ class Services:
     coupon_codes: Codes
     withdrawals: Withdrawals
     gifts: Gifts
+    appointment_catalogue: CatalogueCache
+    appointments: Appointments
     simulations: Simulations
     explanations: Explanations
     new_id: NewId = new_id
@@ -123,6 +127,8 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         explanations=Explanations(database, directory, ladders, campaign_cache),
         inventory=inventory,
         gifts=gifts,
+        appointment_catalogue=CatalogueCache(database.pool),
+        appointments=Appointments(database, directory, new_id),
         stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),
         claims=Claims(coupon_workings),
         coupon_codes=Codes(coupon_workings),
