@@ -162,7 +162,7 @@ class AppointmentDesk:
         self, service: Service, day: date = TODAY, *, member: MembershipKey | None = None
     ) -> tuple[Slot, ...]:
         found = await self.appointments.availability(
-            self.actor(), self.now, [service.service_id], [day], member_id=member.member_id if member else None
+            self.actor(), self.now, [service.service_id], [day], membership=member
         )
         return found[service.service_id].get(day, ())
 

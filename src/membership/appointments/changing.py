@@ -26,7 +26,8 @@ async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) 
     for appointment in seen:
         if not await reaches(tx.conn, tx.actor, appointment):
             raise UnknownAppointment
-    await lock_member(tx, members.pop())
+    if not seen[0].is_guest:
+        await lock_member(tx, members.pop())
     return await store.list_appointments(tx.conn, appointment_ids)
 
 
@@ -70,7 +71,9 @@ async def change(tx: Transaction, seen: Appointment, to: AppointmentState, *, te
         [now] = await store.list_appointments(tx.conn, [seen.appointment_id])
         raise AppointmentStepRefused(now.state.value)
     if tells:
-        tx.emit(events.changed(changed))
+        if not changed.is_guest:
+            # Events are for those who follow a member.
+            tx.emit(events.changed(changed))
         tx.audit_staff(_entry(seen, changed))
     return changed
 
@@ -111,7 +114,7 @@ def _entry(before: Appointment, after: Appointment) -> AuditEntry:
         f"appointments.{after.state.value.lower()}",
         "appointment",
         str(after.appointment_id),
-        member_id=after.membership.member_id,
+        member_id=None if after.is_guest else after.membership.member_id,
         programme_id=after.membership.programme_id,
         before={"state": before.state.value},
         after={"state": after.state.value},

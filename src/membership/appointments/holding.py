@@ -65,15 +65,17 @@ async def hold_stops(
     admit: Admit = by_horizon,
     hold: timedelta = HOLD,
     waits: bool = True,
+    guest: bool = False,
 ) -> Held:
     """Hold all of these stops, at least one, or none and say why; with `best_effort` those that can be had.
 
     `moved`: confirmed appointments of the member, who is locked, whose place the stops at these places take; a caller
     who finds a refusal must roll back, so that the old ones stand (A5). `waits` False: for whoever has resources or
     changed appointments in hand, and the member by `try_lock_member`; what has lapsed and somebody else is about to end
-    counts as taken. Raises UnknownService, UnknownMember.
+    counts as taken. `guest`: somebody without a card, whom the fresh id in `membership` stands for: one stop that moves
+    nothing. Raises UnknownService, UnknownMember.
     """
-    member = await lock_member(tx, membership)
+    member = membership if guest else await lock_member(tx, membership)
     services = await _services(tx, member, stops, moved.values(), waits=waits)
     concerned = {resource_of(member.member_id)}.union(*(service.resource_ids for service in services.values()))
     for old in moved.values():
@@ -86,7 +88,16 @@ async def hold_stops(
     if decision.refusals and not best_effort:
         return Held({}, decision.refusals, diary)
     held = {
-        place: _held(entry, tx.now, member, new_id=new_id, visit_id=visit_id, moved=moved.get(place), hold=hold)
+        place: _held(
+            entry,
+            tx.now,
+            member,
+            # Of somebody without a card the appointment's own id is the only one that there is.
+            appointment_id=AppointmentId(member.member_id if guest else new_id()),
+            visit_id=visit_id,
+            moved=moved.get(place),
+            hold=hold,
+        )
         for place, entry in decision.chosen.items()
     }
     await _write(tx, held, decision.chosen, zone=next(iter(stores.values())).zone)
@@ -124,13 +135,12 @@ def _held(
     now: datetime,
     member: MembershipKey,
     *,
-    new_id: NewId,
+    appointment_id: AppointmentId,
     visit_id: VisitId | None,
     moved: Appointment | None,
     hold: timedelta,
 ) -> Appointment:
     rules, period = chosen.service.rules, chosen.period
-    appointment_id = AppointmentId(new_id())
     lapses_at = now + hold
     answer = None if rules.answer_minutes is None else lapses_at + timedelta(minutes=rules.answer_minutes)
     free_until = period.start - timedelta(minutes=rules.free_cancellation_minutes)

@@ -131,11 +131,13 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """What a member asks for: a service at a time, with an associate of choice or any."""
+    """What a member asks for: a service at a time, with an associate of choice or any. A walk-in stands at the counter:
+    they begin between the times that can be booked ahead, and neither notice nor booking windows keep them out."""
 
     service_id: ServiceId
     starts_at: datetime
     associate_id: ResourceId | None = None
+    walk_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,12 @@ class Appointment:
     replaces: AppointmentId | None
     booked_at: datetime
     changed_at: datetime
+
+    @property
+    def is_guest(self) -> bool:
+        """Whether it is somebody's without a card. The member's place is taken by the appointment's own UID, which is
+        nobody's id: so all that is said of a person's time holds for them too, and no member has to be made up."""
+        return self.membership.member_id == self.uid
 
 
 @dataclass(frozen=True, slots=True)

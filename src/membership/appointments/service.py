@@ -7,6 +7,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from membership.appointments import changing, store
+from membership.appointments.errors import UnknownService
 from membership.appointments.holding import Held, hold_stops
 from membership.appointments.listing import FreeSlots, free_slots, read_diary
 from membership.appointments.model import (
@@ -29,17 +30,26 @@ from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed, once
 from membership.postgres.json import Json
 from membership.postgres.transaction import Transaction
+from membership.stores.model import StoreId
 from membership.stores.service import Directory, DirectoryCache
 
 OnFreed: TypeAlias = Callable[[Transaction, Sequence[Appointment]], Awaitable[None]]
 """Told inside the transaction which confirmed appointments, as they were, have just given their time back. What it may
 still wait for is said in `locking`: `lock_services`, once for all of them, and then nothing."""
+Admission: TypeAlias = Callable[[Transaction, MembershipKey | None, Collection[StoreId]], Awaitable[Admit]]
+"""Gives what a member may book from when in these stores; None: what somebody may. Listing and booking ask it (A2)."""
 Work: TypeAlias = Callable[[Transaction], Awaitable[list[Appointment]]]
 
 
 async def nobody_waits(tx: Transaction, freed: Sequence[Appointment]) -> None:
     """What is free again is free for everybody."""
     del tx, freed
+
+
+async def horizon_only(tx: Transaction, membership: MembershipKey | None, store_ids: Collection[StoreId]) -> Admit:
+    """Every service is open so many days ahead, for everybody."""
+    del tx, membership, store_ids
+    return by_horizon
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ class Appointments:
     directories: DirectoryCache
     new_id: NewId
     on_freed: OnFreed = nobody_waits
+    admission: Admission = horizon_only
 
     async def availability(
         self,
@@ -58,13 +69,14 @@ class Appointments:
         service_ids: Collection[ServiceId],
         days: Collection[date],
         *,
-        member_id: MemberId | None = None,
-        admit: Admit = by_horizon,
+        membership: MembershipKey | None = None,
     ) -> FreeSlots:
-        """Free slots of many services in the openings that begin on these days, in two statements; with a member, those
-        where the member is nowhere else. Raises UnknownService."""
+        """Free slots of many services in the openings that begin on these days, in two statements and those of the
+        admission; with a member, what this member may book, where they are nowhere else. Raises UnknownService."""
         directory = await self.directories.directory(now)
+        member_id = None if membership is None else membership.member_id
         async with self.database.engine(actor, now) as tx:
+            admit = await self._admit(tx, membership)
             diary = await read_diary(tx, directory, service_ids, days, member_id=member_id, admit=admit)
         return free_slots(diary, days, now, member_id=member_id)
 
@@ -82,13 +94,43 @@ class Appointments:
     async def book(
         self, actor: Actor, now: datetime, membership: MembershipKey, stops: Sequence[Stop], *, key: str
     ) -> list[Appointment]:
-        """Hold and confirm in one, for walk-ins and whoever has chosen. Raises what `hold` does."""
+        """Hold and confirm in one, for whoever has chosen. Raises what `hold` does."""
 
         async def work(tx: Transaction) -> list[Appointment]:
             directory = await self._directory(tx)
             return await changing.book_held(tx, directory, await self._hold(tx, membership, stops))
 
         return await self._once(actor, now, Keyed("appointments.book", key, _request(membership, stops)), work)
+
+    async def walk_in(
+        self,
+        actor: Actor,
+        now: datetime,
+        membership: MembershipKey | None,
+        service_id: ServiceId,
+        *,
+        associate_id: ResourceId | None = None,
+        key: str,
+    ) -> Appointment:
+        """Somebody who stands at the counter is served from this minute on, and occupies like everybody else. They are
+        CHECKED_IN at once, also where the brand has to accept what is booked ahead. None: somebody without a card.
+
+        Raises what `hold` does, but for what notice, horizon and windows refuse.
+        """
+
+        async def work(tx: Transaction) -> list[Appointment]:
+            asked = membership or await self._guest(tx, service_id)
+            stop = Stop(service_id, tx.now.replace(second=0, microsecond=0), associate_id, walk_in=True)
+            held = await self._hold(tx, asked, [stop], guest=membership is None)
+            [booked] = await changing.book_held(tx, await self._directory(tx), held)
+            if booked.state is AppointmentState.PENDING:
+                booked = await changing.change(tx, booked, AppointmentState.CONFIRMED)
+            return [await changing.change(tx, booked, AppointmentState.CHECKED_IN)]
+
+        who = None if membership is None else [str(membership.member_id), str(membership.programme_id)]
+        keyed = Keyed("appointments.walk_in", key, [who, str(service_id), _text(associate_id)])
+        [served] = await self._once(actor, now, keyed, work)
+        return served
 
     async def confirm(
         self, actor: Actor, now: datetime, appointment_ids: Sequence[AppointmentId], *, key: str
@@ -121,7 +163,10 @@ class Appointments:
             [old] = await changing.lock_own(tx, [appointment_id])
             states.check_movable(old, tx.now)
             stop, directory = Stop(old.service_id, starts_at, associate_id), await self._directory(tx)
-            held = await hold_stops(tx, directory, old.membership, [stop], new_id=self.new_id, moved={0: old})
+            admit = await self._admit(tx, old.membership)
+            held = await hold_stops(
+                tx, directory, old.membership, [stop], new_id=self.new_id, moved={0: old}, admit=admit
+            )
             booked = await changing.book_held(tx, directory, _all_of(held))
             await self.on_freed(tx, [old])
             return booked
@@ -131,9 +176,17 @@ class Appointments:
         return moved
 
     async def take_step(
-        self, actor: Actor, now: datetime, appointment_id: AppointmentId, step: Step, *, key: str
+        self,
+        actor: Actor,
+        now: datetime,
+        appointment_id: AppointmentId,
+        step: Step,
+        *,
+        members_wish: bool = False,
+        key: str,
     ) -> Appointment:
-        """Accept, decline, cancel, check in, start, complete, no-show. A cancellation past its time is LATE_CANCELLED.
+        """Accept, decline, cancel, check in, start, complete, no-show. A cancellation past its time is LATE_CANCELLED,
+        when the member wants it: themself, or through staff (`members_wish`).
 
         Raises UnknownAppointment, AppointmentStepRefused, AppointmentStepTooEarly.
         """
@@ -141,20 +194,44 @@ class Appointments:
         async def work(tx: Transaction) -> list[Appointment]:
             [seen] = await changing.lock_own(tx, [appointment_id])
             zone = (await self._directory(tx)).store(seen.store_id).zone
-            to = states.after(seen, step, tx.now, zone, by_member=actor.role is Role.MEMBER)
+            to = states.after(seen, step, tx.now, zone, by_member=members_wish or actor.role is Role.MEMBER)
             changed = await changing.change(tx, seen, to)
             if seen.state is AppointmentState.CONFIRMED and to not in LIVE:
                 await self.on_freed(tx, [seen])
             return [changed]
 
-        keyed = Keyed(f"appointments.{step.value.lower()}", key, str(appointment_id))
+        request = [str(appointment_id), members_wish]
+        keyed = Keyed(f"appointments.{step.value.lower()}", key, request)
         [changed] = await self._once(actor, now, keyed, work)
         return changed
 
-    async def _hold(self, tx: Transaction, membership: MembershipKey, stops: Sequence[Stop]) -> list[Appointment]:
+    async def _hold(
+        self, tx: Transaction, membership: MembershipKey, stops: Sequence[Stop], *, guest: bool = False
+    ) -> list[Appointment]:
         if not await _may_book(tx, membership):
             raise UnknownMember
-        return _all_of(await hold_stops(tx, await self._directory(tx), membership, stops, new_id=self.new_id))
+        admit = by_horizon if guest else await self._admit(tx, membership)
+        directory = await self._directory(tx)
+        held = _all_of(await hold_stops(tx, directory, membership, stops, new_id=self.new_id, admit=admit, guest=guest))
+        if tx.actor.role is not Role.MEMBER:
+            # Staff book where they work. What was held for nothing rolls back.
+            for appointment in held:
+                if not await changing.reaches(tx.conn, tx.actor, appointment):
+                    raise UnknownService
+        return held
+
+    async def _guest(self, tx: Transaction, service_id: ServiceId) -> MembershipKey:
+        service = (await store.list_services(tx.conn, [service_id])).get(service_id)
+        if service is None:
+            raise UnknownService
+        return MembershipKey(MemberId(self.new_id()), service.programme_id)
+
+    async def _admit(self, tx: Transaction, membership: MembershipKey | None) -> Admit:
+        """By the stores of the member's programme, or by all of them."""
+        stores = (await self._directory(tx)).configuration.stores
+        programme_id = None if membership is None else membership.programme_id
+        concerned = [shop.store_id for shop in stores if programme_id in (None, shop.programme_id)]
+        return await self.admission(tx, membership, concerned)
 
     async def _directory(self, tx: Transaction) -> Directory:
         return await self.directories.directory(tx.now)

@@ -120,7 +120,9 @@ class Appointment(Node):
     uid: str = strawberry.field(description="Of its entry in calendars: the same however often it is moved.")
     sequence: int = strawberry.field(description="Of its entry in calendars: rises when it is moved and cancelled.")
     visit_id: strawberry.ID | None = strawberry.field(description="The visit that it is a stop of; null if alone.")
-    member_id: strawberry.ID = strawberry.field(description="Whose it is.")
+    member_id: strawberry.ID | None = strawberry.field(
+        description="Whose it is; null for somebody who came without a card."
+    )
     replaces_id: strawberry.ID | None = strawberry.field(description="The appointment that was moved to this time.")
     booked_at: datetime = strawberry.field(description="When it was made.")
     changed_at: datetime = strawberry.field(description="When it came into its state, as far as that was written down.")
@@ -190,7 +192,7 @@ def appointment_node(
         uid=str(appointment.uid),
         sequence=appointment.sequence,
         visit_id=None if appointment.visit_id is None else global_id("Visit", appointment.visit_id),
-        member_id=global_id("Member", appointment.membership.member_id),
+        member_id=None if appointment.is_guest else global_id("Member", appointment.membership.member_id),
         replaces_id=None if appointment.replaces is None else global_id("Appointment", appointment.replaces),
         booked_at=local(appointment.booked_at),
         changed_at=local(appointment.changed_at),

@@ -21,6 +21,7 @@ from membership.appointments.rules.slots import (
     free_of,
     is_at_work,
     is_free,
+    is_given,
     occupied_by,
 )
 from membership.kernel.errors import DomainError
@@ -39,15 +40,13 @@ def refusal_of(
     admit: Admit = by_horizon,
 ) -> DomainError:
     """The first reason that holds, those first that no other time of the day would change."""
-    rules, period = service.rules, Period(stop.starts_at, stop.starts_at + service.rules.duration)
+    period = Period(stop.starts_at, stop.starts_at + service.rules.duration)
     if stop.associate_id is not None and stop.associate_id not in service.candidates.get(ResourceKind.ASSOCIATE, ()):
         return AssociateNotSkilled(service.code)
     outside = _outside(service, store, stop)
     if outside is not None:
         return outside
-    if now > book_until(rules, stop.starts_at):
-        return TooLateToBook(service.code, _said(store, book_until(rules, stop.starts_at)))
-    refused = admit(service, store, stop.starts_at, now)
+    refused = None if stop.walk_in else _not_now(service, store, stop, now, admit)
     if refused is not None:
         return refused
     if not is_free(taken.busy.get(member, ()), period):
@@ -55,15 +54,21 @@ def refusal_of(
     return _nobody_free(service, store, stop, period, taken)
 
 
+def _not_now(service: Service, store: Store, stop: Stop, now: datetime, admit: Admit) -> DomainError | None:
+    latest = book_until(service.rules, stop.starts_at)
+    if now > latest:
+        return TooLateToBook(service.code, _said(store, latest))
+    return admit(service, store, stop.starts_at, now)
+
+
 def _outside(service: Service, store: Store, stop: Stop) -> DomainError | None:
     openings = [given_on(service.rules, store, day) for day in opening_days(store, stop.starts_at)]
     given = [opening for opening in openings if opening is not None]
     possible = list(chain.from_iterable(starts(service.rules, opening) for opening in given))
-    if stop.starts_at in possible:
+    start, within = _said(store, stop.starts_at), is_given(service, store, stop)
+    if stop.starts_at in possible or (stop.walk_in and within):
         return None
-    start = _said(store, stop.starts_at)
-    ends_at = stop.starts_at + service.rules.duration
-    if any(opening.start <= stop.starts_at and ends_at <= opening.end for opening in given):
+    if within:
         nearest = min(possible, key=lambda moment: (abs(moment - stop.starts_at), moment))
         return NoSuchSlot(service.code, start, _said(store, nearest))
     # The opening of the date itself: the one of the day before is told only to whom it concerns.

@@ -55,11 +55,21 @@ def choose(
     admit: Admit = by_horizon,
 ) -> Chosen | None:
     """Who and what serves a stop: of those free the one with the fewest appointments. None: it cannot be booked."""
+    if stop.walk_in:
+        slot = _slot(service, stop.starts_at, taken, member=member) if is_given(service, store, stop) else None
+        return None if slot is None else _chosen(service, slot, stop, taken)
     for day in opening_days(store, stop.starts_at):
         for slot in slots(service, store, day, taken, now=now, member=member, admit=admit):
             if slot.period.start == stop.starts_at:
                 return _chosen(service, slot, stop, taken)
     return None
+
+
+def is_given(service: Service, store: Store, stop: Stop) -> bool:
+    """Whether a stop lies within an opening, from its start to its end."""
+    ends_at = stop.starts_at + service.rules.duration
+    openings = (given_on(service.rules, store, day) for day in opening_days(store, stop.starts_at))
+    return any(given is not None and given.start <= stop.starts_at and ends_at <= given.end for given in openings)
 
 
 def occupied_by(rules: ServiceRules, period: Period) -> Period:
