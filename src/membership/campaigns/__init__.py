@@ -6,7 +6,8 @@ to fire. PAUSED and ended campaigns issue nothing; what members hold by them sta
 
 `content` what a campaign says; `rules.calendar` when it is open; `rules.checking` whether it makes sense;
 `rules.states` which step may follow; `service` the steps; `cache` which revisions issue now, without a query; `engine`
-basket to awards and discounts (laws C4, C6-C9, L6, P5, T3); `funding` who pays for them.
+basket to awards and discounts (laws C4, C6-C9, L6, P5, T3); `funding` who pays for them; `bookings` who may book its
+days from when.
 
 Emits campaigns.created, .submitted, .sent_back, .scheduled, .revised, .paused, .resumed, .ended_early, .cancelled,
 .settling, .closed.

@@ -67,6 +67,17 @@ class CampaignCache:
             if revision.calendars[store_id].first_opens_at <= at < revision.calendars[store_id].closes_at
         )
 
+    async def not_closed(self, store_id: StoreId, now: datetime) -> tuple[tuple[CampaignRevision, CampaignState], ...]:
+        """The revisions in force in a store that are open or will open, with whether their campaign is SCHEDULED or
+        PAUSED: for what is decided days ahead."""
+        known = await self._timelines(now)
+        return tuple(
+            (revision, state)
+            for state in sorted(IN_FORCE)
+            for revision in self._in_state(known, store_id, now, frozenset({state}))
+            if now < revision.calendars[store_id].closes_at
+        )
+
     async def latest(self, store_id: StoreId, now: datetime) -> tuple[CampaignRevision, ...]:
         """Of every campaign that was scheduled in a store the latest revision, whatever has become of the campaign.
         Those that closed long ago are not among them."""

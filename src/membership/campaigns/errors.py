@@ -454,3 +454,53 @@ class CampaignNotEnded(DomainError):
     @property
     def message(self) -> str:
         return f"The campaign ends at {moment_text(self.closes_at)}. Settle it after that, or end it early."
+
+
+@dataclass(eq=False)
+class TooEarlyForTier(DomainError):
+    """Booking for that time of a campaign opens by tier, and to the member's tier it has not opened yet."""
+
+    code = "TOO_EARLY_FOR_TIER"
+    field = "startsAt"
+    retryable = True
+    service: str
+    tier: str
+    opens_at: str
+    open_to_others: bool
+
+    @property
+    def message(self) -> str:
+        opens = moment_text(self.opens_at)
+        return f"{self.service} at that time can be booked by {self.tier} members from {opens} on. Come back then."
+
+
+@dataclass(eq=False)
+class BookingNotForTier(DomainError):
+    """Booking for that time of a campaign is never open to the member's tier."""
+
+    code = "BOOKING_NOT_FOR_TIER"
+    field = "startsAt"
+    service: str
+    tier: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.service} at that time is kept for other tiers than {self.tier}. Choose another day."
+
+
+@dataclass(eq=False)
+class BookingPaused(DomainError):
+    """The campaign of that time is paused, so nothing is booked on its days. What is booked stays booked."""
+
+    code = "BOOKING_PAUSED"
+    field = "startsAt"
+    retryable = True
+    service: str
+    campaign: str
+
+    @property
+    def message(self) -> str:
+        return (
+            f"{self.service} at that time cannot be booked while {self.campaign} is paused; what is booked stays "
+            "booked. Choose another day, or try again later."
+        )

@@ -62,7 +62,10 @@ class LineScope:
         self._key = self._included, self._excluded
 
     def holds(self, line: LineFacts) -> bool:
-        codes = (line.brand, line.floor, line.category, line.counter)
+        return self.covers(line.brand, line.floor, line.category, line.counter)
+
+    def covers(self, brand: str, floor: str, category: str, counter: str) -> bool:
+        codes = (brand, floor, category, counter)
         return all(codes[place] in included for place, included in self._included) and all(
             codes[place] not in excluded for place, excluded in self._excluded
         )
@@ -196,13 +199,14 @@ def offer_faults(offer: CouponOffer, revision: CampaignRevision, moment: Moment)
 
 
 def _scope_faults(scope: Scope, moment: Moment) -> Iterator[Reason]:
-    if not _admits(moment.tier, scope.tiers, scope.excluded_tiers):
+    if not admits(moment.tier, scope.tiers, scope.excluded_tiers):
         yield Reason.TIER_NOT_ELIGIBLE
-    if not _admits(moment.store, scope.stores, ()):
+    if not admits(moment.store, scope.stores, ()):
         yield Reason.WRONG_STORE
 
 
-def _admits(code: str, included: Codes, excluded: Codes) -> bool:
+def admits(code: str, included: Codes, excluded: Codes) -> bool:
+    """No included code: every one but those excluded."""
     return (not included or code in included) and code not in excluded
 
 
