@@ -28,6 +28,8 @@ CREATE SCHEMA stores;
 
 CREATE SCHEMA tiers;
 
+CREATE SCHEMA visits;
+
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
@@ -1283,7 +1285,8 @@ CREATE TABLE stores.stores (
     names jsonb NOT NULL,
     zone text NOT NULL,
     cutover time without time zone NOT NULL,
-    opening_hours jsonb NOT NULL
+    opening_hours jsonb NOT NULL,
+    walking jsonb DEFAULT '{"per_floor_minutes": 3, "same_floor_minutes": 4}'::jsonb NOT NULL
 );
 
 CREATE TABLE stores.tender_types (
@@ -1400,6 +1403,21 @@ CREATE VIEW tiers.records WITH (security_invoker='true') AS
            FROM tiers.reviews step
           WHERE ((step.member_id = standing.member_id) AND (step.programme_id = standing.programme_id) AND (step.step = 'STEPPED_DOWN'::text)))) AS records
    FROM tiers.standings standing;
+
+CREATE TABLE visits.visits (
+    visit_id uuid NOT NULL,
+    member_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    store_id uuid NOT NULL,
+    campaign_id uuid,
+    source text NOT NULL,
+    note text,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT visits_note CHECK (((char_length(note) >= 1) AND (char_length(note) <= 500))),
+    CONSTRAINT visits_source CHECK ((source = ANY (ARRAY['MEMBER'::text, 'COUNTER'::text, 'MEMBER_SERVICES'::text, 'SYSTEM'::text])))
+);
+
+ALTER TABLE ONLY visits.visits FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE ONLY jobs.pgqueuer ALTER COLUMN id SET DEFAULT nextval('jobs.pgqueuer_id_seq'::regclass);
 
@@ -1737,6 +1755,9 @@ ALTER TABLE ONLY tiers.reviews
 ALTER TABLE ONLY tiers.standings
     ADD CONSTRAINT standings_pkey PRIMARY KEY (member_id, programme_id);
 
+ALTER TABLE ONLY visits.visits
+    ADD CONSTRAINT visits_pkey PRIMARY KEY (visit_id);
+
 CREATE INDEX appointments_associate ON appointments.appointments USING btree (associate_id, starts_at);
 
 CREATE INDEX appointments_counter ON appointments.appointments USING btree (counter_id, starts_at);
@@ -1896,6 +1917,8 @@ CREATE UNIQUE INDEX grants_rank_key ON tiers.grants USING btree (programme_id, t
 CREATE INDEX standings_review ON tiers.standings USING btree (programme_id, review_on, member_id) WHERE (review_on IS NOT NULL);
 
 CREATE INDEX standings_tier ON tiers.standings USING btree (programme_id, tier);
+
+CREATE INDEX visits_member ON visits.visits USING btree (member_id, visit_id);
 
 CREATE TRIGGER changes_append_only BEFORE DELETE OR UPDATE ON appointments.changes FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
@@ -2442,6 +2465,14 @@ ALTER TABLE tiers.reviews ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE tiers.standings ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY engine ON visits.visits TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY reader ON visits.visits FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'desk'::text) AND (store_id = platform.caller_store())) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text) OR ((platform.caller_role() = 'associate'::text) AND (EXISTS ( SELECT
+   FROM appointments.appointments a
+  WHERE (a.visit_id = visits.visit_id))))));
+
+ALTER TABLE visits.visits ENABLE ROW LEVEL SECURITY;
+
 GRANT USAGE ON SCHEMA appointments TO membership_engine;
 GRANT USAGE ON SCHEMA appointments TO membership_reader;
 
@@ -2482,6 +2513,9 @@ GRANT USAGE ON SCHEMA stores TO membership_reader;
 
 GRANT USAGE ON SCHEMA tiers TO membership_engine;
 GRANT USAGE ON SCHEMA tiers TO membership_reader;
+
+GRANT USAGE ON SCHEMA visits TO membership_engine;
+GRANT USAGE ON SCHEMA visits TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE points.accounts TO membership_engine;
 GRANT SELECT ON TABLE points.accounts TO membership_reader;
@@ -2704,3 +2738,6 @@ GRANT SELECT ON TABLE tiers.standings TO membership_reader;
 
 GRANT SELECT,INSERT ON TABLE tiers.records TO membership_engine;
 GRANT SELECT ON TABLE tiers.records TO membership_reader;
+
+GRANT SELECT,INSERT ON TABLE visits.visits TO membership_engine;
+GRANT SELECT ON TABLE visits.visits TO membership_reader;

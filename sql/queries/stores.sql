@@ -11,7 +11,7 @@ ORDER BY programme_id, effective_from, revision;
 
 -- name: list_stores :many
 -- Every store.
-SELECT store_id, programme_id, code, names, zone, cutover, opening_hours FROM stores.stores ORDER BY code;
+SELECT store_id, programme_id, code, names, zone, cutover, opening_hours, walking FROM stores.stores ORDER BY code;
 
 -- name: list_floors :many
 -- Every floor, from the lowest.

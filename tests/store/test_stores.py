@@ -39,6 +39,7 @@ from membership.stores.model import (
     TierMultiplier,
     Till,
     TillId,
+    WalkingTimes,
 )
 from membership.stores.service import Directory, DirectoryCache
 from membership.stores.store import SQL, Configuration, load_configuration
@@ -87,6 +88,7 @@ STORED = Configuration(
             ZoneInfo("Asia/Shanghai"),
             time(4),
             OpeningHours(weekly={1: (time(10), time(22)), 2: None}),
+            WalkingTimes(same_floor_minutes=5, per_floor_minutes=2),
         ),
     ),
     floors=(Floor(FLOOR, STORE, "B1", NAMES, -1), Floor(FloorId(new_id()), STORE, "1F", NAMES, 1)),
@@ -120,8 +122,8 @@ def _rows() -> list[_Row]:
         _Row("programme_terms", (PROGRAMME, entry.revision, entry.effective_from, entry.terms.model_dump_json()))
         for entry in reversed(terms)
     ]
-    hours = STORED.stores[0].opening_hours.model_dump_json()
-    rows += [_Row("stores", (STORE, PROGRAMME, "NORTH", names, "Asia/Shanghai", time(4), hours))]
+    hours, walking = STORED.stores[0].opening_hours.model_dump_json(), STORED.stores[0].walking.model_dump_json()
+    rows += [_Row("stores", (STORE, PROGRAMME, "NORTH", names, "Asia/Shanghai", time(4), hours, walking))]
     rows += [
         _Row("floors", (floor.floor_id, STORE, floor.code, names, floor.position)) for floor in reversed(STORED.floors)
     ]

@@ -118,6 +118,19 @@ class OpeningHours(_Document):
     exceptions: dict[date, tuple[time, time] | None] = Field(default_factory=dict)
 
 
+class WalkingTimes(BaseModel):
+    """How long a member walks between two counters: on one floor, and more for each floor between them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    same_floor_minutes: int = Field(default=4, ge=0, le=60)
+    per_floor_minutes: int = Field(default=3, ge=0, le=60)
+
+
+USUAL_WALKING = WalkingTimes()
+"""Where nobody has said otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class TermsRevision:
     revision: int
@@ -146,6 +159,7 @@ class Store:
     zone: ZoneInfo
     cutover: time
     opening_hours: OpeningHours
+    walking: WalkingTimes = USUAL_WALKING
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from membership.stores.model import Programme, Store, TermsRevision
+from membership.stores.model import CounterId, Programme, Store, TermsRevision, WalkingTimes
 
 
 def business_date(store: Store, instant: datetime) -> date:
@@ -38,3 +38,11 @@ def terms_at(programme: Programme, instant: datetime) -> TermsRevision:
     """The latest revision already effective at `instant` (the first one before any is)."""
     in_force = [revision for revision in programme.terms if revision.effective_from <= instant]
     return in_force[-1] if in_force else programme.terms[0]
+
+
+def walking_minutes(times: WalkingTimes, one: tuple[CounterId, int], other: tuple[CounterId, int]) -> int:
+    """Between two counters of a store, each with the rank of its floor from the lowest (0)."""
+    (counter, floor), (other_counter, other_floor) = one, other
+    if counter == other_counter:
+        return 0
+    return times.same_floor_minutes + times.per_floor_minutes * abs(floor - other_floor)

@@ -1,6 +1,7 @@
 """The directory of programmes and stores that each process keeps in memory."""
 
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from membership.kernel.remembering import Remembered
@@ -23,7 +24,7 @@ from membership.stores.model import (
     Till,
     TillId,
 )
-from membership.stores.rules import business_date
+from membership.stores.rules import business_date, walking_minutes
 from membership.stores.store import Configuration, load_configuration
 
 
@@ -37,6 +38,7 @@ class Directory:
         self._stores = {entry.store_id: entry for entry in configuration.stores}
         self._stores_by_code = {entry.code: entry for entry in configuration.stores}
         self._floors = {entry.floor_id: entry for entry in configuration.floors}
+        self._floor_ranks = dict(_floor_ranks(configuration.floors))
         self._brands = {entry.brand_id: entry for entry in configuration.brands}
         self._categories = {entry.category_id: entry for entry in configuration.categories}
         self._categories_by_code = {(entry.programme_id, entry.code): entry for entry in configuration.categories}
@@ -75,6 +77,15 @@ class Directory:
     def floor(self, floor_id: FloorId) -> Floor:
         return self._floors[floor_id]
 
+    def floor_rank(self, counter_id: CounterId) -> int:
+        """Of the floor of a counter, from the lowest of its store (0): their positions may leave numbers out."""
+        return self._floor_ranks[self._counters[counter_id].floor_id]
+
+    def walking_minutes(self, one: CounterId, other: CounterId) -> int:
+        """Between two counters of one store."""
+        times = self.store(self.counter(one).store_id).walking
+        return walking_minutes(times, (one, self.floor_rank(one)), (other, self.floor_rank(other)))
+
     def brand(self, brand_id: BrandId) -> Brand:
         return self._brands[brand_id]
 
@@ -107,6 +118,15 @@ class Directory:
 
     def tender_types(self, programme_id: ProgrammeId) -> dict[str, TenderType]:
         return self._tender_types[programme_id]
+
+
+def _floor_ranks(floors: Iterable[Floor]) -> Iterator[tuple[FloorId, int]]:
+    of_store: defaultdict[StoreId, list[Floor]] = defaultdict(list)
+    for floor in floors:
+        of_store[floor.store_id].append(floor)
+    for entries in of_store.values():
+        for rank, floor in enumerate(sorted(entries, key=lambda entry: entry.position)):
+            yield floor.floor_id, rank
 
 
 class DirectoryCache:

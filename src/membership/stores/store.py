@@ -25,6 +25,7 @@ from membership.stores.model import (
     TenderType,
     TermsRevision,
     Till,
+    WalkingTimes,
 )
 
 SQL = queries_of("stores")
@@ -96,6 +97,7 @@ def _store(row: asyncpg.Record) -> Store:
         zone=ZoneInfo(row["zone"]),
         cutover=row["cutover"],
         opening_hours=OpeningHours.model_validate_json(row["opening_hours"]),
+        walking=WalkingTimes.model_validate_json(row["walking"]),
     )
 
 

@@ -1,6 +1,6 @@
 """Which slots are free. Listing and booking ask the same function, so that what is listed can be booked (A2)."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from operator import attrgetter
@@ -54,22 +54,27 @@ def choose(
     member: ResourceId,
     admit: Admit = by_horizon,
 ) -> Chosen | None:
-    """Who and what serves a stop: of those free the one with the fewest appointments. None: it cannot be booked."""
+    """Who and what serves a stop: of those free the one with the fewest appointments in that opening, so that it does
+    not depend on how much more is known. None: it cannot be booked."""
     if stop.walk_in:
-        slot = _slot(service, stop.starts_at, taken, member=member) if is_given(service, store, stop) else None
-        return None if slot is None else _chosen(service, slot, stop, taken)
+        opening = given_around(service, store, stop)
+        slot = None if opening is None else _slot(service, stop.starts_at, taken, member=member)
+        return None if slot is None else _chosen(service, slot, stop, taken, opening)
     for day in opening_days(store, stop.starts_at):
         for slot in slots(service, store, day, taken, now=now, member=member, admit=admit):
             if slot.period.start == stop.starts_at:
-                return _chosen(service, slot, stop, taken)
+                return _chosen(service, slot, stop, taken, given_on(service.rules, store, day))
     return None
 
 
-def is_given(service: Service, store: Store, stop: Stop) -> bool:
-    """Whether a stop lies within an opening, from its start to its end."""
+def given_around(service: Service, store: Store, stop: Stop) -> Period | None:
+    """The opening in which a stop lies, from its start to its end."""
     ends_at = stop.starts_at + service.rules.duration
     openings = (given_on(service.rules, store, day) for day in opening_days(store, stop.starts_at))
-    return any(given is not None and given.start <= stop.starts_at and ends_at <= given.end for given in openings)
+    for given in openings:
+        if given is not None and given.start <= stop.starts_at and ends_at <= given.end:
+            return given
+    return None
 
 
 def occupied_by(rules: ServiceRules, period: Period) -> Period:
@@ -90,6 +95,12 @@ def is_free(periods: Sequence[Period], wanted: Period) -> bool:
     """Whether nothing of `periods` (by time, without overlaps) lies in `wanted`."""
     first = bisect_right(periods, wanted.start, key=attrgetter("end"))
     return first == len(periods) or periods[first].start >= wanted.end
+
+
+def count_within(periods: Sequence[Period], window: Period) -> int:
+    """How many of `periods` (by time, without overlaps) lie in a part of the window."""
+    first = bisect_right(periods, window.start, key=attrgetter("end"))
+    return bisect_left(periods, window.end, key=attrgetter("start")) - first
 
 
 def is_at_work(shifts: Sequence[Period], wanted: Period) -> bool:
@@ -115,7 +126,7 @@ def _slot(service: Service, start: datetime, taken: Taken, *, member: ResourceId
     return Slot(period, free) if all(free.values()) else None
 
 
-def _chosen(service: Service, slot: Slot, stop: Stop, taken: Taken) -> Chosen | None:
+def _chosen(service: Service, slot: Slot, stop: Stop, taken: Taken, given: Period | None) -> Chosen | None:
     free = dict(slot.free)
     if stop.associate_id is not None:
         if stop.associate_id not in free.get(ResourceKind.ASSOCIATE, ()):
@@ -123,6 +134,7 @@ def _chosen(service: Service, slot: Slot, stop: Stop, taken: Taken) -> Chosen | 
         free[ResourceKind.ASSOCIATE] = (stop.associate_id,)
 
     def load(resource: ResourceId) -> tuple[int, ResourceId]:
-        return len(taken.busy.get(resource, ())), resource
+        busy = taken.busy.get(resource, ())
+        return (0 if given is None else count_within(busy, looked_at(service.rules, given))), resource
 
     return Chosen(service, slot.period, {kind: min(resources, key=load) for kind, resources in free.items()})
