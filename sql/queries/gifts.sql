@@ -80,28 +80,28 @@ WHERE offer.offer_id = $1::uuid;
 -- A gift by its id.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts WHERE gift_id = $1::uuid;
 
 -- name: lock_gift :maybe
 -- A gift for a change, as it is once locked.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts WHERE gift_id = $1::uuid FOR UPDATE;
 
 -- name: list_gifts_by_id :many
 -- Gifts by their ids.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts WHERE gift_id = ANY ($1::uuid[]);
 
 -- name: list_gifts_by_code :many
 -- A store's gifts of a code, the latest first. Codes are random: a second one is as good as never there.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts WHERE store_id = $1::uuid AND code = $2::text
 ORDER BY claimed_at DESC LIMIT 2;
 
@@ -109,7 +109,7 @@ ORDER BY claimed_at DESC LIMIT 2;
 -- A member's gifts, the latest claim first, from before gift $3 (NULL: from the latest).
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts
 WHERE member_id = $1::uuid AND programme_id = $2::uuid
     AND ($3::timestamptz IS NULL OR (claimed_at, gift_id) < ($3::timestamptz, $4::uuid))
@@ -120,19 +120,20 @@ LIMIT $5::integer;
 -- What a desk may hand over to a member: promised, not collected, and still in time.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts
 WHERE member_id = $1::uuid AND programme_id = $2::uuid AND store_id = $3::uuid
     AND state IN ('CONFIRMED', 'READY') AND collect_until > $4::timestamptz
 ORDER BY collect_until, gift_id LIMIT $5::integer;
 
 -- name: list_at_desk :many
--- Gifts that wait in a store, at desk $2 (NULL: at any), those to be collected first at the top.
+-- Gifts that wait in a store, at desk $2 (NULL: at any), those to be collected first at the top. What waits at another
+-- counter for a visit is on both lists: the desk packs and sends it.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts
-WHERE store_id = $1::uuid AND ($2::uuid IS NULL OR counter_id = $2::uuid) AND state IN ('CONFIRMED', 'READY')
+WHERE store_id = $1::uuid AND ($2::uuid IS NULL OR $2::uuid IN (counter_id, waits_at)) AND state IN ('CONFIRMED', 'READY')
     AND ($3::timestamptz IS NULL OR (collect_until, gift_id) > ($3::timestamptz, $4::uuid))
 ORDER BY collect_until, gift_id
 LIMIT $5::integer;
@@ -141,7 +142,7 @@ LIMIT $5::integer;
 -- What a member's spend of a day has to cover in a group, earliest claim first.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts
 WHERE member_id = $1::uuid AND programme_id = $2::uuid AND store_id = $3::uuid AND day = $4::date
     AND spend_group = $5::text AND state IN ('CONFIRMED', 'READY', 'COLLECTED', 'CLAWBACK_DUE')
@@ -151,7 +152,7 @@ ORDER BY claimed_at, gift_id;
 -- What a member's spend of a day has to cover, locked for a judgement, earliest claim first.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts
 WHERE member_id = $1::uuid AND programme_id = $2::uuid AND store_id = $3::uuid AND day = $4::date
     AND minimum_spend_minor IS NOT NULL AND state IN ('CONFIRMED', 'READY', 'COLLECTED', 'CLAWBACK_DUE')
@@ -184,7 +185,7 @@ ORDER BY sale.committed_at, line.sale_id, line.line_no;
 -- Gifts of a store that nobody collected in time; those that a desk or member is at are left for the next run.
 SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
     state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
-    ended_at, cause
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
 FROM gifts.gifts
 WHERE store_id = $1::uuid AND collect_until <= $2::timestamptz AND state IN ('CONFIRMED', 'READY')
 ORDER BY collect_until, gift_id
@@ -192,7 +193,8 @@ LIMIT $3::integer
 FOR UPDATE SKIP LOCKED;
 
 -- name: write_changes :many
--- Gifts as they stand after changes, where they still are at the step that was seen, and their lines in the log.
+-- Gifts as they stand after changes, where they still are at the step that was seen, and their lines in the log. What
+-- is given up or forfeited waits for no visit any more; where another one was collected stays.
 WITH entries AS (
     SELECT entry.gift_id, entry.seen_step, entry.step, entry.from_state, entry.to_state, entry.cause
     FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[])
@@ -209,7 +211,11 @@ WITH entries AS (
         collected_by = CASE WHEN target.collected_at IS NULL AND last.to_state = 'COLLECTED'
             THEN $9::text ELSE target.collected_by END,
         ended_at = CASE WHEN last.to_state IN ('CANCELLED', 'FORFEITED', 'RETURNED', 'WAIVED')
-            THEN $7::timestamptz END
+            THEN $7::timestamptz END,
+        waits_at = CASE WHEN last.to_state NOT IN ('CANCELLED', 'FORFEITED') THEN target.waits_at END,
+        waits_for = CASE WHEN last.to_state NOT IN ('CANCELLED', 'FORFEITED') THEN target.waits_for END,
+        waits_until = CASE WHEN last.to_state NOT IN ('CANCELLED', 'FORFEITED') THEN target.waits_until END,
+        desk_until = CASE WHEN last.to_state NOT IN ('CANCELLED', 'FORFEITED') THEN target.desk_until END
     FROM last
     WHERE target.gift_id = last.gift_id AND target.step = last.seen_step
     RETURNING target.gift_id
@@ -219,6 +225,44 @@ SELECT entries.gift_id, entries.step, entries.from_state, entries.to_state, entr
     $9::text
 FROM entries JOIN changed USING (gift_id)
 RETURNING gift_id;
+
+-- name: write_placings :many
+-- Where gifts wait from now on (NULLs: at their desk), where they still are at the step that was seen, and their lines
+-- in the log.
+WITH changed AS (
+    UPDATE gifts.gifts target
+    SET step = target.step + 1, cause = entry.cause, collect_until = entry.collect_until, waits_at = entry.waits_at,
+        waits_for = entry.waits_for, waits_until = entry.waits_until, desk_until = entry.desk_until
+    FROM unnest(
+        $1::uuid[], $2::integer[], $3::text[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::timestamptz[],
+        $8::timestamptz[]
+    ) AS entry (gift_id, seen_step, cause, collect_until, waits_at, waits_for, waits_until, desk_until)
+    WHERE target.gift_id = entry.gift_id AND target.step = entry.seen_step
+    RETURNING target.gift_id, target.step, target.state, target.cause
+)
+INSERT INTO gifts.changes (gift_id, step, from_state, to_state, cause, at, actor_role, actor)
+SELECT changed.gift_id, changed.step, changed.state, changed.state, changed.cause, $9::timestamptz, $10::text, $11::text
+FROM changed
+RETURNING gift_id;
+
+-- name: lock_gifts_of_visits :many
+-- What waits for stops of visits, by their UIDs, locked by id after the member.
+SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
+    state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
+FROM gifts.gifts
+WHERE waits_for = ANY ($1::uuid[]) AND state IN ('CONFIRMED', 'READY')
+ORDER BY gift_id
+FOR UPDATE;
+
+-- name: list_gifts_of_visits :many
+-- What waits, or was collected, at the stops of visits, by their UIDs; to be collected first at the top.
+SELECT gift_id, code, member_id, programme_id, offer_id, pool_id, store_id, day, counter_id, revision_id, rule_code,
+    state, step, claimed_at, collect_until, minimum_spend_minor, spend_group, ready_at, collected_at, collected_by,
+    ended_at, cause, waits_at, waits_for, waits_until, desk_until
+FROM gifts.gifts
+WHERE waits_for = ANY ($1::uuid[])
+ORDER BY collect_until, gift_id;
 
 -- name: list_changes :many
 -- What happened to a gift, earliest first.

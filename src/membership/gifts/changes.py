@@ -1,6 +1,6 @@
 """What members, desks and member services do to a gift that there is: pack, hand over, cancel, take back, waive."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -8,15 +8,19 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter
 
 from membership.gifts import events, store
-from membership.gifts.errors import GiftAtAnotherDesk, GiftWrongStore, UnknownGift
+from membership.gifts.errors import GiftAtAnotherDesk, GiftWaitsForVisit, GiftWrongStore, UnknownGift
 from membership.gifts.model import ByGiftCode, ById, Gift, GiftId, GiftReference, WaiverReason
 from membership.gifts.rules import changing
 from membership.gifts.rules.changing import Change
 from membership.gifts.rules.codes import read_code
+from membership.gifts.rules.waiting import bring_home, place_of, wait_of
 from membership.gifts.units import Units
+from membership.gifts.waiting import write_placing
 from membership.kernel.actor import Actor, Role
-from membership.members.model import MembershipKey
+from membership.kernel.wording import local_moment
+from membership.members.model import MemberId, MembershipKey
 from membership.members.service import lock_membership
+from membership.members.store import find_current_member
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed, once
@@ -24,11 +28,13 @@ from membership.postgres.json import Json
 from membership.postgres.transaction import AuditEntry, Transaction
 from membership.receipts.amounts import free_amounts
 from membership.receipts.model import UsedBy
-from membership.stores.model import StoreId
+from membership.stores.model import CounterId, StoreId
 from membership.stores.service import Directory, DirectoryCache
 
 _GIFT = TypeAdapter(Gift)
 Decide = Callable[[Gift, ZoneInfo], list[Change]]
+Places = Callable[[Gift, datetime], Collection[CounterId]]
+"""The counters that may do something with a gift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +46,51 @@ class GiftChanges:
     units: Units
 
     async def find(self, actor: Actor, now: datetime, reference: GiftReference) -> Gift:
-        """What a desk has scanned. Raises MalformedGiftCode, UnknownGift, GiftWrongStore, GiftAtAnotherDesk."""
+        """What a desk has scanned, whether it waits here or was sent to a visit.
+
+        Raises MalformedGiftCode, UnknownGift, GiftWrongStore, GiftAtAnotherDesk, GiftWaitsForVisit.
+        """
         directory = await self.directories.directory(now)
         async with self.database.engine(actor, now) as tx:
             found = await _find(tx.conn, actor, reference)
-        _check_desk(actor, found, directory)
+        _check_desk(actor, found, directory, now, _desk_and_place)
         return found
 
     async def pack(self, actor: Actor, now: datetime, reference: GiftReference, *, key: str) -> Gift:
-        """Ready at the desk. Raises what `_at_desk` and rules.changing.pack refuse."""
-        return await self._at_desk(
-            actor, now, "pack", reference, key=key, decide=lambda gift, zone: changing.pack(gift, now, zone)
-        )
+        """Ready at the desk, also to be sent from there. Raises what `_at_desk` and rules.changing.pack refuse."""
+
+        def decide(gift: Gift, zone: ZoneInfo) -> list[Change]:
+            return changing.pack(gift, now, zone)
+
+        return await self._at_desk(actor, now, "pack", reference, key=key, places=_desk_and_place, decide=decide)
 
     async def hand_over(self, actor: Actor, now: datetime, reference: GiftReference, *, key: str) -> Gift:
-        """Once: of two desks the second waits for the first, and is told that it was handed over."""
-        return await self._at_desk(
-            actor, now, "hand_over", reference, key=key, decide=lambda gift, zone: changing.hand_over(gift, now, zone)
-        )
+        """Once, where it waits: of two desks the second waits for the first, and is told that it was handed over."""
+
+        def decide(gift: Gift, zone: ZoneInfo) -> list[Change]:
+            return changing.hand_over(gift, now, zone)
+
+        return await self._at_desk(actor, now, "hand_over", reference, key=key, places=_place, decide=decide)
+
+    async def untie(self, actor: Actor, now: datetime, gift_id: GiftId, *, key: str) -> Gift:
+        """Back at its desk, where it waited for a visit: by its member, the desk, the counter, or member services.
+
+        Raises UnknownGift, GiftWrongStore, GiftAtAnotherDesk, GiftWaitsForVisit, GiftCollectedAlready,
+        GiftNotCollectedInTime, GiftChangeRefused.
+        """
+        directory = await self.directories.directory(now)
+
+        async def work(tx: Transaction) -> Gift:
+            found = await store.find_gift(tx.conn, gift_id)
+            if found is None:
+                raise UnknownGift
+            await lock_membership(tx.conn, found.membership)
+            gift = await _lock(tx.conn, gift_id)
+            await _check_reach(tx, gift, directory)
+            placing = bring_home(gift, now, directory.store(gift.store_id), by_house=False)
+            return await write_placing(tx, gift, placing)
+
+        return await self._once(actor, now, Keyed("gifts.untie", key, str(gift_id)), work)
 
     async def cancel(self, actor: Actor, now: datetime, member: MembershipKey, gift_id: GiftId, *, key: str) -> Gift:
         """By the member, before it is collected: the unit goes back, the amounts are free again, and so is the limit.
@@ -84,7 +117,7 @@ class GiftChanges:
 
         async def work(tx: Transaction) -> Gift:
             found = await _find(tx.conn, actor, reference)
-            _check_desk(actor, found, directory)
+            _check_desk(actor, found, directory, now, _desk)
             # The amounts that it had are the member's again, so the member's lock comes first.
             await lock_membership(tx.conn, found.membership)
             gift = await _lock(tx.conn, found.gift_id)
@@ -108,15 +141,25 @@ class GiftChanges:
         return await self._once(actor, now, Keyed("gifts.waive", key, [str(gift_id), reason]), work)
 
     async def _at_desk(
-        self, actor: Actor, now: datetime, operation: str, reference: GiftReference, *, key: str, decide: Decide
+        self,
+        actor: Actor,
+        now: datetime,
+        operation: str,
+        reference: GiftReference,
+        *,
+        key: str,
+        places: Places,
+        decide: Decide,
     ) -> Gift:
-        """Raises MalformedGiftCode, UnknownGift, GiftWrongStore, GiftAtAnotherDesk, and what `decide` refuses."""
+        """Raises MalformedGiftCode, UnknownGift, GiftWrongStore, GiftAtAnotherDesk, GiftWaitsForVisit, and what
+        `decide` refuses."""
         directory = await self.directories.directory(now)
 
         async def work(tx: Transaction) -> Gift:
             found = await _find(tx.conn, actor, reference)
-            _check_desk(actor, found, directory)
             gift = await _lock(tx.conn, found.gift_id)
+            # Of the gift as it is once locked: it may have been sent to a visit, or back, a moment ago.
+            _check_desk(actor, gift, directory, now, places)
             return await self._write(tx, gift, decide(gift, directory.store(gift.store_id).zone))
 
         return await self._once(actor, now, Keyed(f"gifts.{operation}", key, reference), work)
@@ -185,14 +228,52 @@ def _store_of(actor: Actor) -> StoreId:
     return StoreId(actor.store_id)
 
 
-def _check_desk(actor: Actor, gift: Gift, directory: Directory) -> None:
-    """A desk hands over what waits with it; one without a counter of its own, what waits anywhere in its store."""
+def _check_desk(actor: Actor, gift: Gift, directory: Directory, now: datetime, places: Places) -> None:
+    """A desk hands over what waits with it; one without a counter of its own, what waits anywhere in its store. An
+    associate hands over what waits at the counter."""
     if actor.role is Role.ADMIN:
         return
+    shop = directory.store(gift.store_id)
     if gift.store_id != actor.store_id:
-        raise GiftWrongStore(directory.store(gift.store_id).code)
-    if actor.counter_id not in (None, gift.counter_id):
+        raise GiftWrongStore(shop.code)
+    if actor.counter_id in places(gift, now) or (actor.counter_id is None and actor.role is Role.DESK):
+        return
+    wait = wait_of(gift, now)
+    if wait is None:
         raise GiftAtAnotherDesk(directory.counter(gift.counter_id).code)
+    raise GiftWaitsForVisit(directory.counter(wait.counter_id).code, local_moment(wait.until, shop.zone))
+
+
+def _place(gift: Gift, now: datetime) -> Collection[CounterId]:
+    return {place_of(gift, now)}
+
+
+def _desk(gift: Gift, now: datetime) -> Collection[CounterId]:
+    del now
+    return {gift.counter_id}
+
+
+def _desk_and_place(gift: Gift, now: datetime) -> Collection[CounterId]:
+    return {gift.counter_id, place_of(gift, now)}
+
+
+async def _check_reach(tx: Transaction, gift: Gift, directory: Directory) -> None:
+    """Raises UnknownGift, GiftWrongStore, GiftAtAnotherDesk, GiftWaitsForVisit."""
+    actor = tx.actor
+    if actor.programme_id not in (None, gift.membership.programme_id):
+        raise UnknownGift
+    match actor.role:
+        case Role.MEMBER if actor.member_id is not None:
+            # A token of before a merge names the loser.
+            own = (actor.member_id, await find_current_member(tx.conn, MemberId(actor.member_id)))
+            if gift.membership.member_id not in own:
+                raise UnknownGift
+        case Role.DESK | Role.ASSOCIATE | Role.ADMIN:
+            _check_desk(actor, gift, directory, tx.now, _desk_and_place)
+        case Role.MEMBER_SERVICES:
+            pass
+        case _:
+            raise UnknownGift
 
 
 async def _lock(conn: Conn, gift_id: GiftId) -> Gift:

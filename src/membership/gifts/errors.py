@@ -178,6 +178,61 @@ class GiftAtAnotherDesk(DomainError):
 
 
 @dataclass(eq=False)
+class GiftWaitsForVisit(DomainError):
+    """The gift was sent to another counter, to be collected there during an appointment."""
+
+    code = "GIFT_WAITS_FOR_VISIT"
+    counter: str
+    until: str
+
+    @property
+    def message(self) -> str:
+        return (
+            f"This gift waits at counter {self.counter} for an appointment, until {moment_text(self.until)}. "
+            "Send the member there, or have it brought back to its desk first."
+        )
+
+
+@dataclass(eq=False)
+class GiftStaysAtDesk(DomainError):
+    """The offer lets its gifts wait at their desk only."""
+
+    code = "GIFT_STAYS_AT_DESK"
+    desk: str
+
+    @property
+    def message(self) -> str:
+        return f"This gift is handed over at desk {self.desk} only. Collect it there, before or after the appointment."
+
+
+@dataclass(eq=False)
+class GiftCannotWaitSoLong(DomainError):
+    """The appointment is on a later day than the offer lets the gift wait for one."""
+
+    code = "GIFT_CANNOT_WAIT_SO_LONG"
+    field = "appointmentId"
+    waits_until: str
+
+    @property
+    def message(self) -> str:
+        until = moment_text(self.waits_until)
+        return f"This gift waits for an appointment until {until}. Choose an earlier one, or collect it at its desk."
+
+
+@dataclass(eq=False)
+class GiftVisitOver(DomainError):
+    """The appointment is over."""
+
+    code = "GIFT_VISIT_OVER"
+    field = "appointmentId"
+    ended_at: str
+
+    @property
+    def message(self) -> str:
+        return f"This appointment was until {moment_text(self.ended_at)}. Choose one that is to come."
+
+
+@dataclass(eq=False)
 class GiftCollectedAlready(DomainError):
     """The gift was handed over before."""
 

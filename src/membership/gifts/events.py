@@ -14,3 +14,16 @@ def changed(gift: Gift, to_state: GiftState, cause: GiftCause) -> Event:
         gift.membership.member_id,
         {"gift_id": str(gift.gift_id), "offer_id": str(gift.offer_id), "state": to_state.value, "cause": cause.value},
     )
+
+
+def back_at_desk(gift: Gift) -> Event:
+    """A visit for which it waited was cancelled, moved too far, or nobody came."""
+    return Event(
+        "gifts.back_at_desk",
+        gift.membership.member_id,
+        {
+            "gift_id": str(gift.gift_id),
+            "offer_id": str(gift.offer_id),
+            "collect_until": gift.collect_until.isoformat(),
+        },
+    )

@@ -36,7 +36,7 @@ class GiftState(StrEnum):
 
 
 class GiftCause(StrEnum):
-    """Why a gift went on to its state."""
+    """Why a gift went on to its state, or to another place: the last two change no state."""
 
     PACKED = "PACKED"
     HANDED_OVER = "HANDED_OVER"
@@ -48,6 +48,8 @@ class GiftCause(StrEnum):
     GOODWILL = "GOODWILL"
     STORE_ERROR = "STORE_ERROR"
     GIFT_DAMAGED = "GIFT_DAMAGED"
+    SENT_TO_COUNTER = "SENT_TO_COUNTER"
+    BACK_AT_DESK = "BACK_AT_DESK"
 
 
 class WaiverReason(StrEnum):
@@ -91,8 +93,31 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Occasion:
+    """A stop of a visit, as far as gifts have to know it. `uid` stays when the stop is moved."""
+
+    uid: UUID
+    store_id: StoreId
+    counter_id: CounterId
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A gift waits at this counter for the stop of this UID; from `until` on it is at its desk again. Stays once it was
+    collected there. `desk_until`: until when it could be collected without the visit."""
+
+    counter_id: CounterId
+    uid: UUID
+    until: datetime
+    desk_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Gift:
-    """A member's gift. `step` counts its changes and guards each of them: who changes it says which one they saw."""
+    """A member's gift. `step` counts its changes and guards each of them: who changes it says which one they saw.
+    `counter_id` is its desk; where it is collected, rules.waiting.place_of says."""
 
     gift_id: GiftId
     code: str
@@ -114,6 +139,7 @@ class Gift:
     collected_by: str | None = None
     ended_at: datetime | None = None
     cause: GiftCause | None = None
+    wait: Wait | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from membership.gifts.preparing import GiftPreparation
 from membership.gifts.showing import GiftShowing
 from membership.gifts.tiers_read import TierReads
 from membership.gifts.units import Units
+from membership.gifts.waiting import GiftWaits
 from membership.inventory.service import Inventory
 from membership.kernel.actor import Actor
 from membership.members.keyring import Keyring
@@ -35,6 +36,7 @@ class Gifts:
     pools: PoolCache
     claims: GiftClaims
     changes: GiftChanges
+    waits: GiftWaits
     showing: GiftShowing
     preparation: GiftPreparation
 
@@ -78,6 +80,7 @@ def gifts_on(
         pools=pools,
         claims=claims,
         changes=GiftChanges(database, directories, Units(inventory, campaigns, directories)),
+        waits=GiftWaits(campaigns, directories),
         showing=GiftShowing(database, directories, campaigns, pools, claims, tiers, CardReader(keyring)),
         preparation=GiftPreparation(directories, inventory),
     )

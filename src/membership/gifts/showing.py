@@ -16,9 +16,10 @@ from membership.gifts.memory import PoolCache
 from membership.gifts.model import AtDesk, Gift, GiftPoolId, PreparedPool
 from membership.gifts.rules.claiming import Offered, check_open, check_tier, is_for
 from membership.gifts.rules.preparing import limit_per_day
+from membership.gifts.rules.waiting import place_of
 from membership.gifts.tiers_read import TierReads
 from membership.inventory.errors import MemberLimitReached
-from membership.kernel.actor import Actor
+from membership.kernel.actor import Actor, Role
 from membership.kernel.errors import DomainError
 from membership.kernel.wording import local_moment
 from membership.members.model import MembershipKey
@@ -106,7 +107,7 @@ class GiftShowing:
         return ended_at if ended_at is not None and ended_at <= now else None
 
     async def waiting_for(self, actor: Actor, now: datetime, member_code: str) -> Sequence[Gift]:
-        """What may be handed over in the desk's store to the member who shows this code.
+        """What may be handed over to the member who shows this code: in the desk's store, at the associate's counter.
 
         Raises UnknownStore for a token without a store, and what CardReader.resolve refuses.
         """
@@ -115,9 +116,12 @@ class GiftShowing:
         shop = (await self.directories.directory(now)).store(StoreId(actor.store_id))
         async with self.database.engine(actor, now) as tx:
             found = await self.cards.resolve(tx.conn, ByCode(member_code), programme_id=shop.programme_id, now=now)
-            return await store.list_waiting_for_member(
+            waiting = await store.list_waiting_for_member(
                 tx.conn, found.membership, shop.store_id, now, limit=MOST_WAITING
             )
+        if actor.role is Role.ASSOCIATE:
+            return [gift for gift in waiting if place_of(gift, now) == actor.counter_id]
+        return waiting
 
     async def _entries(self, store_id: StoreId, day: date, now: datetime) -> list[tuple[PreparedPool, Offered]]:
         pools = [pool for pool in await self.pools.of_store(store_id, now) if pool.day == day]

@@ -20,8 +20,10 @@ from membership.gifts.model import (
     PreparedOffer,
     PreparedPool,
     Threshold,
+    Wait,
 )
 from membership.gifts.rules.changing import Change
+from membership.gifts.rules.waiting import Placing
 from membership.kernel.actor import Actor
 from membership.members.model import MemberId, MembershipKey
 from membership.postgres.catalogue import queries_of
@@ -211,6 +213,39 @@ async def write_changes(conn: Conn, changes: Sequence[Change], *, actor: Actor, 
     return {row["gift_id"] for row in rows}
 
 
+async def write_placings(conn: Conn, placings: Sequence[Placing], *, actor: Actor, now: datetime) -> set[GiftId]:
+    """One statement. Returns the gifts that were placed: those that were still at the step seen."""
+    waits = [placing.wait for placing in placings]
+    rows = await SQL.write_placings.many(
+        conn,
+        [placing.gift_id for placing in placings],
+        [placing.seen_step for placing in placings],
+        [placing.cause.value for placing in placings],
+        [placing.collect_until for placing in placings],
+        [None if wait is None else wait.counter_id for wait in waits],
+        [None if wait is None else wait.uid for wait in waits],
+        [None if wait is None else wait.until for wait in waits],
+        [None if wait is None else wait.desk_until for wait in waits],
+        now,
+        actor.role.value,
+        actor.subject,
+    )
+    return {row["gift_id"] for row in rows}
+
+
+async def lock_gifts_of_visits(conn: Conn, uids: Collection[UUID]) -> list[Gift]:
+    """What waits for these stops, by id. The member's lock is held."""
+    return [_gift(row) for row in await SQL.lock_gifts_of_visits.many(conn, list(uids))]
+
+
+async def list_gifts_of_visits(conn: Conn, uids: Collection[UUID]) -> dict[UUID, list[Gift]]:
+    """What waits, or was collected, at stops, by their UIDs: for boards and itineraries, in one statement."""
+    found: dict[UUID, list[Gift]] = {}
+    for row in await SQL.list_gifts_of_visits.many(conn, list(uids)):
+        found.setdefault(row["waits_for"], []).append(_gift(row))
+    return found
+
+
 async def insert_judgement(conn: Conn, judgement: Judgement) -> None:
     """Nothing where no gift hangs on that day, or where it is to be judged already."""
     membership = judgement.membership
@@ -285,7 +320,7 @@ def _pool(row: asyncpg.Record) -> PreparedPool:
 
 
 def _gift(row: asyncpg.Record) -> Gift:
-    minimum, cause = row["minimum_spend_minor"], row["cause"]
+    minimum, cause, waits_at = row["minimum_spend_minor"], row["cause"], row["waits_at"]
     return Gift(
         gift_id=row["gift_id"],
         code=row["code"],
@@ -307,4 +342,5 @@ def _gift(row: asyncpg.Record) -> Gift:
         collected_by=row["collected_by"],
         ended_at=row["ended_at"],
         cause=None if cause is None else GiftCause(cause),
+        wait=None if waits_at is None else Wait(waits_at, row["waits_for"], row["waits_until"], row["desk_until"]),
     )

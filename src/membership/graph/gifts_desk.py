@@ -1,4 +1,5 @@
-"""Gifts at a desk and for member services: lists, scanning, packing, handing over, taking back, waiving."""
+"""Gifts at a desk, at the counter of an appointment and for member services: lists, scanning, packing, handing over,
+taking back, waiving."""
 
 from datetime import datetime
 from typing import Annotated
@@ -26,6 +27,7 @@ LOOK_REFUSALS = (
     errors.UnknownGift,
     errors.GiftWrongStore,
     errors.GiftAtAnotherDesk,
+    errors.GiftWaitsForVisit,
 )
 DESK_REFUSALS = (
     IdempotencyConflict,
@@ -39,8 +41,8 @@ DESK_REFUSALS = (
 @strawberry.type(description="What waits for the member who stands at the desk.")
 class GiftsToCollectPayload:
     gifts: list[Gift] = strawberry.field(
-        description="What may be handed over in this store, at whichever desk; to be collected first at the top; "
-        "50 at most."
+        description="What may be handed over in this store, at whichever desk; for an associate, at the counter. To be "
+        "collected first at the top; 50 at most."
     )
 
 
@@ -79,7 +81,8 @@ class GiftsDeskQuery:
     @query(
         UnknownStore,
         errors.UnknownDesk,
-        description="What waits at the caller's desk, or at one that is named by a token without a counter.",
+        description="What waits at the caller's desk or was sent from it to an appointment; for a token without a "
+        "counter, at any desk or the one that is named. An associate sees what waits at the counter for appointments.",
     )
     async def gifts_at_desk(
         self,
@@ -152,7 +155,11 @@ class GiftsDeskMutation:
         )
         return MarkGiftReadyPayload(gift=await gift_node(context, gift))
 
-    @mutation(*DESK_REFUSALS, description="Hand a gift over, once, whether it was packed or not.")
+    @mutation(
+        *DESK_REFUSALS,
+        description="Hand a gift over, once, whether it was packed or not, where it waits: at its desk, or at the "
+        "counter of an appointment.",
+    )
     async def collect_gift(self, info: Info, input: DeskGiftInput) -> CollectGiftPayload:  # noqa: A002
         context = info.context
         gift = await context.services.gifts.changes.hand_over(

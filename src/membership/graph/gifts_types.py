@@ -13,6 +13,7 @@ from membership.gifts import store
 from membership.gifts.model import Gift as GiftRecord
 from membership.gifts.model import GiftCause, GiftState
 from membership.gifts.rules.preparing import limit_per_day
+from membership.gifts.rules.waiting import place_of, wait_of
 from membership.gifts.showing import ShownPool
 from membership.graph import campaigns_content  # noqa: F401 - describes ThresholdPer
 from membership.graph.context import RequestContext
@@ -31,7 +32,7 @@ describe_enum(
     "How far a gift is on its way.",
     {
         GiftState.CONFIRMED: "The member has it for sure; the desk has not packed it yet.",
-        GiftState.READY: "It is packed and waits at the desk.",
+        GiftState.READY: "It is packed and waits to be collected.",
         GiftState.COLLECTED: "It was handed over.",
         GiftState.CANCELLED: "The member gave it up, or returned what was spent for it before it was collected.",
         GiftState.FORFEITED: "It was not collected in time.",
@@ -42,7 +43,7 @@ describe_enum(
 )
 describe_enum(
     GiftCause,
-    "Why a gift is in its state.",
+    "Why a gift is in its state, or where it is.",
     {
         GiftCause.PACKED: "The desk packed it.",
         GiftCause.HANDED_OVER: "The desk handed it over.",
@@ -54,6 +55,8 @@ describe_enum(
         GiftCause.GOODWILL: "Member services let the member keep it, to be kind.",
         GiftCause.STORE_ERROR: "Member services let the member keep it, for a mistake of the store.",
         GiftCause.GIFT_DAMAGED: "Member services let the member keep it, since it is of no use any more.",
+        GiftCause.SENT_TO_COUNTER: "It was sent to the counter of an appointment, to be collected there.",
+        GiftCause.BACK_AT_DESK: "It is at its desk again, and waits for no appointment.",
     },
 )
 
@@ -68,12 +71,19 @@ class Gift(Node):
     )
     name: str = strawberry.field(description="What it is, in the request's language.")
     store_name: str = strawberry.field(description="The store, in the request's language.")
-    desk: str = strawberry.field(description="Code of the counter that hands it over.")
+    desk: str = strawberry.field(
+        description="Code of the counter that hands it over: its desk, or that of the appointment it waits for."
+    )
+    home_desk: str = strawberry.field(description="Code of its desk, which packs it and sends it to appointments.")
     day: date = strawberry.field(description="The business day that it was claimed on.")
     state: GiftState = strawberry.field(description="How far it is.")
     cause: GiftCause | None = strawberry.field(description="Why it is in that state; null since it was claimed.")
     claimed_at: datetime = strawberry.field(description="When it was claimed.")
-    collect_until: datetime = strawberry.field(description="Until when it waits at the desk.")
+    collect_until: datetime = strawberry.field(description="Until when it can be collected.")
+    waits_for_visit_until: datetime | None = strawberry.field(
+        description="Until when it waits at `desk` for an appointment, and is at its home desk again afterwards; null: "
+        "it waits for none."
+    )
     ready_at: datetime | None = strawberry.field(description="When it was packed.")
     collected_at: datetime | None = strawberry.field(description="When it was handed over.")
     ended_at: datetime | None = strawberry.field(description="When it came to its end, if it did.")
@@ -111,7 +121,7 @@ async def gift_nodes(context: RequestContext, gifts: Sequence[GiftRecord]) -> li
     for gift in gifts:
         revision = revisions[gift.revision_id]
         rule = next(rule for rule in revision.content.rules_of(GiftRule) if rule.code == gift.rule_code)
-        nodes.append(_gift_node(gift, revision.code, rule, directory=directory, locale=context.locale))
+        nodes.append(_gift_node(gift, revision.code, rule, directory=directory, context=context))
     return nodes
 
 
@@ -158,19 +168,24 @@ def _pool_node(one: ShownPool, level: PoolLevel | None, directory: Directory, lo
     )
 
 
-def _gift_node(gift: GiftRecord, campaign: str, rule: GiftRule, *, directory: Directory, locale: str) -> Gift:
+def _gift_node(
+    gift: GiftRecord, campaign: str, rule: GiftRule, *, directory: Directory, context: RequestContext
+) -> Gift:
+    wait, locale = wait_of(gift, context.now), context.locale
     return Gift(
         id=global_id("Gift", gift.gift_id),
         code=gift.code,
         offer=rule_name(campaign, rule.code),
         name=localised(rule.names, locale),
         store_name=localised(directory.store(gift.store_id).names, locale),
-        desk=directory.counter(gift.counter_id).code,
+        desk=directory.counter(place_of(gift, context.now)).code,
+        home_desk=directory.counter(gift.counter_id).code,
         day=gift.day,
         state=gift.state,
         cause=gift.cause,
         claimed_at=gift.claimed_at,
         collect_until=gift.collect_until,
+        waits_for_visit_until=None if wait is None else wait.until,
         ready_at=gift.ready_at,
         collected_at=gift.collected_at,
         ended_at=gift.ended_at,

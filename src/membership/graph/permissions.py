@@ -20,6 +20,7 @@ _MEMBER_OR_SERVICES = frozenset({Role.MEMBER, Role.MEMBER_SERVICES})
 _CARD_KEEPERS = frozenset({Role.MEMBER_SERVICES, Role.ADMIN})
 _SECOND_PERSON = frozenset({Role.MEMBER_SERVICES, Role.APPROVER})
 _WATCH_STOCK = frozenset({Role.MEMBER, Role.DESK, Role.PLANNER, Role.APPROVER, Role.ADMIN, Role.SERVICE})
+_HAND_OVER = frozenset({Role.DESK, Role.ASSOCIATE})
 _CAMPAIGN_MAKERS = frozenset({Role.PLANNER, Role.ADMIN})
 _CAMPAIGN_CHECKERS = frozenset({Role.APPROVER, Role.ADMIN})
 _CAMPAIGN_STAFF = _CAMPAIGN_MAKERS | _CAMPAIGN_CHECKERS
@@ -112,16 +113,16 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.cancelCampaign": _CAMPAIGN_STAFF,
     "Mutation.settleCampaign": _CAMPAIGN_STAFF,
     "Mutation.closeCampaign": _CAMPAIGN_STAFF,
-    # Gifts: the app, the desk, who looks after members, who plans
+    # Gifts: the app, the desk, the counter of an appointment, who looks after members, who plans
     "Query.giftOffers": frozenset({Role.MEMBER}),
     "Query.myGifts": frozenset({Role.MEMBER}),
     "Mutation.claimGift": frozenset({Role.MEMBER}),
     "Mutation.cancelGift": frozenset({Role.MEMBER}),
-    "Query.giftsAtDesk": frozenset({Role.DESK}),
-    "Query.giftsToCollect": frozenset({Role.DESK}),
-    "Query.findGift": frozenset({Role.DESK}),
+    "Query.giftsAtDesk": _HAND_OVER,
+    "Query.giftsToCollect": _HAND_OVER,
+    "Query.findGift": _HAND_OVER,
     "Mutation.markGiftReady": frozenset({Role.DESK}),
-    "Mutation.collectGift": frozenset({Role.DESK}),
+    "Mutation.collectGift": _HAND_OVER,
     "Mutation.takeBackGift": frozenset({Role.DESK}),
     "Mutation.waiveGift": frozenset({Role.MEMBER_SERVICES}),
     "Query.giftPools": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),

@@ -128,12 +128,15 @@ class GiftPool(Document):
 
 
 class Collection(Document):
-    """Until when a gift waits at its desk."""
+    """Until when a gift waits at its desk, and whether it may wait at the counter of a visit instead."""
 
     days_after: int = Field(default=0, ge=0, le=60)
     """How many days after the day of the claim."""
     until: WallTime | None = None
     """Until which time of that day, on the store's clock; as the business day ends if absent."""
+    visit_days_after: int | None = Field(default=None, ge=0, le=60)
+    """Up to how many days after the claim a booked visit may be at whose counter it waits; at its desk only if
+    absent."""
 
 
 class ReturnedUnits(StrEnum):

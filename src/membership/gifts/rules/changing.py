@@ -74,6 +74,15 @@ def judge(gift: Gift, *, is_covered: bool) -> list[Change]:
     return []
 
 
+def check_waiting(gift: Gift, now: datetime, zone: tzinfo) -> None:
+    """That it may still be handed over. Raises GiftCollectedAlready, GiftNotCollectedInTime, GiftChangeRefused."""
+    if gift.state in HANDED_OVER and gift.collected_at is not None:
+        raise GiftCollectedAlready(local_moment(gift.collected_at, zone))
+    if gift.state not in WAITING:
+        raise _refused(gift, zone)
+    _check_in_time(gift, now, zone)
+
+
 def _check_in_time(gift: Gift, now: datetime, zone: tzinfo) -> None:
     """The clock decides, also before the job that forfeits has run."""
     if gift.state in WAITING and now >= gift.collect_until:
@@ -85,11 +94,15 @@ def _steps(gift: Gift, *steps: tuple[GiftState, GiftCause], zone: tzinfo = UTC) 
     state = gift.state
     for number, (to, cause) in enumerate(steps, gift.step + 1):
         if not may_follow(state, to):
-            since = _since(gift)
-            raise GiftChangeRefused(gift.state.value, None if since is None else local_moment(since, zone))
+            raise _refused(gift, zone)
         changes.append(Change(gift.gift_id, gift.step, number, state, to, cause))
         state = to
     return changes
+
+
+def _refused(gift: Gift, zone: tzinfo) -> GiftChangeRefused:
+    since = _since(gift)
+    return GiftChangeRefused(gift.state.value, None if since is None else local_moment(since, zone))
 
 
 def _since(gift: Gift) -> datetime | None:
