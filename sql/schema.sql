@@ -598,6 +598,10 @@ CREATE TABLE gifts.gifts (
     collected_by text,
     ended_at timestamp with time zone,
     cause text,
+    waits_at uuid,
+    waits_for uuid,
+    waits_until timestamp with time zone,
+    desk_until timestamp with time zone,
     CONSTRAINT gifts_collect CHECK ((claimed_at < collect_until)),
     CONSTRAINT gifts_collected CHECK ((num_nonnulls(collected_at, collected_by) =
 CASE
@@ -1533,6 +1537,15 @@ ALTER TABLE ONLY gifts.changes
 ALTER TABLE ONLY gifts.gifts
     ADD CONSTRAINT gifts_pkey PRIMARY KEY (gift_id);
 
+ALTER TABLE gifts.gifts
+    ADD CONSTRAINT gifts_waits CHECK ((num_nonnulls(waits_at, waits_for, waits_until, desk_until) = ANY (ARRAY[0, 4]))) NOT VALID;
+
+ALTER TABLE gifts.gifts
+    ADD CONSTRAINT gifts_waits_in_time CHECK ((GREATEST(waits_until, desk_until) <= collect_until)) NOT VALID;
+
+ALTER TABLE gifts.gifts
+    ADD CONSTRAINT gifts_waits_state CHECK (((waits_at IS NULL) OR (state <> ALL (ARRAY['CANCELLED'::text, 'FORFEITED'::text])))) NOT VALID;
+
 ALTER TABLE ONLY gifts.judgements
     ADD CONSTRAINT judgements_pkey PRIMARY KEY (member_id, programme_id, store_id, day);
 
@@ -1805,6 +1818,8 @@ CREATE INDEX gifts_code ON gifts.gifts USING btree (store_id, code);
 CREATE INDEX gifts_member ON gifts.gifts USING btree (member_id, programme_id, claimed_at, gift_id);
 
 CREATE INDEX gifts_pool ON gifts.gifts USING btree (pool_id, state);
+
+CREATE INDEX gifts_visits ON gifts.gifts USING btree (waits_for) WHERE (waits_for IS NOT NULL);
 
 CREATE INDEX gifts_waiting ON gifts.gifts USING btree (store_id, collect_until, gift_id) WHERE (state = ANY (ARRAY['CONFIRMED'::text, 'READY'::text]));
 
@@ -2295,7 +2310,7 @@ CREATE POLICY reader ON gifts.changes FOR SELECT TO membership_reader USING ((EX
    FROM gifts.gifts g
   WHERE (g.gift_id = changes.gift_id))));
 
-CREATE POLICY reader ON gifts.gifts FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'desk'::text) AND (store_id = platform.caller_store())) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text)));
+CREATE POLICY reader ON gifts.gifts FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'desk'::text) AND (store_id = platform.caller_store())) OR ((platform.caller_role() = 'associate'::text) AND (waits_at = platform.caller_counter())) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text)));
 
 ALTER TABLE inventory.claims ENABLE ROW LEVEL SECURITY;
 

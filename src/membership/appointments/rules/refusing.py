@@ -19,9 +19,9 @@ from membership.appointments.rules.hours import given_on, opening_days, starts
 from membership.appointments.rules.slots import (
     book_until,
     free_of,
+    given_around,
     is_at_work,
     is_free,
-    is_given,
     occupied_by,
 )
 from membership.kernel.errors import DomainError
@@ -65,7 +65,7 @@ def _outside(service: Service, store: Store, stop: Stop) -> DomainError | None:
     openings = [given_on(service.rules, store, day) for day in opening_days(store, stop.starts_at)]
     given = [opening for opening in openings if opening is not None]
     possible = list(chain.from_iterable(starts(service.rules, opening) for opening in given))
-    start, within = _said(store, stop.starts_at), is_given(service, store, stop)
+    start, within = _said(store, stop.starts_at), given_around(service, store, stop) is not None
     if stop.starts_at in possible or (stop.walk_in and within):
         return None
     if within:
