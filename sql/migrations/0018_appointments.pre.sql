@@ -87,6 +87,8 @@ CREATE UNIQUE INDEX appointments_current_key ON appointments.appointments (uid) 
 CREATE INDEX appointments_member ON appointments.appointments (member_id, starts_at);
 CREATE INDEX appointments_counter ON appointments.appointments (counter_id, starts_at);
 CREATE INDEX appointments_associate ON appointments.appointments (associate_id, starts_at);
+CREATE INDEX appointments_broken ON appointments.appointments (member_id, changed_at)
+    WHERE state IN ('NO_SHOW', 'LATE_CANCELLED');
 CREATE INDEX appointments_visit ON appointments.appointments (visit_id) WHERE visit_id IS NOT NULL;
 
 CREATE INDEX appointments_lapsing ON appointments.appointments (lapses_at, appointment_id) WHERE lapses_at IS NOT NULL;

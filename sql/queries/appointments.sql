@@ -31,6 +31,96 @@ INSERT INTO appointments.service_resources (service_id, resource_id)
 SELECT $1::uuid, wanted.resource_id FROM unnest($2::uuid[]) AS wanted (resource_id)
 ON CONFLICT ON CONSTRAINT service_resources_pkey DO NOTHING;
 
+-- name: lock_counter :exec
+-- One planner at a time changes what a counter offers; taken before its resources.
+SELECT pg_advisory_xact_lock(hashtextextended('appointments.counter/' || $1::uuid, 0));
+
+-- name: find_service :maybe
+-- A service by its id, or by counter and code; one that is no longer offered too.
+SELECT service.service_id, service.programme_id, service.store_id, service.counter_id, service.code, service.names,
+    service.needs, service.rules,
+    array_agg(resource.kind ORDER BY resource.resource_id) AS kinds,
+    array_agg(resource.resource_id ORDER BY resource.resource_id) AS resource_ids
+FROM appointments.services service
+LEFT JOIN (
+    appointments.service_resources link
+    JOIN appointments.resources resource ON resource.resource_id = link.resource_id AND resource.retired_at IS NULL
+) ON link.service_id = service.service_id
+WHERE service.service_id = $1::uuid OR (service.counter_id = $2::uuid AND service.code = $3::text)
+GROUP BY service.service_id;
+
+-- name: list_resources :many
+-- Associates, rooms and places by their ids, without those that serve no more.
+SELECT resource_id, store_id, counter_id, kind, code, names FROM appointments.resources
+WHERE resource_id = ANY ($1::uuid[]) AND retired_at IS NULL;
+
+-- name: find_resource :maybe
+-- One by its id, or by counter, kind and code; one that serves no more too.
+SELECT resource_id, store_id, counter_id, kind, code, names FROM appointments.resources
+WHERE resource_id = $1::uuid OR (counter_id = $2::uuid AND kind = $3::text AND code = $4::text);
+
+-- name: find_associate :maybe
+-- The associate of a counter with this staff number, who still serves.
+SELECT resource_id, store_id, counter_id, kind, code, names FROM appointments.resources
+WHERE counter_id = $1::uuid AND kind = 'ASSOCIATE' AND code = $2::text AND retired_at IS NULL;
+
+-- name: list_places :many
+-- Every place that a service ever had under its code, and those that its counter numbers like them.
+SELECT resource_id, code FROM appointments.resources
+WHERE counter_id = $1::uuid AND kind = 'UNIT'
+    AND (starts_with(code, $2::text || '/') OR resource_id = ANY ($3::uuid[]));
+
+-- name: list_skills :many
+-- The services that are offered and that a resource serves.
+SELECT link.service_id FROM appointments.service_resources link
+JOIN appointments.services service ON service.service_id = link.service_id AND service.retired_at IS NULL
+WHERE link.resource_id = $1::uuid
+ORDER BY link.service_id;
+
+-- name: replace_skills :exec
+-- Exactly these services are served by the resource from now on.
+WITH gone AS (
+    DELETE FROM appointments.service_resources
+    WHERE resource_id = $1::uuid AND NOT service_id = ANY ($2::uuid[])
+)
+INSERT INTO appointments.service_resources (service_id, resource_id)
+SELECT wanted.service_id, $1::uuid FROM unnest($2::uuid[]) AS wanted (service_id)
+ON CONFLICT ON CONSTRAINT service_resources_pkey DO NOTHING;
+
+-- name: delete_shifts :exec
+-- Shifts of an associate that begin between two moments.
+DELETE FROM appointments.shifts
+WHERE resource_id = $1::uuid AND during && tstzrange($2::timestamptz, $3::timestamptz)
+    AND lower(during) >= $2::timestamptz;
+
+-- name: list_live :many
+-- What is live at a counter at $2 and not over, of these services or served by these resources, by time, with whom and
+-- what it occupies beside the member.
+SELECT appointment.appointment_id, appointment.uid, appointment.sequence, appointment.visit_id, appointment.member_id,
+    appointment.programme_id, appointment.store_id, appointment.counter_id, appointment.service_id,
+    appointment.associate_id, appointment.starts_at, appointment.ends_at, appointment.state, appointment.step,
+    appointment.lapses_at, appointment.held_until, appointment.answer_until, appointment.free_until,
+    appointment.no_show_from, appointment.replaces, appointment.booked_at, appointment.changed_at,
+    array_agg(entry.resource_id ORDER BY entry.resource_id) AS resource_ids,
+    array_agg(lower(entry.during) ORDER BY entry.resource_id) AS served_from,
+    array_agg(upper(entry.during) ORDER BY entry.resource_id) AS served_until
+FROM appointments.appointments appointment
+JOIN appointments.occupied entry ON entry.appointment_id = appointment.appointment_id
+    AND entry.resource_id <> appointment.member_id AND entry.live
+-- No appointment is longer than a day.
+WHERE appointment.counter_id = $1::uuid AND appointment.starts_at > $2::timestamptz - interval '1 day'
+    AND appointment.ends_at > $2::timestamptz
+    AND (appointment.lapses_at IS NULL OR appointment.lapses_at > $2::timestamptz)
+    AND (
+        appointment.service_id = ANY ($3::uuid[])
+        OR EXISTS (
+            SELECT FROM appointments.occupied other
+            WHERE other.appointment_id = appointment.appointment_id AND other.resource_id = ANY ($4::uuid[])
+        )
+    )
+GROUP BY appointment.appointment_id
+ORDER BY appointment.starts_at, appointment.appointment_id;
+
 -- name: insert_shifts :exec
 -- Hours at which associates work; of one associate they do not overlap.
 INSERT INTO appointments.shifts (shift_id, resource_id, during)
@@ -279,3 +369,34 @@ GROUP BY service.service_id;
 -- name: list_every_resource :many
 -- Every associate, room and place that there ever was.
 SELECT resource_id, store_id, counter_id, kind, code, names FROM appointments.resources;
+
+-- name: list_appointments_of_associate :many
+-- An associate's day: what begins between two moments, by time.
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
+FROM appointments.appointments
+WHERE associate_id = $1::uuid AND starts_at >= $2::timestamptz AND starts_at < $3::timestamptz
+    AND state <> 'SUPERSEDED'
+ORDER BY starts_at, appointment_id;
+
+-- name: list_changes :many
+-- What happened to an appointment and, if it was moved, to those that it came from, by time.
+SELECT change.appointment_id, change.step, change.from_state, change.to_state, change.at, change.actor_role, change.actor
+FROM appointments.changes change
+JOIN appointments.appointments appointment ON appointment.appointment_id = change.appointment_id
+WHERE appointment.uid = $1::uuid
+ORDER BY change.at, appointment.sequence, change.step;
+
+-- name: count_broken :one
+-- How often a member did not come or cancelled late, from a moment on, in a programme.
+SELECT count(*) AS broken FROM appointments.appointments
+WHERE member_id = $1::uuid AND programme_id = $2::uuid AND state IN ('NO_SHOW', 'LATE_CANCELLED')
+    AND changed_at >= $3::timestamptz;
+
+-- name: list_broken :many
+-- When a member did not come or cancelled late, from a moment on, in a programme; the last first.
+SELECT changed_at FROM appointments.appointments
+WHERE member_id = $1::uuid AND programme_id = $2::uuid AND state IN ('NO_SHOW', 'LATE_CANCELLED')
+    AND changed_at >= $3::timestamptz
+ORDER BY changed_at DESC, appointment_id;

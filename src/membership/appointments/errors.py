@@ -212,3 +212,61 @@ class AppointmentStepTooEarly(DomainError):
     @property
     def message(self) -> str:
         return f"This can be done from {moment_text(self.allowed_from)} on. Do it again then."
+
+
+# ---- what planners set up
+
+
+@dataclass(eq=False)
+class UnknownBookingCounter(DomainError):
+    """No such counter that this planner sets up."""
+
+    code = "UNKNOWN_BOOKING_COUNTER"
+    field = "counter"
+
+    @property
+    def message(self) -> str:
+        return "There is no such counter among those that you plan for. Choose one of the stores of your programme."
+
+
+@dataclass(eq=False)
+class UnknownResource(DomainError):
+    """No such associate, room or place at this counter, or one that serves no more."""
+
+    code = "UNKNOWN_RESOURCE"
+    field = "resource"
+
+    @property
+    def message(self) -> str:
+        return (
+            "There is no such associate or room at this counter, or it serves no more. Load the counter's again, "
+            "or save the associate or room first."
+        )
+
+
+@dataclass(eq=False)
+class InvalidDiaryEntry(DomainError):
+    """A service, an associate, a room or a shift cannot be set up as it is said."""
+
+    code = "INVALID_DIARY_ENTRY"
+    entry: str
+    reason: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.entry}: {self.reason}."
+
+
+@dataclass(eq=False)
+class ShiftsOverlap(DomainError):
+    """An associate would work twice at once: two of the shifts overlap, or one a shift of the days before or after."""
+
+    code = "SHIFTS_OVERLAP"
+    field = "shifts"
+    starts_at: str
+    other_starts_at: str
+
+    @property
+    def message(self) -> str:
+        one, other = moment_text(self.starts_at), moment_text(self.other_starts_at)
+        return f"The shift of {one} and the shift of {other} overlap. Let one end before the other begins."

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from membership.kernel.actor import Role
 from membership.members.model import MemberId, MembershipKey
 from membership.stores.model import CounterId, Names, OpeningHours, ProgrammeId, StoreId
 
@@ -190,6 +191,53 @@ class Occupation:
     resource_id: ResourceId
     period: Period
     lapses_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of an appointment's story: what it became, when, and by whom (a token's role and subject)."""
+
+    appointment_id: AppointmentId
+    step: int
+    from_state: AppointmentState | None
+    to_state: AppointmentState
+    at: datetime
+    role: Role
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAppointment:
+    """An appointment that occupies, and whom and what, with its buffers; without the member."""
+
+    appointment: Appointment
+    served_by: Mapping[ResourceId, Period]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEntry:
+    """A service as a planner says it; the code tells which of the counter's it is. It needs one of each kind that is
+    not None, of these or of so many places."""
+
+    counter_id: CounterId
+    code: str
+    names: Names
+    rules: ServiceRules
+    associates: tuple[ResourceId, ...] | None = None
+    rooms: tuple[ResourceId, ...] | None = None
+    places: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceEntry:
+    """An associate or a room as a planner says it, and which of the counter's services it serves. The code of an
+    associate is the staff number, by which a token knows itself: its subject."""
+
+    counter_id: CounterId
+    kind: ResourceKind
+    code: str
+    names: Names
+    services: tuple[ServiceId, ...] = ()
 
 
 def resource_of(member_id: MemberId) -> ResourceId:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from uuid import UUID
 
 import asyncpg
 
@@ -11,23 +11,23 @@ from membership.appointments.model import (
     Appointment,
     AppointmentId,
     AppointmentState,
+    Change,
     Occupation,
     Period,
     Resource,
     ResourceId,
-    ResourceKind,
     Service,
     ServiceId,
-    ServiceRules,
     ShiftId,
     Taken,
 )
-from membership.kernel.actor import Actor
+from membership.appointments.rows import appointment_of, resource_of, service_of
+from membership.kernel.actor import Actor, Role
 from membership.members.model import MemberId, MembershipKey
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
-from membership.postgres.json import from_json, to_json
-from membership.stores.model import CounterId, Names, StoreId
+from membership.postgres.json import to_json
+from membership.stores.model import CounterId, StoreId
 
 SQL = queries_of("appointments")
 
@@ -84,7 +84,7 @@ async def list_service_ids(conn: Conn, store_id: StoreId) -> list[ServiceId]:
 
 async def list_services(conn: Conn, service_ids: Collection[ServiceId]) -> dict[ServiceId, Service]:
     """Those that are offered."""
-    return {row["service_id"]: _service(row) for row in await SQL.list_services.many(conn, list(service_ids))}
+    return {row["service_id"]: service_of(row) for row in await SQL.list_services.many(conn, list(service_ids))}
 
 
 async def lock_person(conn: Conn, member_id: MemberId) -> None:
@@ -118,7 +118,7 @@ async def clear_lapsed(
     """`ended`: what each becomes. Their locks are held."""
     states = [state.value for state in ended.values()]
     rows = await SQL.clear_lapsed.many(conn, list(ended), states, now, actor.role.value, actor.subject)
-    return [_appointment(row) for row in rows]
+    return [appointment_of(row) for row in rows]
 
 
 async def lock_resources_of(conn: Conn, service_ids: Collection[ServiceId]) -> frozenset[ResourceId]:
@@ -220,93 +220,78 @@ async def change_appointment(
         actor.role.value,
         actor.subject,
     )
-    return None if row is None else _appointment(row)
+    return None if row is None else appointment_of(row)
 
 
 async def lock_appointments(conn: Conn, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
     """By id. The member's lock is held."""
-    return [_appointment(row) for row in await SQL.lock_appointments.many(conn, list(appointment_ids))]
+    return [appointment_of(row) for row in await SQL.lock_appointments.many(conn, list(appointment_ids))]
 
 
 async def list_appointments(conn: Conn, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
     """By time; those that exist and that the connection may see."""
-    return [_appointment(row) for row in await SQL.list_appointments.many(conn, list(appointment_ids))]
+    return [appointment_of(row) for row in await SQL.list_appointments.many(conn, list(appointment_ids))]
 
 
 async def list_appointments_of_member(conn: Conn, member_id: MemberId, *, since: datetime) -> list[Appointment]:
-    return [_appointment(row) for row in await SQL.list_appointments_of_member.many(conn, member_id, since)]
+    return [appointment_of(row) for row in await SQL.list_appointments_of_member.many(conn, member_id, since)]
 
 
 async def load_services(conn: Conn) -> tuple[dict[ServiceId, Service], frozenset[ServiceId]]:
     """Every service, with those who may serve it, and which of them are offered."""
     rows = await SQL.list_every_service.many(conn)
     offered = frozenset(row["service_id"] for row in rows if not row["retired"])
-    return {row["service_id"]: _service(row) for row in rows}, offered
+    return {row["service_id"]: service_of(row) for row in rows}, offered
 
 
 async def load_resources(conn: Conn) -> dict[ResourceId, Resource]:
     """Every associate, room and place, those that serve no more too."""
-    return {row["resource_id"]: _resource(row) for row in await SQL.list_every_resource.many(conn)}
+    return {row["resource_id"]: resource_of(row) for row in await SQL.list_every_resource.many(conn)}
 
 
 async def list_appointments_of_counter(conn: Conn, counter_id: CounterId, window: Period) -> list[Appointment]:
     rows = await SQL.list_appointments_of_counter.many(conn, counter_id, window.start, window.end)
-    return [_appointment(row) for row in rows]
+    return [appointment_of(row) for row in rows]
 
 
 def _states(rows: Sequence[asyncpg.Record]) -> dict[AppointmentId, AppointmentState]:
     return {row["appointment_id"]: AppointmentState(row["state"]) for row in rows}
 
 
-def _service(row: asyncpg.Record) -> Service:
-    candidates: dict[ResourceKind, list[ResourceId]] = {ResourceKind(kind): [] for kind in row["needs"]}
-    for kind, resource_id in zip(row["kinds"], row["resource_ids"], strict=True):
-        # One row without a resource where nothing serves the service.
-        if resource_id is not None and ResourceKind(kind) in candidates:
-            candidates[ResourceKind(kind)].append(resource_id)
-    return Service(
-        service_id=row["service_id"],
-        programme_id=row["programme_id"],
-        store_id=row["store_id"],
-        counter_id=row["counter_id"],
-        code=row["code"],
-        names=cast(Names, from_json(row["names"])),
-        rules=ServiceRules.model_validate_json(row["rules"]),
-        candidates={kind: tuple(resources) for kind, resources in candidates.items()},
-    )
+async def list_appointments_of_associate(conn: Conn, associate_id: ResourceId, window: Period) -> list[Appointment]:
+    rows = await SQL.list_appointments_of_associate.many(conn, associate_id, window.start, window.end)
+    return [appointment_of(row) for row in rows]
 
 
-def _resource(row: asyncpg.Record) -> Resource:
-    return Resource(
-        resource_id=row["resource_id"],
-        store_id=row["store_id"],
-        counter_id=row["counter_id"],
-        kind=ResourceKind(row["kind"]),
-        code=row["code"],
-        names=cast(Names, from_json(row["names"])),
-    )
+async def find_associate(conn: Conn, counter_id: CounterId, subject: str) -> Resource | None:
+    """Whose token it is: an associate's code at the counter is the staff number, which the token has as its subject.
+    None: nobody who serves there by appointment."""
+    row = await SQL.find_associate.maybe(conn, counter_id, subject)
+    return None if row is None else resource_of(row)
 
 
-def _appointment(row: asyncpg.Record) -> Appointment:
-    return Appointment(
-        appointment_id=row["appointment_id"],
-        uid=row["uid"],
-        sequence=row["sequence"],
-        visit_id=row["visit_id"],
-        membership=MembershipKey(row["member_id"], row["programme_id"]),
-        store_id=row["store_id"],
-        counter_id=row["counter_id"],
-        service_id=row["service_id"],
-        associate_id=row["associate_id"],
-        period=Period(row["starts_at"], row["ends_at"]),
-        state=AppointmentState(row["state"]),
-        step=row["step"],
-        lapses_at=row["lapses_at"],
-        held_until=row["held_until"],
-        answer_until=row["answer_until"],
-        free_until=row["free_until"],
-        no_show_from=row["no_show_from"],
-        replaces=row["replaces"],
-        booked_at=row["booked_at"],
-        changed_at=row["changed_at"],
-    )
+async def list_changes(conn: Conn, uid: UUID) -> list[Change]:
+    """The story of an appointment through every rescheduling, by time; what the connection may see of it."""
+    return [
+        Change(
+            appointment_id=row["appointment_id"],
+            step=row["step"],
+            from_state=None if row["from_state"] is None else AppointmentState(row["from_state"]),
+            to_state=AppointmentState(row["to_state"]),
+            at=row["at"],
+            role=Role(row["actor_role"]),
+            subject=row["actor"],
+        )
+        for row in await SQL.list_changes.many(conn, uid)
+    ]
+
+
+async def count_broken(conn: Conn, member: MembershipKey, *, since: datetime) -> int:
+    """How often the member did not come or cancelled late, at any counter of the programme."""
+    broken: int = (await SQL.count_broken.one(conn, member.member_id, member.programme_id, since))["broken"]
+    return broken
+
+
+async def list_broken(conn: Conn, member: MembershipKey, *, since: datetime) -> list[datetime]:
+    """When, the last first."""
+    return [row["changed_at"] for row in await SQL.list_broken.many(conn, member.member_id, member.programme_id, since)]
