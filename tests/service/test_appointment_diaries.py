@@ -58,8 +58,8 @@ def diaries(desk: AppointmentDesk) -> Diaries:
     return Diaries(desk.database, desk.appointments.directories, new_id)
 
 
-def entry(desk: AppointmentDesk, **changed: object) -> ServiceEntry:
-    return replace(ServiceEntry(desk.counter(), "TASTING", {"en": "Tasting"}, HOUR, places=2), **changed)
+def entry(desk: AppointmentDesk) -> ServiceEntry:
+    return ServiceEntry(desk.counter(), "TASTING", {"en": "Tasting"}, HOUR, places=2)
 
 
 def associate(desk: AppointmentDesk, *services: Service, code: str = "A-17") -> ResourceEntry:
@@ -100,7 +100,7 @@ async def test_a_service_is_set_up_changed_and_booked(desk: AppointmentDesk, dia
     assert len(made.service.candidates[ResourceKind.UNIT]) == 2
     assert await store.list_services(conn, [made.service.service_id]) == {made.service.service_id: made.service}
     assert len(await desk.slots(made.service)) > 0
-    longer = entry(desk, rules=rules(duration_minutes=90), names={"en": "Long tasting"})
+    longer = replace(entry(desk), rules=rules(duration_minutes=90), names={"en": "Long tasting"})
     changed = await diaries.save_service(planner(desk), desk.now, longer, key=new_key())
     assert changed.service == replace(made.service, rules=longer.rules, names=longer.names)
     audit = await conn.fetch("SELECT action, actor_role, subject_id, before IS NULL AS new FROM platform.audit_entries")
@@ -115,7 +115,7 @@ async def test_places_are_opened_and_closed_and_who_loses_one_is_named(desk: App
     """A3: what is booked stays booked, and nobody new is taken above the new number."""
 
     async def places(number: int) -> tuple[Service, list[object]]:
-        done = await diaries.save_service(planner(desk), desk.now, entry(desk, places=number), key=new_key())
+        done = await diaries.save_service(planner(desk), desk.now, replace(entry(desk), places=number), key=new_key())
         return done.service, [left.appointment_id for left in done.unserved]
 
     service, _ = await places(3)
@@ -136,9 +136,9 @@ async def test_places_are_opened_and_closed_and_who_loses_one_is_named(desk: App
 
 async def test_places_of_another_service_are_its_own(desk: AppointmentDesk, diaries: Diaries) -> None:
     one = await diaries.save_service(planner(desk), desk.now, entry(desk), key=new_key())
-    other = await diaries.save_service(planner(desk), desk.now, entry(desk, code="TASTING_2"), key=new_key())
+    other = await diaries.save_service(planner(desk), desk.now, replace(entry(desk), code="TASTING_2"), key=new_key())
     assert not one.service.resource_ids & other.service.resource_ids
-    given_up = entry(desk, places=None, rooms=())
+    given_up = replace(entry(desk), places=None, rooms=())
     changed = await diaries.save_service(planner(desk), desk.now, given_up, key=new_key())
     assert changed.service.candidates == {ResourceKind.ROOM: ()}
     back = await diaries.save_service(planner(desk), desk.now, entry(desk), key=new_key())
@@ -167,7 +167,7 @@ async def test_hours_that_shrink_name_who_is_outside(desk: AppointmentDesk, diar
     await desk.book(await desk.join(), Stop(made.service_id, at(15)))
     [late] = await desk.book(await desk.join(), Stop(made.service_id, at(19)))
     own = OpeningHours(weekly=dict.fromkeys(range(1, 8), (time(10), time(19))))
-    shorter = entry(desk, rules=rules(hours=own.model_dump()))
+    shorter = replace(entry(desk), rules=rules(hours=own.model_dump()))
     done = await diaries.save_service(planner(desk), desk.now, shorter, key=new_key())
     assert list(done.unserved) == [late]
 
@@ -264,38 +264,37 @@ async def test_bad_input_is_refused_and_changes_nothing(desk: AppointmentDesk, d
     [room] = await desk.resources(ResourceKind.ROOM, 1)
     foreign = await desk.service("FOREIGN", rooms=1, counter=OTHER_COUNTER)
     before = await _everything(conn)
-    services: list[tuple[dict[str, object], type[DomainError]]] = [
-        ({"counter_id": CounterId(new_id())}, UnknownBookingCounter),
-        ({"code": "Tasting"}, InvalidDiaryEntry),
-        ({"names": {"zh-CN": "品鉴"}}, InvalidDiaryEntry),
-        ({"names": {"en": "Tasting", "ko": "  "}}, InvalidDiaryEntry),
-        ({"places": 0}, InvalidDiaryEntry),
-        ({"places": 201}, InvalidDiaryEntry),
-        ({"places": None}, InvalidDiaryEntry),
-        ({"associates": (ResourceId(new_id()),)}, UnknownResource),
-        ({"associates": (elsewhere,)}, UnknownResource),
-        ({"associates": (room,)}, UnknownResource),
-        ({"rooms": (lin.resource_id,)}, UnknownResource),
+    good, one = entry(desk), associate(desk, fitting)
+    services: list[tuple[ServiceEntry, type[DomainError]]] = [
+        (replace(good, counter_id=CounterId(new_id())), UnknownBookingCounter),
+        (replace(good, code="Tasting"), InvalidDiaryEntry),
+        (replace(good, names={"zh-CN": "品鉴"}), InvalidDiaryEntry),
+        (replace(good, names={"en": "Tasting", "ko": "  "}), InvalidDiaryEntry),
+        (replace(good, places=0), InvalidDiaryEntry),
+        (replace(good, places=201), InvalidDiaryEntry),
+        (replace(good, places=None), InvalidDiaryEntry),
+        (replace(good, associates=(ResourceId(new_id()),)), UnknownResource),
+        (replace(good, associates=(elsewhere,)), UnknownResource),
+        (replace(good, associates=(room,)), UnknownResource),
+        (replace(good, rooms=(lin.resource_id,)), UnknownResource),
     ]
-    for changed, refusal in services:
+    for said, refusal in services:
         with pytest.raises(refusal) as refused:
-            await diaries.save_service(planner(desk), desk.now, entry(desk, **changed), key=new_key())
+            await diaries.save_service(planner(desk), desk.now, said, key=new_key())
         assert refused.value.message
-    resources: list[tuple[dict[str, object], type[DomainError]]] = [
-        ({"counter_id": CounterId(new_id())}, UnknownBookingCounter),
-        ({"code": "A 17"}, InvalidDiaryEntry),
-        ({"kind": ResourceKind.UNIT}, InvalidDiaryEntry),
-        ({"kind": ResourceKind.ROOM, "code": "room"}, InvalidDiaryEntry),
-        ({"names": {}}, InvalidDiaryEntry),
-        ({"services": (ServiceId(new_id()),)}, UnknownService),
-        ({"services": (foreign.service_id,)}, UnknownService),
-        ({"kind": ResourceKind.ROOM, "services": (fitting.service_id,)}, InvalidDiaryEntry),
+    resources: list[tuple[ResourceEntry, type[DomainError]]] = [
+        (replace(one, counter_id=CounterId(new_id())), UnknownBookingCounter),
+        (replace(one, code="A 17"), InvalidDiaryEntry),
+        (replace(one, kind=ResourceKind.UNIT), InvalidDiaryEntry),
+        (replace(one, kind=ResourceKind.ROOM, code="room"), InvalidDiaryEntry),
+        (replace(one, names={}), InvalidDiaryEntry),
+        (replace(one, services=(ServiceId(new_id()),)), UnknownService),
+        (replace(one, services=(foreign.service_id,)), UnknownService),
+        (replace(one, kind=ResourceKind.ROOM, services=(fitting.service_id,)), InvalidDiaryEntry),
     ]
-    for changed, refusal in resources:
+    for named, refusal in resources:
         with pytest.raises(refusal):
-            await diaries.save_resource(
-                planner(desk), desk.now, replace(associate(desk, fitting), **changed), key=new_key()
-            )
+            await diaries.save_resource(planner(desk), desk.now, named, key=new_key())
     ranges: list[tuple[Shifts, date, type[DomainError]]] = [
         ({TODAY: [(time(12), time(15)), (time(14), time(18))]}, TODAY, ShiftsOverlap),
         ({TOMORROW: [(time(12), time(15))]}, TODAY, InvalidDiaryEntry),
