@@ -65,7 +65,9 @@ def occupations(chosen: Chosen, person: ResourceId) -> list[tuple[ResourceId, Pe
 
 
 def _with(taken: Taken, chosen: Chosen, person: ResourceId) -> Taken:
-    busy = {resource: list(periods) for resource, periods in taken.busy.items()}
+    busy = dict(taken.busy)
     for resource, period in occupations(chosen, person):
-        insort(busy.setdefault(resource, []), period)
+        periods = list(busy.get(resource, ()))
+        insort(periods, period)
+        busy[resource] = periods
     return Taken(busy, taken.shifts)

@@ -37,9 +37,8 @@ def slots(
     if given is None:
         return ()
     found = (
-        _slot(service, start, taken, member=member)
+        _bookable(service, store, start, taken, now=now, member=member, admit=admit)
         for start in starts(service.rules, given)
-        if now <= book_until(service.rules, start) and admit(service, store, start, now) is None
     )
     return tuple(slot for slot in found if slot is not None)
 
@@ -61,9 +60,12 @@ def choose(
         slot = None if opening is None else _slot(service, stop.starts_at, taken, member=member)
         return None if slot is None else _chosen(service, slot, stop, taken, opening)
     for day in opening_days(store, stop.starts_at):
-        for slot in slots(service, store, day, taken, now=now, member=member, admit=admit):
-            if slot.period.start == stop.starts_at:
-                return _chosen(service, slot, stop, taken, given_on(service.rules, store, day))
+        given = given_on(service.rules, store, day)
+        if given is None or stop.starts_at not in starts(service.rules, given):
+            continue
+        slot = _bookable(service, store, stop.starts_at, taken, now=now, member=member, admit=admit)
+        if slot is not None:
+            return _chosen(service, slot, stop, taken, looked_at(service.rules, given))
     return None
 
 
@@ -118,7 +120,19 @@ def free_of(service: Service, kind: ResourceKind, period: Period, taken: Taken) 
     )
 
 
-def _slot(service: Service, start: datetime, taken: Taken, *, member: ResourceId | None) -> Slot | None:
+def _bookable(
+    service: Service,
+    store: Store,
+    start: datetime,
+    taken: Taken,
+    *,
+    now: datetime,
+    member: ResourceId | None,
+    admit: Admit,
+) -> Slot | None:
+    """What listing and booking both ask of a start that lies in an opening."""
+    if now > book_until(service.rules, start) or admit(service, store, start, now) is not None:
+        return None
     period = Period(start, start + service.rules.duration)
     if member is not None and not is_free(taken.busy.get(member, ()), period):
         return None
@@ -126,7 +140,7 @@ def _slot(service: Service, start: datetime, taken: Taken, *, member: ResourceId
     return Slot(period, free) if all(free.values()) else None
 
 
-def _chosen(service: Service, slot: Slot, stop: Stop, taken: Taken, given: Period | None) -> Chosen | None:
+def _chosen(service: Service, slot: Slot, stop: Stop, taken: Taken, opening: Period) -> Chosen | None:
     free = dict(slot.free)
     if stop.associate_id is not None:
         if stop.associate_id not in free.get(ResourceKind.ASSOCIATE, ()):
@@ -134,7 +148,6 @@ def _chosen(service: Service, slot: Slot, stop: Stop, taken: Taken, given: Perio
         free[ResourceKind.ASSOCIATE] = (stop.associate_id,)
 
     def load(resource: ResourceId) -> tuple[int, ResourceId]:
-        busy = taken.busy.get(resource, ())
-        return (0 if given is None else count_within(busy, looked_at(service.rules, given))), resource
+        return count_within(taken.busy.get(resource, ()), opening), resource
 
     return Chosen(service, slot.period, {kind: min(resources, key=load) for kind, resources in free.items()})
