@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
+from membership.calendars.service import PATH
 from membership.graph.documents import Manifest
-from membership.graph.faults import FaultCode, fault, present
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.graph.services import make_services
 from membership.kernel.clock import Clock, SystemClock
@@ -24,11 +24,12 @@ from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Profile, Settings
-from membership.web.answers import encode_error
+from membership.web.calendar_feeds import CalendarFeeds
 from membership.web.endpoint import GraphQLEndpoint
 from membership.web.health import Readiness, alive
 from membership.web.keys import public_keys
 from membership.web.operations import Operations
+from membership.web.refusals import refused
 from membership.web.requests import correlation_id_of
 from membership.web.streams import StreamLimits, Streams
 from membership.web.tokens import Tokens
@@ -65,6 +66,7 @@ def create_app(
         routes=[
             Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=settings.profile is Profile.OPEN)),
             WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
+            Route(PATH, CalendarFeeds(services.calendars, clock).answer, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", Readiness(database, redis, host_clock).answer, methods=["GET"]),
         ],
@@ -128,12 +130,4 @@ async def _refuse(request: Request, error: Exception) -> Response:
     """What Starlette itself refuses (an unknown path, a wrong method) in the shape of every other error."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    correlation_id = correlation_id_of(dict(request.scope["headers"]))
-    refusal = (
-        fault(FaultCode.METHOD_NOT_ALLOWED, "This path does not take that method.")
-        if status == 405
-        else fault(FaultCode.NOT_FOUND, "There is nothing here. GraphQL is at /graphql.")
-    )
-    body = encode_error(present([refusal], correlation_id=correlation_id)[0])
-    headers["X-Correlation-Id"] = correlation_id
-    return Response(body, status, headers, media_type="application/json")
+    return refused(status, correlation_id_of(dict(request.scope["headers"])), headers)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import Annotated, NewType
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +60,8 @@ class ServiceRules(BaseModel):
     answer_minutes: int | None = Field(default=None, ge=5, le=43_200)
     hours: OpeningHours | None = None
     """The service's own, within those of the store. `answer_minutes` None: the brand need not accept a booking."""
+    reminder_minutes: tuple[Annotated[int, Field(ge=5, le=10_080)], ...] = Field(default=(1_440, 120), max_length=4)
+    """How long before its start members are reminded of it, each time; none: never."""
 
     @property
     def duration(self) -> timedelta:

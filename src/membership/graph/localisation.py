@@ -1,14 +1,10 @@
-"""Which language a request gets, and names in it.
+"""Which language a request gets. Names in it are `kernel.locales.localised`."""
 
-Fallback is BCP 47 lookup (RFC 4647, 3.4): zh-Hant-HK falls back to zh-Hant, then to zh, then to a language's
-default region, and in the end to English.
-"""
-
-from collections.abc import Mapping
 from functools import lru_cache
 
-SUPPORTED = ("zh-CN", "en", "ko", "ja")
-DEFAULT = "en"
+from membership.kernel.locales import DEFAULT, SUPPORTED, candidates, localised
+
+__all__ = ["DEFAULT", "SUPPORTED", "localised", "negotiate"]
 
 _BY_LANGUAGE = {tag.partition("-")[0]: tag for tag in SUPPORTED}
 _MAX_RANGES = 16
@@ -23,18 +19,6 @@ def negotiate(accept_language: str) -> str:
         if supported := _lookup(wanted):
             return supported
     return DEFAULT
-
-
-def localised(names: Mapping[str, str], locale: str) -> str:
-    """The name in a locale, or in the nearest one there is: every thing has at least one name."""
-    for tag in _candidates(locale):
-        if tag in names:
-            return names[tag]
-        language = tag.partition("-")[0]
-        for other, name in names.items():
-            if other.partition("-")[0] == language:
-                return name
-    return names.get(DEFAULT) or next(iter(names.values()))
 
 
 def _by_preference(header: str) -> list[str]:
@@ -56,14 +40,8 @@ def _quality(parameters: str) -> float:
         return 0.0
 
 
-def _candidates(tag: str) -> list[str]:
-    """The tag and what it falls back to, most specific first."""
-    parts = tag.split("-")
-    return ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
-
-
 def _lookup(tag: str) -> str | None:
-    for candidate in _candidates(tag):
+    for candidate in candidates(tag):
         for supported in SUPPORTED:
             if supported.lower() == candidate.lower():
                 return supported

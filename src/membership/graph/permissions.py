@@ -134,6 +134,12 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Query.simulation": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
     "Query.explainSale": EVERYBODY - {Role.ASSOCIATE, Role.SERVICE},
     "Query.explainOffer": EVERYBODY - {Role.ASSOCIATE, Role.SERVICE},
+    # Calendars; whose appointments, row-level security says
+    "Query.calendarFeeds": frozenset({Role.MEMBER, Role.ASSOCIATE}),
+    "Query.appointmentCalendar": _MEMBER_OR_SERVICES | {Role.SERVICE},
+    "Query.visitCalendar": _MEMBER_OR_SERVICES | {Role.SERVICE},
+    "Mutation.createCalendarFeed": frozenset({Role.MEMBER, Role.ASSOCIATE}),
+    "Mutation.revokeCalendarFeed": frozenset({Role.MEMBER, Role.ASSOCIATE}),
     # The till's conversation
     "Mutation.quoteSale": frozenset({Role.TILL}),
     "Mutation.renewQuote": frozenset({Role.TILL}),

@@ -7,6 +7,7 @@ from strawberry.types import ExecutionContext
 
 from membership.graph.accounts import AccountsMutation, AccountsQuery
 from membership.graph.appointments_types import Appointment
+from membership.graph.calendars import CalendarsMutation, CalendarsQuery
 from membership.graph.campaigns import CampaignsMutation, CampaignsQuery
 from membership.graph.cards import CardsMutation, CardsQuery
 from membership.graph.coupons import CouponsMutation, CouponsQuery
@@ -51,6 +52,7 @@ QUERIES: tuple[type, ...] = (
     GiftsQuery,
     GiftsDeskQuery,
     GiftsPlannerQuery,
+    CalendarsQuery,
 )
 MUTATIONS: tuple[type, ...] = (
     PointsMutation,
@@ -65,6 +67,7 @@ MUTATIONS: tuple[type, ...] = (
     GiftsDeskMutation,
     CouponsMutation,
     CouponsPlannerMutation,
+    CalendarsMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription,)
 TYPES: tuple[type, ...] = (Appointment,)

@@ -7,6 +7,7 @@ from membership.accounts.context import AccountWorkings
 from membership.accounts.service import Accounts
 from membership.appointments.catalogue import CatalogueCache
 from membership.appointments.service import Appointments
+from membership.calendars.service import Calendars
 from membership.campaigns.cache import CampaignCache
 from membership.campaigns.scheduling import Hooks
 from membership.campaigns.service import Campaigns
@@ -69,6 +70,7 @@ class Services:
     appointments: Appointments
     simulations: Simulations
     explanations: Explanations
+    calendars: Calendars
     new_id: NewId = new_id
 
     async def gift_levels(self, pool_ids: Collection[GiftPoolId]) -> Mapping[GiftPoolId, PoolLevel]:
@@ -125,6 +127,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         hand_grants=HandGrants(database, directory, ladders, new_id),
         simulations=Simulations(database, directory, ladders, campaign_cache, new_id, clock),
         explanations=Explanations(database, directory, ladders, campaign_cache),
+        calendars=Calendars(database, directory, ladders, keyring, new_id),
         inventory=inventory,
         gifts=gifts,
         appointment_catalogue=CatalogueCache(database.pool),

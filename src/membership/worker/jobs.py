@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 
+from membership.calendars.reminding import forget_reminders, remind_due
 from membership.campaigns.cache import CampaignCache
 from membership.coupons.service import expire
 from membership.gifts.service import gift_jobs_on
@@ -49,6 +50,8 @@ def periodic_jobs(
         PeriodicJob("gifts.judgements", "* * * * *", gifts.judge_days),
         PeriodicJob("gifts.forfeits", "* * * * *", gifts.forfeit),
         PeriodicJob("gifts.pools", "35 * * * *", gifts.close_pools),
+        PeriodicJob("calendars.reminders", "* * * * *", remind),
+        PeriodicJob("calendars.told", "55 * * * *", forget_what_was_told),
         PeriodicJob("receipts.quotes", "30 * * * *", forget_unsold_quotes),
         PeriodicJob("inventory.check", "* * * * *", partial(check_inventory, inventory)),
         PeriodicJob("inventory.claims", "45 * * * *", forget_ended_claims),
@@ -108,6 +111,14 @@ class ProgrammeJobs:
 
 async def expire_coupons(database: Database, now: datetime) -> int:
     return await expire(database, RELAY, now, limit=_COUPONS)
+
+
+async def remind(database: Database, now: datetime) -> int:
+    return await remind_due(database, RELAY, now, limit=BATCH)
+
+
+async def forget_what_was_told(database: Database, now: datetime) -> int:
+    return await forget_reminders(database, RELAY, now, limit=BATCH)
 
 
 async def forget_unsold_quotes(database: Database, now: datetime) -> int:

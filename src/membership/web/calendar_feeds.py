@@ -1,0 +1,71 @@
+"""/calendar/<token>.ics: a feed, for calendar programmes that know nothing but its address.
+
+The address is the only secret, so it is never logged, and what leads nowhere is answered like any path that is not.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from time import perf_counter
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from membership.calendars.model import CalendarFile
+from membership.calendars.service import Calendars
+from membership.kernel.clock import Clock
+from membership.logging import correlated
+from membership.web.refusals import failed, refused
+from membership.web.requests import correlation_id_of
+
+log = structlog.get_logger(__name__)
+
+
+class CalendarFeeds:
+    """Answers GET and HEAD."""
+
+    def __init__(self, calendars: Calendars, clock: Clock) -> None:
+        self._calendars = calendars
+        self._clock = clock
+
+    async def answer(self, request: Request) -> Response:
+        began = perf_counter()
+        correlation_id = correlation_id_of(dict(request.scope["headers"]))
+        with correlated(correlation_id):
+            response = await self._response(request, correlation_id)
+            log.info(
+                "calendar fetched",
+                correlation_id=correlation_id,
+                status=response.status_code,
+                duration_ms=round((perf_counter() - began) * 1000, 2),
+            )
+        return response
+
+    async def _response(self, request: Request, correlation_id: str) -> Response:
+        try:
+            found = await self._calendars.fetch(request.path_params["token"], self._clock.now())
+        except Exception as error:
+            return failed(error, correlation_id)
+        if found is None:
+            return refused(404, correlation_id)
+        return _of(found, request.headers.get("if-none-match", ""), correlation_id)
+
+
+def _of(file: CalendarFile, known: str, correlation_id: str) -> Response:
+    tag = f'"{hashlib.sha256(file.content).hexdigest()[:32]}"'
+    headers: Mapping[str, str] = {
+        # A calendar may keep it, nobody in between; asked again, it says what it has.
+        "Cache-Control": "private, no-cache",
+        "ETag": tag,
+        "X-Correlation-Id": correlation_id,
+    }
+    if _is_known(tag, known):
+        return Response(status_code=304, headers=headers)
+    named = {**headers, "Content-Disposition": f'inline; filename="{file.file_name}"'}
+    return Response(file.content, headers=named, media_type="text/calendar; charset=utf-8")
+
+
+def _is_known(tag: str, if_none_match: str) -> bool:
+    """RFC 9110, 13.1.2: compared weakly."""
+    given = {entry.strip().removeprefix("W/") for entry in if_none_match.split(",")}
+    return tag in given or "*" in given
