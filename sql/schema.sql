@@ -2,6 +2,8 @@
 
 CREATE SCHEMA appointments;
 
+CREATE SCHEMA calendars;
+
 CREATE SCHEMA campaigns;
 
 CREATE SCHEMA cards;
@@ -331,6 +333,30 @@ CREATE TABLE appointments.shifts (
     resource_id uuid NOT NULL,
     during tstzrange NOT NULL,
     CONSTRAINT shifts_during CHECK (((NOT isempty(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during))))
+);
+
+CREATE TABLE calendars.feeds (
+    feed_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    member_id uuid,
+    associate_id uuid,
+    counter_id uuid,
+    locale text NOT NULL,
+    token_hash bytea NOT NULL,
+    token_key_version smallint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT feeds_counter CHECK (((associate_id IS NULL) = (counter_id IS NULL))),
+    CONSTRAINT feeds_owner CHECK (((member_id IS NULL) <> (associate_id IS NULL)))
+);
+
+ALTER TABLE ONLY calendars.feeds FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE calendars.reminders (
+    appointment_id uuid NOT NULL,
+    minutes_before integer NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    reminded_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE campaigns.calendars (
@@ -1468,6 +1494,15 @@ ALTER TABLE ONLY appointments.shifts
 ALTER TABLE ONLY appointments.shifts
     ADD CONSTRAINT shifts_pkey PRIMARY KEY (shift_id);
 
+ALTER TABLE ONLY calendars.feeds
+    ADD CONSTRAINT feeds_pkey PRIMARY KEY (feed_id);
+
+ALTER TABLE ONLY calendars.feeds
+    ADD CONSTRAINT feeds_token_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY calendars.reminders
+    ADD CONSTRAINT reminders_pkey PRIMARY KEY (appointment_id, minutes_before);
+
 ALTER TABLE ONLY campaigns.calendars
     ADD CONSTRAINT calendars_pkey PRIMARY KEY (revision_id, store_id);
 
@@ -1773,6 +1808,10 @@ ALTER TABLE ONLY visits.visits
 
 CREATE INDEX appointments_associate ON appointments.appointments USING btree (associate_id, starts_at);
 
+CREATE INDEX appointments_broken ON appointments.appointments USING btree (member_id, changed_at) WHERE (state = ANY (ARRAY['NO_SHOW'::text, 'LATE_CANCELLED'::text]));
+
+CREATE INDEX appointments_confirmed ON appointments.appointments USING btree (starts_at) WHERE (state = 'CONFIRMED'::text);
+
 CREATE INDEX appointments_counter ON appointments.appointments USING btree (counter_id, starts_at);
 
 CREATE UNIQUE INDEX appointments_current_key ON appointments.appointments USING btree (uid) WHERE (state <> 'SUPERSEDED'::text);
@@ -1786,6 +1825,12 @@ CREATE INDEX appointments_visit ON appointments.appointments USING btree (visit_
 CREATE INDEX occupied_lapsing ON appointments.occupied USING btree (resource_id, lapses_at) WHERE (live AND (lapses_at IS NOT NULL));
 
 CREATE INDEX services_store ON appointments.services USING btree (store_id);
+
+CREATE UNIQUE INDEX feeds_associate_key ON calendars.feeds USING btree (associate_id) WHERE ((revoked_at IS NULL) AND (associate_id IS NOT NULL));
+
+CREATE UNIQUE INDEX feeds_member_key ON calendars.feeds USING btree (member_id, programme_id) WHERE ((revoked_at IS NULL) AND (member_id IS NOT NULL));
+
+CREATE INDEX reminders_starts_at ON calendars.reminders USING btree (starts_at);
 
 CREATE INDEX campaigns_last_closes_at ON campaigns.campaigns USING btree (last_closes_at) WHERE (last_closes_at IS NOT NULL);
 
@@ -2218,6 +2263,12 @@ CREATE POLICY reader ON appointments.changes FOR SELECT TO membership_reader USI
    FROM appointments.appointments a
   WHERE (a.appointment_id = changes.appointment_id))));
 
+CREATE POLICY engine ON calendars.feeds TO membership_engine USING (true) WITH CHECK (true);
+
+ALTER TABLE calendars.feeds ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reader ON calendars.feeds FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'associate'::text) AND (counter_id = platform.caller_counter()))));
+
 ALTER TABLE campaigns.calendars ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE campaigns.campaigns ENABLE ROW LEVEL SECURITY;
@@ -2491,6 +2542,9 @@ ALTER TABLE visits.visits ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA appointments TO membership_engine;
 GRANT USAGE ON SCHEMA appointments TO membership_reader;
 
+GRANT USAGE ON SCHEMA calendars TO membership_engine;
+GRANT USAGE ON SCHEMA calendars TO membership_reader;
+
 GRANT USAGE ON SCHEMA campaigns TO membership_engine;
 GRANT USAGE ON SCHEMA campaigns TO membership_reader;
 
@@ -2562,6 +2616,28 @@ GRANT SELECT,INSERT,UPDATE ON TABLE appointments.services TO membership_engine;
 GRANT SELECT ON TABLE appointments.services TO membership_reader;
 
 GRANT SELECT,INSERT,DELETE ON TABLE appointments.shifts TO membership_engine;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE calendars.feeds TO membership_engine;
+
+GRANT SELECT(feed_id) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT(programme_id) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT(member_id) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT(associate_id) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT(counter_id) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT(locale) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT(token_key_version) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT(created_at) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT(revoked_at) ON TABLE calendars.feeds TO membership_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE calendars.reminders TO membership_engine;
 
 GRANT SELECT,INSERT ON TABLE campaigns.calendars TO membership_engine;
 GRANT SELECT ON TABLE campaigns.calendars TO membership_reader;

@@ -58,7 +58,7 @@ def choose(
     if stop.walk_in:
         opening = given_around(service, store, stop)
         slot = None if opening is None else _slot(service, stop.starts_at, taken, member=member)
-        return None if slot is None else _chosen(service, slot, stop, taken, opening)
+        return None if slot is None else _chosen(service, slot, stop, taken, looked_at(service.rules, opening))
     for day in opening_days(store, stop.starts_at):
         given = given_on(service.rules, store, day)
         if given is None or stop.starts_at not in starts(service.rules, given):
@@ -133,6 +133,11 @@ def _bookable(
     """What listing and booking both ask of a start that lies in an opening."""
     if now > book_until(service.rules, start) or admit(service, store, start, now) is not None:
         return None
+    return _slot(service, start, taken, member=member)
+
+
+def _slot(service: Service, start: datetime, taken: Taken, *, member: ResourceId | None) -> Slot | None:
+    """Who and what is free then, whether or not it may be booked."""
     period = Period(start, start + service.rules.duration)
     if member is not None and not is_free(taken.busy.get(member, ()), period):
         return None
