@@ -20,7 +20,7 @@ from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from support.campaign_desk import gift, open_campaign_desk
 from support.clock import StoppedClock
-from support.gift_desk import DAY, FIRST_DAY, NOON, GiftDesk, member_actor, new_key
+from support.gift_desk import BRAND, DAY, FIRST_DAY, NOON, GiftDesk, member_actor, new_key
 from support.operations import Run, codes, trusted
 
 OFFERS, MINE = trusted("app/GiftOffers"), trusted("app/MyGifts")
@@ -352,3 +352,35 @@ async def test_a_token_from_before_a_merge(gifts: GiftDesk, run: Run) -> None:
     assert {row["id"] for row in mine} == {global_id("Gift", before.gift_id), taken["id"]}
     assert {(await gifts.gift(before.gift_id)).membership} == {winner}
     assert await gifts.state(before) is GiftState.CONFIRMED
+
+
+async def test_a_gift_that_waits_at_a_brand(gifts: GiftDesk, run: Run, services: Services) -> None:
+    await gifts.offer(gift(pools=(few(),), collection={"until": "22:00", "visit_days_after": 1}))
+    member = await gifts.join()
+    async with services.database.engine(member_actor(member), gifts.now) as tx:
+        await issue_code_seed(tx, member, keyring=services.keyring, random_bytes=random_bytes)
+    shown = {"memberCode": (await services.codes.show(member_actor(member), gifts.now, member)).code}
+    away, at_home = await gifts.claim(member), await gifts.claim(await gifts.join())
+    await gifts.send(away, gifts.stop(gifts.now + DAY))
+
+    [mine] = rows(answer(await run(MINE, caller=member_actor(member)))["nodes"])
+    assert (mine["desk"], mine["homeDesk"], mine["cause"]) == (BRAND, "2F-ALVENNA", "SENT_TO_COUNTER")
+    assert (mine["collectUntil"], mine["waitsForVisitUntil"]) == ("2026-11-13T20:00:00+00:00",) * 2
+    for actor, there in ((gifts.associate(), [away]), (gifts.desk_actor(), [at_home, away])):
+        payload = answer(await run(AT_DESK, caller=actor))
+        found = [row["id"] for row in rows(part(payload["gifts"])["nodes"])]
+        assert found == [global_id("Gift", one.gift_id) for one in there]
+    for actor, seen in ((gifts.associate(), 1), (gifts.associate("2F-SUYIN"), 0), (gifts.desk_actor(), 1)):
+        assert len(rows(answer(await run(TO_COLLECT, shown, caller=actor))["gifts"])) == seen
+
+    by: dict[str, object] = {"id": global_id("Gift", away.gift_id)}
+    refused = await at_desk(gifts, run, COLLECT, by)
+    assert (refused["code"], refused["message"]) == (
+        "GIFT_WAITS_FOR_VISIT",
+        "This gift waits at counter 1F-LISABEAU for an appointment, until 2026-11-14 04:00 (+08:00). "
+        "Send the member there, or have it brought back to its desk first.",
+    )
+    variables = {"input": {"idempotencyKey": new_key(), "gift": by}}
+    collected = part(answer(await run(COLLECT, variables, caller=gifts.associate()))["gift"])
+    assert (collected["state"], collected["waitsForVisitUntil"]) == ("COLLECTED", None)
+    assert codes(await run(READY, variables, caller=gifts.associate())) == ["FORBIDDEN"]

@@ -1,5 +1,5 @@
 """Whatever a season brings, in any order: units are conserved, limits kept, amounts used once, and who is judged is
-judged rightly (I2, I3, I4, C6)."""
+judged rightly (I2, I3, I4, C6), and a gift that went to visits and back was always in one place."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from membership.campaigns.content import GiftOffer, GiftPool, ReturnedUnits, SpendThreshold, ThresholdPer
-from membership.gifts.model import Gift, GiftPoolId, GiftState
+from membership.gifts.model import Gift, GiftCause, GiftPoolId, GiftState
 from membership.gifts.rules.preparing import offer_id_of
-from membership.gifts.rules.states import TRANSITIONS
+from membership.gifts.rules.states import TRANSITIONS, WAITING
 from membership.kernel.errors import DomainError
 from membership.members.keyring import Keyring
 from membership.members.model import MembershipKey
@@ -26,7 +26,7 @@ from membership.receipts.model import ReturnRequest, SaleId
 from membership.redis.client import RedisClient
 from membership.tills.model import ExchangeLines
 from support.campaign_desk import gift
-from support.gift_desk import COUNTER, DAY, NOON, GiftDesk, new_key, open_gift_desk
+from support.gift_desk import BRAND, COUNTER, DAY, NOON, GiftDesk, new_key, open_gift_desk
 from support.patience import open_patiently
 from support.till_world import basket, sale_id_of
 
@@ -34,7 +34,9 @@ Step = Callable[["Season"], Awaitable[None]]
 
 AMOUNT = 1_000_00
 UNITS, LIMIT_DAY, LIMIT = 3, 2, 4
+VISIT_DAYS = 3
 RULES = ("BY-SPEND", "PLAIN")
+PLACINGS = (GiftCause.SENT_TO_COUNTER, GiftCause.BACK_AT_DESK)
 WITH_UNIT = ("CONFIRMED", "READY", "COLLECTED", "CLAWBACK_DUE", "WAIVED")
 _codes = count(1)
 
@@ -87,6 +89,21 @@ class Season:
         if self.claimed:
             await self.try_to(act(self.claimed[which % len(self.claimed)]))
 
+    async def visit(self, which: int, hours: int) -> None:
+        """To be collected at a brand, during an hour that begins so many hours from now."""
+        there = self.gifts.stop(self.gifts.now + timedelta(hours=hours))
+        await self.one(which, lambda one: self.gifts.send(one, there))
+
+    async def end_visit(self, which: int, hours: int | None, *, by_house: bool) -> None:
+        """The stop that a gift waits for is moved so many hours, or (None) is no more."""
+        if not self.claimed:
+            return
+        wait = (await self.gifts.gift(self.claimed[which % len(self.claimed)].gift_id)).wait
+        if wait is not None:
+            later = None if hours is None else self.gifts.now + timedelta(hours=hours)
+            moved = None if later is None else self.gifts.stop(later, uid=wait.uid)
+            await self.gifts.follow(wait.uid, moved, by_house=by_house)
+
     async def take_back(self, which: int, how: str) -> None:
         if not self.sales:
             return
@@ -138,15 +155,31 @@ class Season:
             return
 
 
-WHO, WHICH = st.integers(0, 1), st.integers(0, 5)
+WHO, WHICH, AHEAD = st.integers(0, 1), st.integers(0, 5), st.integers(0, 96)
 RETURNS = st.builds(
     lambda which, how: lambda season: season.take_back(which, how),
     WHICH,
     st.sampled_from(["RETURN", "VOID", "EXCHANGE"]),
 )
+VISITS = st.one_of(
+    st.builds(lambda which, hours: lambda season: season.visit(which, hours), WHICH, AHEAD),
+    st.builds(
+        lambda which, hours, by_house: lambda season: season.end_visit(which, hours, by_house=by_house),
+        WHICH,
+        st.none() | AHEAD,
+        st.booleans(),
+    ),
+    st.builds(lambda which: lambda season: season.one(which, season.gifts.untie), WHICH),
+    st.builds(
+        lambda which: lambda season: season.one(which, lambda one: season.gifts.collect_at(BRAND, one)),
+        WHICH,
+    ),
+)
 STEPS = st.one_of(
     RETURNS,
     RETURNS,
+    VISITS,
+    VISITS,
     st.builds(
         lambda who, amount: lambda season: season.spend(who, amount),
         WHO,
@@ -170,7 +203,7 @@ def rules_of(returned_units: ReturnedUnits) -> tuple[GiftOffer, GiftOffer]:
         "limit_per_member_day": LIMIT_DAY,
         "limit_per_member": LIMIT,
         "returned_units": returned_units,
-        "collection": {"days_after": 1, "until": "22:00"},
+        "collection": {"days_after": 1, "until": "22:00", "visit_days_after": VISIT_DAYS},
     }
     threshold = SpendThreshold(minimum_spend_minor=AMOUNT, per=ThresholdPer.PER_AMOUNT)
     by_spend, plain = RULES
@@ -199,8 +232,10 @@ async def test_any_season_keeps_the_laws(
         await check_units(season, conn)
         await check_limits(season, conn)
         await check_amounts(season, conn)
+        await check_places(season)
     gifts.clock.advance(2 * DAY)
     await season.work()
+    await check_places(season, forfeited=True)
     await check_judgements(season, conn)
     await season.settle(keep=False)
     await check_units(season, conn)
@@ -264,15 +299,36 @@ async def check_amounts(season: Season, conn: Conn) -> None:
     assert max(by_gift.values(), default=0) <= AMOUNT
 
 
+async def check_places(season: Season, *, forfeited: bool = False) -> None:
+    """What waits for a visit is what is not over; no visit gives it more days than its offer says, or less than its
+    desk; and what nobody collected is forfeited, wherever it was."""
+    for given_once in season.claimed:
+        one = await season.gifts.gift(given_once.gift_id)
+        own = given_once.collect_until
+        if one.wait is not None:
+            assert one.state not in (GiftState.CANCELLED, GiftState.FORFEITED)
+            assert one.collect_until == max(one.wait.until, one.wait.desk_until)
+            assert one.wait.desk_until >= own
+        assert own <= one.collect_until <= own + (VISIT_DAYS + 1) * DAY
+        if forfeited and one.state in WAITING:
+            assert season.gifts.now < one.collect_until
+
+
 async def check_changes(season: Season, conn: Conn) -> None:
-    """The log tells how each gift came to its state, by steps of the table."""
+    """The log tells how each gift came to its state, by steps of the table, and that it came back after it was sent."""
     for given_once in season.claimed:
         now = await season.gifts.gift(given_once.gift_id)
         rows = await conn.fetch(
-            "SELECT step, from_state, to_state FROM gifts.changes WHERE gift_id = $1 ORDER BY step", now.gift_id
+            "SELECT step, from_state, to_state, cause FROM gifts.changes WHERE gift_id = $1 ORDER BY step", now.gift_id
         )
-        states = ["CONFIRMED", *(row["to_state"] for row in rows)]
         assert [row["step"] for row in rows] == list(range(2, now.step + 1))
+        placings = [row for row in rows if row["cause"] in PLACINGS]
+        assert all(row["from_state"] == row["to_state"] and GiftState(row["to_state"]) in WAITING for row in placings)
+        assert all(
+            row["cause"] == "SENT_TO_COUNTER" or before["cause"] == "SENT_TO_COUNTER"
+            for before, row in pairwise(placings)
+        )
+        states = ["CONFIRMED", *(row["to_state"] for row in rows if row["cause"] not in PLACINGS)]
         assert states[-1] == now.state
         assert all(GiftState(to) in TRANSITIONS[GiftState(state)] for state, to in pairwise(states))
 

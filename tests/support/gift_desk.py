@@ -26,7 +26,7 @@ from membership.gifts import store
 from membership.gifts.changes import GiftChanges
 from membership.gifts.claiming import GiftClaims
 from membership.gifts.jobs import GiftJobs
-from membership.gifts.model import ById, ClaimGift, Gift, GiftId, GiftPoolId, GiftState, WaiverReason
+from membership.gifts.model import ById, ClaimGift, Gift, GiftId, GiftPoolId, GiftState, Occasion, WaiverReason
 from membership.gifts.rules.preparing import offer_id_of, pool_id_of
 from membership.gifts.service import Gifts, gift_jobs_on, gifts_on, react_to_sales_and_merges
 from membership.inventory.model import PoolId, PoolLevel
@@ -35,6 +35,7 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.members.keyring import Keyring
 from membership.members.model import MembershipKey
+from membership.members.service import lock_membership
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.outbox import Handlers, Outcome, RetryPolicy, due_keys, hand_on
@@ -52,7 +53,8 @@ from support.till_world import TillWorld, sale_id_of, till_actor, workings_on
 NOON = datetime(2026, 11, 12, 4, tzinfo=UTC)
 """12:00 in Shanghai on the second Thursday of November: two hours after the drop."""
 FIRST_DAY = date(2026, 11, 12)
-COUNTER = "2F-ALVENNA"
+COUNTER, BRAND = "2F-ALVENNA", "1F-LISABEAU"
+"""The desk of pool MAIN, and a brand that members visit."""
 
 _keys = count(1)
 
@@ -178,6 +180,32 @@ class GiftDesk:
     @property
     def services(self) -> Actor:
         return Actor(Role.MEMBER_SERVICES, "wang.fang", programme_id=self.shop.programme_id)
+
+    def associate(self, counter: str = BRAND, *, subject: str = "associate-1") -> Actor:
+        return replace(self.desk_actor(counter, subject=subject), role=Role.ASSOCIATE)
+
+    def stop(self, starts_at: datetime, *, counter: str = BRAND, uid: UUID | None = None) -> Occasion:
+        """An hour at a brand."""
+        counter_id = self.shop.counters[counter]
+        return Occasion(uid or new_id(), self.shop.store_id, counter_id, starts_at, starts_at + timedelta(hours=1))
+
+    async def send(self, given: Gift, stop: Occasion) -> Gift:
+        """As a journey does, which has locked the member."""
+        async with self.database.engine(member_actor(given.membership), self.now) as tx:
+            owner = (await lock_membership(tx.conn, given.membership)).key
+            return await self.gifts.waits.send(tx, owner, given.gift_id, stop)
+
+    async def follow(self, uid: UUID, stop: Occasion | None, *, by_house: bool = False) -> None:
+        async with self.database.engine(self.services, self.now) as tx:
+            await self.gifts.waits.follow(tx, {uid: stop}, by_house=by_house)
+
+    async def untie(self, given: Gift, actor: Actor | None = None) -> Gift:
+        actor = actor or member_actor(given.membership)
+        return await self.changes.untie(actor, self.now, given.gift_id, key=new_key())
+
+    async def collect_at(self, counter: str, given: Gift, *, subject: str = "associate-1") -> Gift:
+        actor = self.associate(counter, subject=subject)
+        return await self.changes.hand_over(actor, self.now, ById(given.gift_id), key=new_key())
 
     async def collect(self, given: Gift, *, subject: str = "desk-1", key: str | None = None) -> Gift:
         actor = self.desk_actor(subject=subject)

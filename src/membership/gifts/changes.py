@@ -13,6 +13,7 @@ from membership.gifts.model import ByGiftCode, ById, Gift, GiftId, GiftReference
 from membership.gifts.rules import changing
 from membership.gifts.rules.changing import Change
 from membership.gifts.rules.codes import read_code
+from membership.gifts.rules.states import WAITING
 from membership.gifts.rules.waiting import bring_home, place_of, wait_of
 from membership.gifts.units import Units
 from membership.gifts.waiting import write_placing
@@ -245,7 +246,9 @@ def _check_desk(actor: Actor, gift: Gift, directory: Directory, now: datetime, p
 
 
 def _place(gift: Gift, now: datetime) -> Collection[CounterId]:
-    return {place_of(gift, now)}
+    """Where it was collected too: there it is told when."""
+    collected_at = () if gift.wait is None or gift.state in WAITING else (gift.wait.counter_id,)
+    return {place_of(gift, now), *collected_at}
 
 
 def _desk(gift: Gift, now: datetime) -> Collection[CounterId]:

@@ -79,7 +79,10 @@ def place_of(gift: Gift, now: datetime) -> CounterId:
 def wait_of(gift: Gift, now: datetime) -> Wait | None:
     """What it waits for at this moment; None: it waits at its desk, or for nobody any more."""
     wait = gift.wait
-    return wait if wait is not None and gift.state in WAITING and now < wait.until else None
+    if wait is None or gift.state not in WAITING:
+        return None
+    # Its desk has it again where there is time left for that.
+    return wait if now < wait.until or wait.until == gift.collect_until else None
 
 
 def placed(gift: Gift, placing: Placing) -> Gift:
