@@ -57,7 +57,9 @@ def choose(
     not depend on how much more is known. None: it cannot be booked."""
     if stop.walk_in:
         opening = given_around(service, store, stop)
-        slot = None if opening is None else _slot(service, stop.starts_at, taken, member=member)
+        if opening is None:
+            return None
+        slot = _slot(service, stop.starts_at, taken, member=member)
         return None if slot is None else _chosen(service, slot, stop, taken, looked_at(service.rules, opening))
     for day in opening_days(store, stop.starts_at):
         given = given_on(service.rules, store, day)
