@@ -303,7 +303,7 @@ WITH changed AS (
     starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
     changed_at
 ), freed AS (
-    UPDATE appointments.occupied entry SET live = $6::boolean, lapses_at = $5::timestamptz
+    UPDATE appointments.occupied entry SET live = entry.live AND $6::boolean, lapses_at = $5::timestamptz
     FROM changed WHERE entry.appointment_id = changed.appointment_id
 ), logged AS (
     INSERT INTO appointments.changes (appointment_id, step, from_state, to_state, at, actor_role, actor)
@@ -315,15 +315,27 @@ SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_i
     changed_at
 FROM changed;
 
--- name: lock_appointments :many
--- Locks appointments by id, after their member.
+-- name: lock_live_of_members :many
+-- What two people have that is not over, by id, like whoever ends what has lapsed.
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
     starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
     changed_at
 FROM appointments.appointments
-WHERE appointment_id = ANY ($1::uuid[])
+WHERE member_id = ANY ($1::uuid[]) AND state IN ('HELD', 'PENDING', 'CONFIRMED', 'CHECKED_IN', 'IN_SERVICE')
 ORDER BY appointment_id
 FOR NO KEY UPDATE;
+
+-- name: move_appointments :exec
+-- What one member had booked is another's.
+UPDATE appointments.appointments SET member_id = $2::uuid WHERE member_id = $1::uuid;
+
+-- name: move_occupied :exec
+-- The other member's own time, in what was moved; where two have begun at once, the member is in the one that is kept.
+UPDATE appointments.occupied entry
+SET resource_id = $2::uuid, live = entry.live AND NOT entry.appointment_id = ANY ($3::uuid[])
+FROM appointments.appointments moved
+WHERE moved.member_id = $2::uuid AND entry.appointment_id = moved.appointment_id
+    AND (entry.resource_id = $1::uuid OR (entry.resource_id = $2::uuid AND entry.appointment_id = ANY ($3::uuid[])));
 
 -- name: list_appointments :many
 -- Appointments by their ids, by time.

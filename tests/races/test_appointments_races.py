@@ -10,11 +10,19 @@ import asyncpg
 import pytest
 
 from membership.appointments import store
-from membership.appointments.errors import AppointmentStepRefused, HoldExpired, MemberElsewhere, SlotTaken
+from membership.appointments.errors import (
+    AppointmentStepRefused,
+    HoldExpired,
+    MemberElsewhere,
+    SlotTaken,
+)
 from membership.appointments.holding import hold_stops
-from membership.appointments.model import Appointment, ResourceKind, Service, Stop
+from membership.appointments.model import (
+    Appointment,
+    ResourceKind,
+    Stop,
+)
 from membership.appointments.rules.states import HOLD, Step
-from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.members.model import MembershipKey
 from membership.members.store import lock_memberships
@@ -22,9 +30,8 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.stores.service import DirectoryCache
 from sample_store import add_member, load_world
+from support.appointment_contest import HOLDER, assert_nobody_twice, hold_rows, services_of
 from support.appointment_desk import (
-    COUNTER,
-    OTHER_COUNTER,
     AppointmentDesk,
     at,
     new_key,
@@ -32,14 +39,7 @@ from support.appointment_desk import (
 )
 from support.blocked import until_blocked
 
-HOLDER = Actor(Role.SERVICE, "holder")
 CLIENTS = 40
-OVERLAPS = """
-    SELECT count(*) FROM appointments.occupied one JOIN appointments.occupied other
-        ON one.resource_id = other.resource_id AND one.during && other.during
-        AND one.appointment_id < other.appointment_id
-    WHERE one.live AND other.live
-"""
 
 
 @pytest.fixture
@@ -47,22 +47,11 @@ async def desk(database: Database, conn: Conn) -> AppointmentDesk:
     return await open_appointment_desk(database, conn)
 
 
-async def services_of(desk: AppointmentDesk, number: int) -> list[Service]:
-    counters = [COUNTER, OTHER_COUNTER]
-    return [
-        await desk.service(f"S{place}", associates=1, rooms=1, counter=counters[place % 2]) for place in range(number)
-    ]
-
-
 async def contest(
     desk: AppointmentDesk, asked: Sequence[tuple[MembershipKey, Sequence[Stop]]]
 ) -> list[list[Appointment] | BaseException]:
     """All at once, each a visit."""
     return await asyncio.gather(*(desk.book(member, *stops) for member, stops in asked), return_exceptions=True)
-
-
-async def assert_nobody_twice(conn: Conn) -> None:
-    assert await conn.fetchval(OVERLAPS) == 0
 
 
 async def test_of_forty_visits_to_the_same_three_slots_one_wins(desk: AppointmentDesk, conn: Conn) -> None:
@@ -183,7 +172,7 @@ async def test_confirming_beside_whoever_clears_the_hold(desk: AppointmentDesk, 
     [held] = await desk.hold(owner, stop)
     in_time, over = desk.now + HOLD - timedelta(seconds=1), desk.now + HOLD
     async with desk.database.engine(HOLDER, desk.now) as tx:
-        await store.lock_appointments(tx.conn, [held.appointment_id])
+        await hold_rows(tx, [held.appointment_id])
         confirm = asyncio.create_task(
             desk.appointments.confirm(desk.member(owner), in_time, [held.appointment_id], key=new_key())
         )
@@ -208,7 +197,7 @@ async def test_bookings_that_clear_the_same_holds_wait_in_line(desk: Appointment
     held = [row["appointment_id"] for row in await conn.fetch("SELECT appointment_id FROM appointments.appointments")]
     members = [await desk.join(), await desk.join()]
     async with desk.database.engine(HOLDER, desk.now) as tx:
-        await store.lock_appointments(tx.conn, held)
+        await hold_rows(tx, held)
         books = [
             asyncio.create_task(desk.book(member, Stop(service.service_id, at(18))))
             for member, service in zip(members, (first, second), strict=True)

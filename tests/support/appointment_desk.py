@@ -12,6 +12,8 @@ from datetime import date, datetime, time, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
+from membership.accounts.merge import merge
+from membership.accounts.model import MergeMembers
 from membership.appointments import store
 from membership.appointments.model import (
     Appointment,
@@ -39,6 +41,7 @@ from membership.stores.rules import local_instant
 from membership.stores.service import DirectoryCache
 from sample_store import SampleStore, add_member, load_world
 from support.clock import StoppedClock
+from support.people import account_workings, services_of
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TODAY = date(2026, 5, 20)
@@ -157,6 +160,10 @@ class AppointmentDesk:
 
     async def cancel(self, member: MembershipKey, booked: Appointment) -> Appointment:
         return await self.step(booked, Step.CANCEL, actor=self.member(member))
+
+    async def merge(self, loser: MembershipKey, winner: MembershipKey) -> None:
+        command = MergeMembers(new_key(), winner_id=winner.member_id, loser_id=loser.member_id)
+        await merge(account_workings(self.database), services_of(self.store), self.now, command)
 
     async def slots(
         self, service: Service, day: date = TODAY, *, member: MembershipKey | None = None

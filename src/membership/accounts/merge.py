@@ -1,7 +1,7 @@
 """Two accounts of one person become one.
 
-The winner takes over identities, cards, codes, consents, sales, spend and points of every programme; a tier is at
-least what either held. The loser keeps a pointer: what comes late for them finds the winner.
+The winner takes over identities, cards, codes, consents, sales, spend, points and appointments of every programme; a
+tier is at least what either held. The loser keeps a pointer: what comes late for them finds the winner.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from membership.accounts import rules
 from membership.accounts.context import AccountWorkings
 from membership.accounts.errors import SameMember
 from membership.accounts.model import Merged, MergeMembers
+from membership.appointments import merging as appointments
 from membership.cards import service as cards
 from membership.coupons import service as coupons
 from membership.gifts import merging as gifts
@@ -70,6 +71,7 @@ async def take_over(workings: AccountWorkings, tx: Transaction, command: MergeMe
     for entry in theirs:
         await _move_membership(workings, tx, directory, loser=entry, winner=mine[entry.key.programme_id])
     await store.point_at(tx.conn, loser.member_id, winner.member_id)
+    await appointments.merge(tx, loser=loser.member_id, winner=winner.member_id)
     tx.emit(events.merged(loser=loser.member_id, winner=winner.member_id))
     tx.audit(_entry(winner.member_id, loser.member_id, tx.actor.programme_id))
 

@@ -5,7 +5,7 @@ Nothing is refused because somebody has booked: an associate who is ill does not
 booked stays booked, and `left_unserved` names the appointments that no longer have what they need.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -73,7 +73,8 @@ async def enter_service(tx: Transaction, directory: Directory, service_id: Servi
 async def enter_resource(tx: Transaction, directory: Directory, resource_id: ResourceId) -> tuple[Place, Resource]:
     """Raises UnknownResource."""
     seen = (await roster.list_resources(tx.conn, [resource_id])).get(resource_id)
-    if seen is None or not _plans(tx.actor, directory.store(seen.store_id)):
+    # Places are set up with their service, by their number.
+    if seen is None or seen.kind is ResourceKind.UNIT or not _plans(tx.actor, directory.store(seen.store_id)):
         raise UnknownResource
     place = await enter(tx, directory, seen.counter_id)
     await store.lock_resources(tx.conn, [resource_id])
@@ -85,13 +86,15 @@ async def save_service(tx: Transaction, place: Place, entry: ServiceEntry, *, ne
     before = await roster.find_service_by_code(tx.conn, place.counter_id, entry.code)
     named = frozenset(entry.associates or ()) | frozenset(entry.rooms or ())
     had = frozenset() if before is None else before.resource_ids
-    await store.lock_resources(tx.conn, named | had)
+    places = () if before is None else before.candidates.get(ResourceKind.UNIT, ())
+    numbered = await roster.list_places(tx.conn, place.counter_id, entry.code, places)
+    # In one statement: a booking locks them by id.
+    await store.lock_resources(tx.conn, named | had | numbered.keys())
     candidates = await _candidates(tx, place, entry)
     if entry.places is not None:
-        places = () if before is None else before.candidates.get(ResourceKind.UNIT, ())
-        candidates[ResourceKind.UNIT] = await _places(tx, place, entry, places, entry.places, new_id=new_id)
-    elif before is not None:
-        await _retire(tx, before.candidates.get(ResourceKind.UNIT, ()))
+        candidates[ResourceKind.UNIT] = await _places(tx, place, entry, places, numbered, new_id=new_id)
+    else:
+        await _retire(tx, places)
     after = Service(
         service_id=ServiceId(new_id()) if before is None else before.service_id,
         programme_id=place.shop.programme_id,
@@ -195,21 +198,25 @@ async def _candidates(tx: Transaction, place: Place, entry: ServiceEntry) -> dic
 
 
 async def _places(
-    tx: Transaction, place: Place, entry: ServiceEntry, had: Sequence[ResourceId], wanted: int, *, new_id: NewId
+    tx: Transaction,
+    place: Place,
+    entry: ServiceEntry,
+    had: Sequence[ResourceId],
+    numbered: Mapping[ResourceId, str],
+    *,
+    new_id: NewId,
 ) -> tuple[ResourceId, ...]:
-    """So many of those that the service had, and as many new ones as are missing."""
-    kept, surplus = list(had[:wanted]), had[wanted:]
-    await _retire(tx, surplus)
-    known = await roster.list_places(tx.conn, place.counter_id, entry.code, had)
-    for code in free_place_codes(entry.code, {known[resource_id] for resource_id in kept}, wanted - len(kept)):
+    """So many of those that the service had, and as many others as are missing."""
+    wanted = entry.places or 0
+    kept = list(had[:wanted])
+    await _retire(tx, had[wanted:])
+    for code in free_place_codes(entry.code, {numbered[resource_id] for resource_id in kept}, wanted - len(kept)):
         # A place that was given up is taken into use again under its number.
-        again = next((resource_id for resource_id, taken in known.items() if taken == code), None)
+        again = next((resource_id for resource_id, taken in numbered.items() if taken == code), None)
         resource_id = again or ResourceId(new_id())
         names = {locale: f"{name} {code.rpartition('/')[2]}" for locale, name in entry.names.items()}
-        await store.write_resource(
-            tx.conn,
-            Resource(resource_id, place.shop.store_id, place.counter_id, ResourceKind.UNIT, code, names),
-        )
+        unit = Resource(resource_id, place.shop.store_id, place.counter_id, ResourceKind.UNIT, code, names)
+        await store.write_resource(tx.conn, unit)
         kept.append(resource_id)
     return tuple(sorted(kept))
 

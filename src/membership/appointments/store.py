@@ -223,9 +223,20 @@ async def change_appointment(
     return None if row is None else appointment_of(row)
 
 
-async def lock_appointments(conn: Conn, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
-    """By id. The member's lock is held."""
-    return [appointment_of(row) for row in await SQL.lock_appointments.many(conn, list(appointment_ids))]
+async def lock_live_of_members(conn: Conn, member_ids: Collection[MemberId]) -> list[Appointment]:
+    """By id. The members' locks are held."""
+    return [appointment_of(row) for row in await SQL.lock_live_of_members.many(conn, list(member_ids))]
+
+
+async def move_appointments(conn: Conn, *, loser: MemberId, winner: MemberId) -> None:
+    await SQL.move_appointments.exec(conn, loser, winner)
+
+
+async def move_occupied(
+    conn: Conn, *, loser: ResourceId, winner: ResourceId, beside: Collection[AppointmentId]
+) -> None:
+    """After `move_appointments`. `beside`: of these the member's own time is free."""
+    await SQL.move_occupied.exec(conn, loser, winner, list(beside))
 
 
 async def list_appointments(conn: Conn, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from membership.calendars.reminding import forget_reminders, remind_due
+from membership.appointments.lapsing import end_due
 from membership.campaigns.cache import CampaignCache
 from membership.coupons.service import expire
 from membership.gifts.service import gift_jobs_on
@@ -52,6 +53,7 @@ def periodic_jobs(
         PeriodicJob("gifts.pools", "35 * * * *", gifts.close_pools),
         PeriodicJob("calendars.reminders", "* * * * *", remind),
         PeriodicJob("calendars.told", "55 * * * *", forget_what_was_told),
+        PeriodicJob("appointments.lapses", "* * * * *", end_lapsed_appointments),
         PeriodicJob("receipts.quotes", "30 * * * *", forget_unsold_quotes),
         PeriodicJob("inventory.check", "* * * * *", partial(check_inventory, inventory)),
         PeriodicJob("inventory.claims", "45 * * * *", forget_ended_claims),
@@ -119,6 +121,8 @@ async def remind(database: Database, now: datetime) -> int:
 
 async def forget_what_was_told(database: Database, now: datetime) -> int:
     return await forget_reminders(database, RELAY, now, limit=BATCH)
+async def end_lapsed_appointments(database: Database, now: datetime) -> int:
+    return await end_due(database, RELAY, now, limit=BATCH)
 
 
 async def forget_unsold_quotes(database: Database, now: datetime) -> int:
