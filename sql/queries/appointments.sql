@@ -400,15 +400,15 @@ JOIN appointments.appointments appointment ON appointment.appointment_id = chang
 WHERE appointment.uid = $1::uuid
 ORDER BY change.at, appointment.sequence, change.step;
 
--- name: count_broken :one
--- How often a member did not come or cancelled late, from a moment on, in a programme.
-SELECT count(*) AS broken FROM appointments.appointments
-WHERE member_id = $1::uuid AND programme_id = $2::uuid AND state IN ('NO_SHOW', 'LATE_CANCELLED')
-    AND changed_at >= $3::timestamptz;
+-- name: list_broken_counts :many
+-- How often members did not come or cancelled late, from a moment on, in a programme; who never did is left out.
+SELECT member_id, count(*) AS broken FROM appointments.appointments
+WHERE member_id = ANY ($1::uuid[]) AND programme_id = $2::uuid AND state IN ('NO_SHOW', 'LATE_CANCELLED')
+    AND changed_at > $3::timestamptz
+GROUP BY member_id;
 
 -- name: list_broken :many
--- When a member did not come or cancelled late, from a moment on, in a programme; the last first.
-SELECT changed_at FROM appointments.appointments
-WHERE member_id = $1::uuid AND programme_id = $2::uuid AND state IN ('NO_SHOW', 'LATE_CANCELLED')
-    AND changed_at >= $3::timestamptz
+-- When a member did not come or cancelled late, after a moment, by programme; the last first.
+SELECT programme_id, changed_at FROM appointments.appointments
+WHERE member_id = $1::uuid AND state IN ('NO_SHOW', 'LATE_CANCELLED') AND changed_at > $2::timestamptz
 ORDER BY changed_at DESC, appointment_id;

@@ -129,6 +129,25 @@ class TooEarlyToBook(DomainError):
 
 
 @dataclass(eq=False)
+class BookingSuspended(DomainError):
+    """The member did not come, or cancelled late, so often that only staff book this service for them."""
+
+    code = "BOOKING_SUSPENDED"
+    retryable = True
+    service: str
+    broken: int
+    days: int
+    possible_from: str
+
+    @property
+    def message(self) -> str:
+        return (
+            f"{self.broken} appointments of the last {self.days} days were not kept. Until "
+            f"{moment_text(self.possible_from)} please ask the counter to book {self.service} for you."
+        )
+
+
+@dataclass(eq=False)
 class MemberElsewhere(DomainError):
     """The member has another appointment at that time."""
 

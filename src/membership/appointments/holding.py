@@ -14,6 +14,7 @@ import asyncpg
 from membership.appointments import store
 from membership.appointments.changing import change
 from membership.appointments.errors import MemberElsewhere, UnknownService
+from membership.appointments.listing import admitting
 from membership.appointments.locking import lock_diaries, lock_member
 from membership.appointments.model import (
     Appointment,
@@ -83,6 +84,9 @@ async def hold_stops(
     # Whatever has lapsed and was not ended is in somebody else's hands: the constraint would not let us have it.
     taken = await store.list_taken(tx.conn, concerned, _window(directory, services, stops), now=None)
     stores = {service.store_id: directory.store(service.store_id) for service in services.values()}
+    if len(moved) < len(stops):
+        # Who moves an appointment has kept it so far.
+        admit = await admitting(tx, services.values(), member.member_id, admit)
     diary = Diary(services, stores, taken, admit)
     decision = decide(diary, dict(enumerate(stops)), member_id=member.member_id, now=tx.now)
     if decision.refusals and not best_effort:

@@ -1,4 +1,5 @@
-"""Looking at diaries inside a transaction, in two statements, whatever the number of services and days."""
+"""Looking at diaries inside a transaction, in two statements, whatever the number of services and days; in three for a
+member, where a service remembers who did not come."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
@@ -6,10 +7,11 @@ from datetime import date, datetime
 from membership.appointments import store
 from membership.appointments.errors import UnknownService
 from membership.appointments.model import Period, Service, ServiceId, Slot, Taken, resource_of
-from membership.appointments.rules.admitting import Admit, by_horizon
+from membership.appointments.rules.admitting import Admit, by_horizon, longest_memory, unless_broken
 from membership.appointments.rules.deciding import Diary
 from membership.appointments.rules.hours import given_on
 from membership.appointments.rules.slots import looked_at, slots
+from membership.kernel.actor import Role
 from membership.members.model import MemberId
 from membership.postgres.transaction import Transaction
 from membership.stores.model import Store, StoreId
@@ -34,12 +36,22 @@ async def read_diary(
     if len(services) != len(set(service_ids)):
         raise UnknownService
     stores = {service.store_id: directory.store(service.store_id) for service in services.values()}
+    if member_id is not None:
+        admit = await admitting(tx, services.values(), member_id, admit)
     window = _window(services.values(), stores, days)
     concerned = {resource for service in services.values() for resource in service.resource_ids}
     if member_id is not None:
         concerned.add(resource_of(member_id))
     taken = Taken() if window is None else await store.list_taken(tx.conn, concerned, window, now=tx.now)
     return Diary(services, stores, taken, admit)
+
+
+async def admitting(tx: Transaction, services: Iterable[Service], member_id: MemberId, admit: Admit) -> Admit:
+    """Members who book for themselves are held to what they broke; staff book for whom they want."""
+    memory = longest_memory(services) if tx.actor.role is Role.MEMBER else None
+    if memory is None:
+        return admit
+    return unless_broken(admit, await store.list_broken(tx.conn, member_id, since=tx.now - memory))
 
 
 def free_slots(diary: Diary, days: Collection[date], now: datetime, *, member_id: MemberId | None = None) -> FreeSlots:

@@ -58,8 +58,11 @@ class ServiceRules(BaseModel):
     free_cancellation_minutes: int = Field(default=1_440, ge=0, le=43_200)
     no_show_minutes: int = Field(default=15, ge=0, le=720)
     answer_minutes: int | None = Field(default=None, ge=5, le=43_200)
+    no_show_limit: int | None = Field(default=None, ge=1, le=50)
+    no_show_days: int = Field(default=90, ge=1, le=366)
     hours: OpeningHours | None = None
-    """The service's own, within those of the store. `answer_minutes` None: the brand need not accept a booking."""
+    """The service's own, within those of the store. `answer_minutes` None: the brand need not accept a booking.
+    `no_show_limit`: who did not come, or cancelled late, so often within `no_show_days` asks staff to book."""
     reminder_minutes: tuple[Annotated[int, Field(ge=5, le=10_080)], ...] = Field(default=(1_440, 120), max_length=4)
     """How long before its start members are reminded of it, each time; none: never."""
 

@@ -23,11 +23,11 @@ from membership.appointments.model import (
 )
 from membership.appointments.rows import appointment_of, resource_of, service_of
 from membership.kernel.actor import Actor, Role
-from membership.members.model import MemberId, MembershipKey
+from membership.members.model import MemberId
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
 from membership.postgres.json import to_json
-from membership.stores.model import CounterId, StoreId
+from membership.stores.model import CounterId, ProgrammeId, StoreId
 
 SQL = queries_of("appointments")
 
@@ -297,12 +297,18 @@ async def list_changes(conn: Conn, uid: UUID) -> list[Change]:
     ]
 
 
-async def count_broken(conn: Conn, member: MembershipKey, *, since: datetime) -> int:
-    """How often the member did not come or cancelled late, at any counter of the programme."""
-    broken: int = (await SQL.count_broken.one(conn, member.member_id, member.programme_id, since))["broken"]
-    return broken
+async def count_broken(
+    conn: Conn, member_ids: Collection[MemberId], programme_id: ProgrammeId, *, since: datetime
+) -> dict[MemberId, int]:
+    """How often each did not come or cancelled late since then, at the counters that the connection may see."""
+    counts = dict.fromkeys(member_ids, 0)
+    rows = await SQL.list_broken_counts.many(conn, list(member_ids), programme_id, since)
+    return counts | {MemberId(row["member_id"]): row["broken"] for row in rows}
 
 
-async def list_broken(conn: Conn, member: MembershipKey, *, since: datetime) -> list[datetime]:
-    """When, the last first."""
-    return [row["changed_at"] for row in await SQL.list_broken.many(conn, member.member_id, member.programme_id, since)]
+async def list_broken(conn: Conn, member_id: MemberId, *, since: datetime) -> dict[ProgrammeId, list[datetime]]:
+    """When, in each programme, the last first."""
+    broken: dict[ProgrammeId, list[datetime]] = defaultdict(list)
+    for row in await SQL.list_broken.many(conn, member_id, since):
+        broken[row["programme_id"]].append(row["changed_at"])
+    return dict(broken)
