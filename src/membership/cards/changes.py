@@ -10,6 +10,7 @@ from membership.cards import events, rules, service, store
 from membership.cards.errors import CardKindTaken, UnknownCard
 from membership.cards.model import BlockReason, Card, CardAction, CardId, CardKind
 from membership.kernel.actor import Actor, Role
+from membership.kernel.errors import Fact
 from membership.kernel.ids import NewId
 from membership.kernel.randomness import RandomBytes
 from membership.members.errors import UnknownMember
@@ -158,7 +159,7 @@ def _entry(action: str, before: Card | None, after: Card) -> AuditEntry:
     )
 
 
-def _state(card: Card) -> dict[str, int | str | bool | list[str] | None]:
+def _state(card: Card) -> dict[str, Fact]:
     return {
         "kind": card.kind.value,
         "status": card.status.value,

@@ -20,7 +20,7 @@ from strawberry.types.union import StrawberryUnion
 
 import membership
 from membership.graph.scalars import MinorUnits, Points
-from membership.kernel.errors import DomainError
+from membership.kernel.errors import DomainError, Part, part_types
 
 _ABOVE_THE_SLICES = frozenset({"bench", "cli", "console", "embedded", "graph", "sample", "web", "worker"})
 
@@ -88,24 +88,56 @@ def _fact_description(name: str) -> str:
     return f"{name.replace('_', ' ').capitalize()}."
 
 
+def _number_annotation(name: str) -> object:
+    """Amounts outgrow GraphQL's 32-bit Int."""
+    if name.endswith("_minor"):
+        return MinorUnits
+    if name == "points" or (name.endswith("_points") and not name.endswith("_basis_points")):
+        return Points
+    return int
+
+
 def _fact_annotation(name: str, annotation: object) -> object:
-    """The GraphQL side of a fact's type. Amounts outgrow GraphQL's 32-bit Int."""
+    """The GraphQL side of a fact's type."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         inner = [part for part in typing.get_args(annotation) if part is not types.NoneType]
         if len(inner) != 1:
             raise TypeError(f"fact {name}: {annotation} is no GraphQL type")
         return typing.Optional[_fact_annotation(name, inner[0])]  # noqa: UP045
     if annotation is int:
-        if name.endswith("_minor"):
-            return MinorUnits
-        if name == "points" or (name.endswith("_points") and not name.endswith("_basis_points")):
-            return Points
-        return int
+        return _number_annotation(name)
     if isinstance(annotation, type) and issubclass(annotation, str):
         return str
     if annotation is bool or annotation == list[str]:
         return annotation
-    raise TypeError(f"fact {name}: {annotation} is no GraphQL type")
+    kinds = [kind for kind in typing.get_args(annotation) if isinstance(kind, type) and issubclass(kind, Part)]
+    if not kinds:
+        raise TypeError(f"fact {name}: {annotation} is no GraphQL type")
+    return list[_part_type(kinds[0])]  # type: ignore[misc]
+
+
+_PARTS: dict[str, type] = {}
+
+
+def _part_type(part: type[Part]) -> type:
+    """The GraphQL type of what a refusal says of one thing among several, of the same name; made once."""
+    if part.__name__ not in _PARTS:
+        _PARTS[part.__name__] = _make_part_type(part)
+    return _PARTS[part.__name__]
+
+
+def _make_part_type(part: type[Part]) -> type:
+    hints = typing.get_type_hints(part)
+    body: dict[str, object] = {
+        fact.name: strawberry.field(
+            description=fact.metadata.get("description") or _fact_description(fact.name),
+            graphql_type=RefusalCode if fact.metadata.get("is_refusal_code") else None,
+        )
+        for fact in fields(part)
+    }
+    body["__annotations__"] = {fact.name: _fact_annotation(fact.name, hints[fact.name]) for fact in fields(part)}
+    body["__module__"] = __name__
+    return strawberry.type(type(part.__name__, (), body), name=part.__name__, description=_summary(part))
 
 
 def _refusal_type(refusal: type[DomainError]) -> type[Refusal]:
@@ -133,7 +165,10 @@ REFUSALS: dict[str, type[Refusal]] = {
 
 
 def as_refusal(error: DomainError) -> Refusal:
-    return REFUSALS[error.code](code=error.code, message=error.message, field=error.field, **error.facts())
+    facts: dict[str, object] = {**error.facts()}
+    for name, part in part_types(type(error)).items():
+        facts[name] = [_part_type(part)(**vars(entry)) for entry in getattr(error, name)]
+    return REFUSALS[error.code](code=error.code, message=error.message, field=error.field, **facts)
 
 
 def result_union(

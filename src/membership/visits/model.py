@@ -1,0 +1,162 @@
+"""What a visit is asked to be, what could be had, and what was made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+
+from membership.appointments.model import Appointment, Chosen, Period, ResourceId, ServiceId, Stop, VisitId
+from membership.campaigns.model import CampaignId
+from membership.members.model import MembershipKey
+from membership.stores.model import StoreId
+
+MOST_STOPS = 8
+MOST_DAYS = 7
+MOST_PROPOSALS = 20
+LONGEST_NOTE = 500
+
+
+class StopOrder(StrEnum):
+    """Whether the stops are gone to in any order, or as they were named."""
+
+    ANY = "ANY"
+    GIVEN = "GIVEN"
+
+
+class VisitMode(StrEnum):
+    """ALL_OR_NOTHING: every stop, or nothing is done. BEST_EFFORT: those that can be had."""
+
+    ALL_OR_NOTHING = "ALL_OR_NOTHING"
+    BEST_EFFORT = "BEST_EFFORT"
+
+
+class VisitSource(StrEnum):
+    """Who made it. COUNTER: an associate or a desk. SYSTEM: another system, or an administrator."""
+
+    MEMBER = "MEMBER"
+    COUNTER = "COUNTER"
+    MEMBER_SERVICES = "MEMBER_SERVICES"
+    SYSTEM = "SYSTEM"
+
+
+class VisitState(StrEnum):
+    """Read from its stops: see `rules.itinerary.visit_state`."""
+
+    HELD = "HELD"
+    REQUESTED = "REQUESTED"
+    BOOKED = "BOOKED"
+    UNDER_WAY = "UNDER_WAY"
+    COMPLETED = "COMPLETED"
+    MISSED = "MISSED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A service that a member wants in a visit, with an associate of choice or any."""
+
+    service_id: ServiceId
+    associate_id: ResourceId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitWish:
+    """`earliest` and `latest` bound each day by the store's clock; a time before the cut-over is past midnight."""
+
+    wishes: tuple[Wish, ...]
+    first_day: date
+    days: int = 1
+    order: StopOrder = StopOrder.ANY
+    earliest: time | None = None
+    latest: time | None = None
+    most: int = 10
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        return tuple(self.first_day + timedelta(days=offset) for offset in range(self.days))
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStop:
+    """A stop of a proposal. `place`: which of the wishes it is. `walking` and `waiting` lie between it and the next."""
+
+    place: int
+    stop: Stop
+    chosen: Chosen
+    walking: timedelta
+    waiting: timedelta
+
+    @property
+    def period(self) -> Period:
+        return self.chosen.period
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A visit that could be booked, its stops by time."""
+
+    day: date
+    stops: tuple[PlannedStop, ...]
+
+    @property
+    def period(self) -> Period:
+        return Period(self.stops[0].period.start, self.stops[-1].period.end)
+
+    @property
+    def walking(self) -> timedelta:
+        return sum((stop.walking for stop in self.stops), timedelta())
+
+    @property
+    def waiting(self) -> timedelta:
+        return sum((stop.waiting for stop in self.stops), timedelta())
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """The best first. `complete`: every possibility was looked at, so that there is none better."""
+
+    found: tuple[Proposal, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    visit_id: VisitId
+    membership: MembershipKey
+    store_id: StoreId
+    campaign_id: CampaignId | None
+    source: VisitSource
+    note: str | None
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRecord:
+    """A visit with its stops by time, as the reader may see them; those that were moved are left out."""
+
+    visit: Visit
+    stops: tuple[Appointment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A stop that could not be had: which one, why, and the nearest start that would fit the rest of the visit."""
+
+    place: int
+    service: str
+    code: str
+    message: str
+    nearest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A visit as it was made or changed; `missing`: with BEST_EFFORT, the stops that are not part of it."""
+
+    record: VisitRecord
+    missing: tuple[Missing, ...] = ()
+
+
+Stops = Mapping[int, Stop]
+"""By their place in the question."""
