@@ -355,6 +355,15 @@ FROM appointments.appointments
 WHERE member_id = $1::uuid AND starts_at >= $2::timestamptz AND state <> 'SUPERSEDED'
 ORDER BY starts_at, appointment_id;
 
+-- name: list_appointments_of_visits :many
+-- The stops of visits, superseded ones left out, by time.
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
+FROM appointments.appointments
+WHERE visit_id = ANY ($1::uuid[]) AND state <> 'SUPERSEDED'
+ORDER BY starts_at, appointment_id;
+
 -- name: list_appointments_of_counter :many
 -- A counter's board: what begins between two moments, by time.
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,

@@ -102,6 +102,17 @@ async def reaches(conn: Conn, actor: Actor, appointment: Appointment) -> bool:
             return False
 
 
+async def may_book(tx: Transaction, membership: MembershipKey) -> bool:
+    """Whether a caller may hold and book for a member, or look what they could."""
+    match tx.actor.role:
+        case Role.ADMIN:
+            return True
+        case Role.MEMBER:
+            return await is_self(tx.conn, tx.actor, membership)
+        case _:
+            return membership.programme_id == tx.actor.programme_id
+
+
 async def is_self(conn: Conn, actor: Actor, membership: MembershipKey) -> bool:
     """A token of before a merge names the loser, whose memberships point at the winner."""
     if actor.member_id is None:

@@ -208,7 +208,7 @@ class Appointments:
     async def _hold(
         self, tx: Transaction, membership: MembershipKey, stops: Sequence[Stop], *, guest: bool = False
     ) -> list[Appointment]:
-        if not await _may_book(tx, membership):
+        if not await changing.may_book(tx, membership):
             raise UnknownMember
         admit = by_horizon if guest else await self._admit(tx, membership)
         directory = await self._directory(tx)
@@ -238,16 +238,6 @@ class Appointments:
 
     async def _once(self, actor: Actor, now: datetime, keyed: Keyed, work: Work) -> list[Appointment]:
         return await once(self.database, actor, now, keyed, work=work, facts=_facts, restore=_restore)
-
-
-async def _may_book(tx: Transaction, membership: MembershipKey) -> bool:
-    match tx.actor.role:
-        case Role.ADMIN:
-            return True
-        case Role.MEMBER:
-            return await changing.is_self(tx.conn, tx.actor, membership)
-        case _:
-            return membership.programme_id == tx.actor.programme_id
 
 
 def _all_of(held: Held) -> list[Appointment]:

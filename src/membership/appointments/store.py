@@ -20,6 +20,7 @@ from membership.appointments.model import (
     ServiceId,
     ShiftId,
     Taken,
+    VisitId,
 )
 from membership.appointments.rows import appointment_of, resource_of, service_of
 from membership.kernel.actor import Actor, Role
@@ -258,6 +259,11 @@ async def load_services(conn: Conn) -> tuple[dict[ServiceId, Service], frozenset
 async def load_resources(conn: Conn) -> dict[ResourceId, Resource]:
     """Every associate, room and place, those that serve no more too."""
     return {row["resource_id"]: resource_of(row) for row in await SQL.list_every_resource.many(conn)}
+
+
+async def list_appointments_of_visits(conn: Conn, visit_ids: Collection[VisitId]) -> list[Appointment]:
+    """By time; those that the connection may see."""
+    return [_appointment(row) for row in await SQL.list_appointments_of_visits.many(conn, list(visit_ids))]
 
 
 async def list_appointments_of_counter(conn: Conn, counter_id: CounterId, window: Period) -> list[Appointment]:

@@ -12,17 +12,19 @@ be judged by the tier before or after it.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import assert_never
 
 from membership.appointments.rules.admitting import Admit, by_horizon
 from membership.campaigns.cache import CampaignCache
+from membership.campaigns.model import CampaignId
 from membership.campaigns.rules.booking import Caller, admitting, windows_of
 from membership.kernel.actor import Role
 from membership.members.errors import UnknownMember
 from membership.members.model import MembershipKey
 from membership.members.store import find_current_member
 from membership.postgres.transaction import Transaction
-from membership.stores.model import StoreId
+from membership.stores.model import Store, StoreId
 from membership.stores.rules import business_date
 from membership.stores.service import Directory, DirectoryCache
 from membership.tiers.rules.standing import tier_on
@@ -58,6 +60,13 @@ class BookingWindows:
             return by_horizon
         tier = None if membership is None else await self._tier(tx, directory, membership, next(iter(windows)))
         return admitting(windows, directory, tier, caller=_caller(tx.actor.role))
+
+    async def occasion(self, tx: Transaction, store: Store, day: date) -> CampaignId | None:
+        """The campaign on whose days a business day lies; of several, the first by code."""
+        in_force = [revision for revision, _ in await self.campaigns.not_closed(store.store_id, tx.now)]
+        held = [revision for revision in in_force if day in revision.calendars[store.store_id].days]
+        first = min(held, key=lambda revision: revision.code, default=None)
+        return None if first is None else first.campaign_id
 
     async def _tier(self, tx: Transaction, directory: Directory, membership: MembershipKey, store_id: StoreId) -> str:
         """By the day of the store; those of a programme are of one country."""

@@ -81,10 +81,11 @@ class Directory:
         """Of the floor of a counter, from the lowest of its store (0): their positions may leave numbers out."""
         return self._floor_ranks[self._counters[counter_id].floor_id]
 
-    def walking_minutes(self, one: CounterId, other: CounterId) -> int:
-        """Between two counters of one store."""
+    def walking(self, one: CounterId, other: CounterId) -> timedelta:
+        """How long a member walks between two counters of one store."""
         times = self.store(self.counter(one).store_id).walking
-        return walking_minutes(times, (one, self.floor_rank(one)), (other, self.floor_rank(other)))
+        minutes = walking_minutes(times, (one, self.floor_rank(one)), (other, self.floor_rank(other)))
+        return timedelta(minutes=minutes)
 
     def brand(self, brand_id: BrandId) -> Brand:
         return self._brands[brand_id]

@@ -1,14 +1,22 @@
 """What a visit is asked to be, what could be had, and what was made."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
-from membership.appointments.model import Appointment, Chosen, Period, ResourceId, ServiceId, Stop, VisitId
+from membership.appointments.model import (
+    Appointment,
+    AppointmentId,
+    Chosen,
+    Period,
+    ResourceId,
+    ServiceId,
+    Stop,
+    VisitId,
+)
 from membership.campaigns.model import CampaignId
-from membership.members.model import MembershipKey
 from membership.stores.model import StoreId
+from membership.visits.errors import UnavailableStop
 
 MOST_STOPS = 8
 MOST_DAYS = 7
@@ -122,8 +130,9 @@ class Proposals:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
+    """Whose it is, its stops say: a member who was merged has them under another name."""
+
     visit_id: VisitId
-    membership: MembershipKey
     store_id: StoreId
     campaign_id: CampaignId | None
     source: VisitSource
@@ -140,14 +149,12 @@ class VisitRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """A stop that could not be had: which one, why, and the nearest start that would fit the rest of the visit."""
+class NewTime:
+    """To when a stop of a visit is to be moved, with an associate of choice or any."""
 
-    place: int
-    service: str
-    code: str
-    message: str
-    nearest: str | None
+    appointment_id: AppointmentId
+    starts_at: datetime
+    associate_id: ResourceId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +162,4 @@ class Made:
     """A visit as it was made or changed; `missing`: with BEST_EFFORT, the stops that are not part of it."""
 
     record: VisitRecord
-    missing: tuple[Missing, ...] = ()
-
-
-Stops = Mapping[int, Stop]
-"""By their place in the question."""
+    missing: tuple[UnavailableStop, ...] = ()

@@ -1,5 +1,7 @@
 """How long members walk between two counters."""
 
+from datetime import timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ COUNTERS = sample_world().chaoyang.counters
 
 
 def walked(one: str, other: str) -> int:
-    return DIRECTORY.walking_minutes(COUNTERS[one], COUNTERS[other])
+    return DIRECTORY.walking(COUNTERS[one], COUNTERS[other]) // timedelta(minutes=1)
 
 
 def test_nobody_walks_within_a_counter() -> None:

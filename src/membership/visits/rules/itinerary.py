@@ -44,7 +44,7 @@ def _leg(stop: Appointment, following: Appointment | None, directory: Directory)
     store = directory.store(stop.store_id)
     if business_date(store, stop.period.start) != business_date(store, following.period.start):
         return Leg(stop, None, None)
-    walking = timedelta(minutes=directory.walking_minutes(stop.counter_id, following.counter_id))
+    walking = directory.walking(stop.counter_id, following.counter_id)
     return Leg(stop, following.period.start - stop.period.end, walking)
 
 

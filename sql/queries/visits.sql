@@ -1,0 +1,39 @@
+-- Visits: what is said of a trip to a store beside its stops, which are appointments.
+
+-- name: insert_visit :exec
+-- A visit, in the transaction that makes its first stops.
+INSERT INTO visits.visits (visit_id, store_id, campaign_id, source, note, made_at)
+VALUES ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::timestamptz);
+
+-- name: list_visits :many
+-- Visits by their ids.
+SELECT visit_id, store_id, campaign_id, source, note, made_at FROM visits.visits WHERE visit_id = ANY ($1::uuid[]);
+
+-- name: list_visits_of_member :many
+-- A member's visits, the one that begins last first, before ($2, $3). As many rows are read as the member has stops.
+SELECT visit.visit_id, visit.store_id, visit.campaign_id, visit.source, visit.note, visit.made_at, stops.begins_at
+FROM (
+    SELECT appointment.visit_id, min(appointment.starts_at) AS begins_at
+    FROM appointments.appointments appointment
+    WHERE appointment.member_id = $1::uuid AND appointment.visit_id IS NOT NULL AND appointment.state <> 'SUPERSEDED'
+    GROUP BY appointment.visit_id
+) stops
+JOIN visits.visits visit ON visit.visit_id = stops.visit_id
+WHERE $2::timestamptz IS NULL OR (stops.begins_at, stops.visit_id) < ($2::timestamptz, $3::uuid)
+ORDER BY stops.begins_at DESC, stops.visit_id DESC
+LIMIT $4::integer;
+
+-- name: list_visits_of_store :many
+-- The visits with a stop between two moments that the reader may see, by the first of these, after ($4, $5).
+SELECT visit.visit_id, visit.store_id, visit.campaign_id, visit.source, visit.note, visit.made_at, stops.begins_at
+FROM (
+    SELECT appointment.visit_id, min(appointment.starts_at) AS begins_at
+    FROM appointments.appointments appointment
+    WHERE appointment.store_id = $1::uuid AND appointment.visit_id IS NOT NULL AND appointment.state <> 'SUPERSEDED'
+        AND appointment.starts_at >= $2::timestamptz AND appointment.starts_at < $3::timestamptz
+    GROUP BY appointment.visit_id
+) stops
+JOIN visits.visits visit ON visit.visit_id = stops.visit_id
+WHERE $4::timestamptz IS NULL OR (stops.begins_at, stops.visit_id) > ($4::timestamptz, $5::uuid)
+ORDER BY stops.begins_at, stops.visit_id
+LIMIT $6::integer;

@@ -1,0 +1,111 @@
+"""Confirming, moving and cancelling what a visit has, inside a transaction. The member's lock comes first."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from membership.appointments import changing
+from membership.appointments.errors import UnknownAppointment
+from membership.appointments.locking import lock_member
+from membership.appointments.model import Appointment, AppointmentId, AppointmentState, Stop, VisitId
+from membership.appointments.rules import states
+from membership.appointments.rules.states import LIVE, TRANSITIONS, Step, state_at
+from membership.appointments.store import list_appointments_of_visits
+from membership.kernel.actor import Role
+from membership.postgres.transaction import Transaction
+from membership.stores.service import Directory
+from membership.visits import store
+from membership.visits.errors import UnknownVisit, VisitStepRefused
+from membership.visits.model import NewTime, Visit, VisitRecord
+from membership.visits.rules.itinerary import visit_state
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A visit whose member is locked. `stops`: all of it; `own`: those that the caller may touch."""
+
+    visit: Visit
+    stops: tuple[Appointment, ...]
+    own: tuple[Appointment, ...]
+
+    def live(self, now: datetime) -> tuple[Appointment, ...]:
+        return tuple(stop for stop in self.stops if state_at(stop, now) in LIVE)
+
+
+async def lock_visit(tx: Transaction, visit_id: VisitId) -> Locked:
+    """Raises UnknownVisit, UnknownMember."""
+    visit, seen = await store.find_visit(tx.conn, visit_id), await list_appointments_of_visits(tx.conn, [visit_id])
+    if visit is None or not seen or not await reached(tx, seen):
+        raise UnknownVisit
+    await lock_member(tx, seen[0].membership)
+    stops = await list_appointments_of_visits(tx.conn, [visit_id])
+    return Locked(visit, tuple(stops), tuple(await reached(tx, stops)))
+
+
+async def reached(tx: Transaction, stops: Sequence[Appointment]) -> list[Appointment]:
+    """Those of one member's stops that the caller may see and touch."""
+    if tx.actor.role is Role.MEMBER:
+        return list(stops) if await changing.is_self(tx.conn, tx.actor, stops[0].membership) else []
+    return [stop for stop in stops if await changing.reaches(tx.conn, tx.actor, stop)]
+
+
+async def record_of(tx: Transaction, visit: Visit) -> VisitRecord:
+    """As the caller may see it now."""
+    stops = await list_appointments_of_visits(tx.conn, [visit.visit_id])
+    return VisitRecord(visit, tuple(await reached(tx, stops)))
+
+
+async def confirm(tx: Transaction, directory: Directory, locked: Locked) -> None:
+    """All that is held, or nothing. Raises HoldExpired, VisitStepRefused."""
+    held = [stop for stop in locked.own if stop.state is AppointmentState.HELD]
+    if not held:
+        raise VisitStepRefused(visit_state(locked.stops, tx.now).value)
+    await changing.book_held(tx, directory, held)
+
+
+async def cancel(
+    tx: Transaction, directory: Directory, locked: Locked, chosen: Collection[AppointmentId] | None
+) -> list[Appointment]:
+    """These stops, or all that can be cancelled still; the confirmed ones among them, as they were, are free again.
+
+    Raises UnknownAppointment, AppointmentStepRefused, VisitStepRefused.
+    """
+    by_member, freed = tx.actor.role is Role.MEMBER, []
+    # By id: what is held or asked for may lapse meanwhile, and is ended by id.
+    for stop in sorted(_to_cancel(tx, locked, chosen), key=lambda stop: stop.appointment_id):
+        zone = directory.store(stop.store_id).zone
+        await changing.change(tx, stop, states.after(stop, Step.CANCEL, tx.now, zone, by_member=by_member))
+        if stop.state is AppointmentState.CONFIRMED:
+            freed.append(stop)
+    return freed
+
+
+def to_move(tx: Transaction, locked: Locked, times: Sequence[NewTime]) -> list[tuple[Appointment, Stop]]:
+    """The stops that change, with what is wanted instead; those that stay as they are left out.
+
+    Raises UnknownAppointment, AppointmentStepRefused.
+    """
+    own = {stop.appointment_id: stop for stop in locked.own}
+    if len({time.appointment_id for time in times}) != len(times):
+        raise UnknownAppointment
+    found: list[tuple[Appointment, Stop]] = []
+    for time in times:
+        stop = own.get(time.appointment_id)
+        if stop is None:
+            raise UnknownAppointment
+        states.check_movable(stop, tx.now)
+        if time.starts_at != stop.period.start or time.associate_id not in (None, stop.associate_id):
+            found.append((stop, Stop(stop.service_id, time.starts_at, time.associate_id)))
+    return found
+
+
+def _to_cancel(tx: Transaction, locked: Locked, chosen: Collection[AppointmentId] | None) -> list[Appointment]:
+    if chosen is not None:
+        found = [stop for stop in locked.own if stop.appointment_id in chosen]
+        if len(found) != len(set(chosen)):
+            raise UnknownAppointment
+        return found
+    cancellable = [stop for stop in locked.own if AppointmentState.CANCELLED in TRANSITIONS[state_at(stop, tx.now)]]
+    if not cancellable:
+        raise VisitStepRefused(visit_state(locked.stops, tx.now).value)
+    return cancellable
