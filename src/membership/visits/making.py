@@ -1,8 +1,7 @@
 """Holding and booking the stops of a visit inside a transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from membership.appointments import changing
 from membership.appointments.errors import UnknownService
@@ -31,7 +30,7 @@ class Asked:
     stops: Sequence[Stop]
     mode: VisitMode = VisitMode.ALL_OR_NOTHING
     others: Sequence[Appointment] = ()
-    moved: Mapping[int, Appointment] = MappingProxyType({})
+    moved: Mapping[int, Appointment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
