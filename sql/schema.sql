@@ -32,6 +32,8 @@ CREATE SCHEMA tiers;
 
 CREATE SCHEMA visits;
 
+CREATE SCHEMA waitlist;
+
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
@@ -1449,6 +1451,61 @@ CREATE TABLE visits.visits (
 
 ALTER TABLE ONLY visits.visits FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE waitlist.changes (
+    entry_id uuid NOT NULL,
+    step integer NOT NULL,
+    from_state text,
+    to_state text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor_role text NOT NULL,
+    actor text NOT NULL
+);
+
+ALTER TABLE ONLY waitlist.changes FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE waitlist.entries (
+    entry_id uuid NOT NULL,
+    member_id uuid NOT NULL,
+    programme_id uuid NOT NULL,
+    store_id uuid NOT NULL,
+    counter_id uuid NOT NULL,
+    service_id uuid NOT NULL,
+    associate_id uuid,
+    days daterange NOT NULL,
+    from_time time without time zone,
+    until_time time without time zone,
+    state text NOT NULL,
+    step integer DEFAULT 1 NOT NULL,
+    joined_at timestamp with time zone NOT NULL,
+    waits_until timestamp with time zone NOT NULL,
+    appointment_id uuid,
+    offered_at timestamp with time zone,
+    offer_until timestamp with time zone,
+    offered_level integer,
+    lapses_at timestamp with time zone,
+    changed_at timestamp with time zone NOT NULL,
+    CONSTRAINT entries_days CHECK (((NOT isempty(days)) AND (NOT lower_inf(days)) AND (NOT upper_inf(days)))),
+    CONSTRAINT entries_lapses CHECK (((lapses_at IS NOT NULL) = (state = ANY (ARRAY['WAITING'::text, 'OFFERED'::text])))),
+    CONSTRAINT entries_offer CHECK ((((appointment_id IS NULL) = (offered_at IS NULL)) AND ((appointment_id IS NULL) = (offer_until IS NULL)) AND ((appointment_id IS NULL) = (offered_level IS NULL)))),
+    CONSTRAINT entries_offered CHECK (
+CASE state
+    WHEN 'WAITING'::text THEN (appointment_id IS NULL)
+    WHEN 'WITHDRAWN'::text THEN (appointment_id IS NULL)
+    WHEN 'LAPSED'::text THEN true
+    ELSE (appointment_id IS NOT NULL)
+END),
+    CONSTRAINT entries_state CHECK ((state = ANY (ARRAY['WAITING'::text, 'OFFERED'::text, 'ACCEPTED'::text, 'DECLINED'::text, 'LAPSED'::text, 'WITHDRAWN'::text])))
+);
+
+ALTER TABLE ONLY waitlist.entries FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE waitlist.groups (
+    service_id uuid NOT NULL,
+    day date NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    looked_at timestamp with time zone
+);
+
 ALTER TABLE ONLY jobs.pgqueuer ALTER COLUMN id SET DEFAULT nextval('jobs.pgqueuer_id_seq'::regclass);
 
 ALTER TABLE ONLY jobs.pgqueuer_schedules ALTER COLUMN id SET DEFAULT nextval('jobs.pgqueuer_schedules_id_seq'::regclass);
@@ -1806,6 +1863,21 @@ ALTER TABLE ONLY tiers.standings
 ALTER TABLE ONLY visits.visits
     ADD CONSTRAINT visits_pkey PRIMARY KEY (visit_id);
 
+ALTER TABLE ONLY waitlist.changes
+    ADD CONSTRAINT changes_pkey PRIMARY KEY (entry_id, step);
+
+ALTER TABLE ONLY waitlist.entries
+    ADD CONSTRAINT entries_appointment_key UNIQUE (appointment_id);
+
+ALTER TABLE ONLY waitlist.entries
+    ADD CONSTRAINT entries_once EXCLUDE USING gist (member_id WITH =, service_id WITH =, days WITH &&) WHERE ((state = ANY (ARRAY['WAITING'::text, 'OFFERED'::text])));
+
+ALTER TABLE ONLY waitlist.entries
+    ADD CONSTRAINT entries_pkey PRIMARY KEY (entry_id);
+
+ALTER TABLE ONLY waitlist.groups
+    ADD CONSTRAINT groups_pkey PRIMARY KEY (service_id, day);
+
 CREATE INDEX appointments_associate ON appointments.appointments USING btree (associate_id, starts_at);
 
 CREATE INDEX appointments_broken ON appointments.appointments USING btree (member_id, changed_at) WHERE (state = ANY (ARRAY['NO_SHOW'::text, 'LATE_CANCELLED'::text]));
@@ -1980,6 +2052,16 @@ CREATE INDEX standings_tier ON tiers.standings USING btree (programme_id, tier);
 
 CREATE INDEX visits_member ON visits.visits USING btree (member_id, visit_id);
 
+CREATE INDEX entries_counter ON waitlist.entries USING btree (counter_id, joined_at, entry_id) WHERE (state = ANY (ARRAY['WAITING'::text, 'OFFERED'::text]));
+
+CREATE INDEX entries_lapsing ON waitlist.entries USING btree (lapses_at) WHERE (lapses_at IS NOT NULL);
+
+CREATE INDEX entries_member ON waitlist.entries USING btree (member_id, joined_at DESC, entry_id DESC);
+
+CREATE INDEX entries_waiting ON waitlist.entries USING gist (service_id, days) WHERE (state = 'WAITING'::text);
+
+CREATE INDEX groups_due ON waitlist.groups USING btree (due_at, service_id);
+
 CREATE TRIGGER changes_append_only BEFORE DELETE OR UPDATE ON appointments.changes FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
 CREATE TRIGGER changes_never_truncated BEFORE TRUNCATE ON appointments.changes FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
@@ -2019,6 +2101,10 @@ CREATE TRIGGER entries_never_truncated BEFORE TRUNCATE ON points.entries FOR EAC
 CREATE TRIGGER lot_uses_append_only BEFORE DELETE OR UPDATE ON points.lot_uses FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
 CREATE TRIGGER lot_uses_never_truncated BEFORE TRUNCATE ON points.lot_uses FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER changes_append_only BEFORE DELETE OR UPDATE ON waitlist.changes FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER changes_never_truncated BEFORE TRUNCATE ON waitlist.changes FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 ALTER TABLE ONLY appointments.appointments
     ADD CONSTRAINT appointments_replaces_fkey FOREIGN KEY (replaces) REFERENCES appointments.appointments(appointment_id);
@@ -2244,6 +2330,12 @@ ALTER TABLE ONLY tiers.reviews
 
 ALTER TABLE ONLY tiers.standings
     ADD CONSTRAINT standings_membership FOREIGN KEY (member_id, programme_id) REFERENCES members.memberships(member_id, programme_id);
+
+ALTER TABLE ONLY waitlist.changes
+    ADD CONSTRAINT changes_entry FOREIGN KEY (entry_id) REFERENCES waitlist.entries(entry_id);
+
+ALTER TABLE ONLY waitlist.entries
+    ADD CONSTRAINT entries_membership FOREIGN KEY (member_id, programme_id) REFERENCES members.memberships(member_id, programme_id);
 
 ALTER TABLE appointments.appointments ENABLE ROW LEVEL SECURITY;
 
@@ -2539,6 +2631,20 @@ CREATE POLICY reader ON visits.visits FOR SELECT TO membership_reader USING (((m
 
 ALTER TABLE visits.visits ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE waitlist.changes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY engine ON waitlist.changes TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON waitlist.entries TO membership_engine USING (true) WITH CHECK (true);
+
+ALTER TABLE waitlist.entries ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reader ON waitlist.changes FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM waitlist.entries e
+  WHERE (e.entry_id = changes.entry_id))));
+
+CREATE POLICY reader ON waitlist.entries FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'desk'::text) AND (store_id = platform.caller_store())) OR ((platform.caller_role() = 'associate'::text) AND (counter_id = platform.caller_counter())) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text)));
+
 GRANT USAGE ON SCHEMA appointments TO membership_engine;
 GRANT USAGE ON SCHEMA appointments TO membership_reader;
 
@@ -2585,6 +2691,9 @@ GRANT USAGE ON SCHEMA tiers TO membership_reader;
 
 GRANT USAGE ON SCHEMA visits TO membership_engine;
 GRANT USAGE ON SCHEMA visits TO membership_reader;
+
+GRANT USAGE ON SCHEMA waitlist TO membership_engine;
+GRANT USAGE ON SCHEMA waitlist TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE points.accounts TO membership_engine;
 GRANT SELECT ON TABLE points.accounts TO membership_reader;
@@ -2832,3 +2941,11 @@ GRANT SELECT ON TABLE tiers.records TO membership_reader;
 
 GRANT SELECT,INSERT ON TABLE visits.visits TO membership_engine;
 GRANT SELECT ON TABLE visits.visits TO membership_reader;
+
+GRANT SELECT,INSERT ON TABLE waitlist.changes TO membership_engine;
+GRANT SELECT ON TABLE waitlist.changes TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE waitlist.entries TO membership_engine;
+GRANT SELECT ON TABLE waitlist.entries TO membership_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE waitlist.groups TO membership_engine;

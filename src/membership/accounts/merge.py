@@ -33,6 +33,7 @@ from membership.stores.rules import business_date
 from membership.stores.service import Directory
 from membership.tiers import service as tiers
 from membership.tiers.rules.standing import tier_on
+from membership.waitlist import merging as waitlist
 
 
 async def merge(workings: AccountWorkings, actor: Actor, now: datetime, command: MergeMembers) -> Merged:
@@ -137,6 +138,7 @@ async def _move_membership(
     await coupons.merge(tx, loser=loser.key, winner=winner.key)
     await gifts.merge(tx, loser=loser.key, winner=winner.key)
     await move_claims(tx, loser=loser.key, winner=winner.key)
+    await waitlist.merge(tx, loser=loser.key, winner=winner.key)
     today = business_date(home, tx.now)
     change = await tiers.merge(
         tx,

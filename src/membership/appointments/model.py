@@ -58,6 +58,8 @@ class ServiceRules(BaseModel):
     free_cancellation_minutes: int = Field(default=1_440, ge=0, le=43_200)
     no_show_minutes: int = Field(default=15, ge=0, le=720)
     answer_minutes: int | None = Field(default=None, ge=5, le=43_200)
+    offer_minutes: int = Field(default=15, ge=5, le=1_440)
+    """How long a place is kept for a member who waited for it."""
     no_show_limit: int | None = Field(default=None, ge=1, le=50)
     no_show_days: int = Field(default=90, ge=1, le=366)
     hours: OpeningHours | None = None

@@ -24,6 +24,7 @@ _HAND_OVER = frozenset({Role.DESK, Role.ASSOCIATE})
 _CAMPAIGN_MAKERS = frozenset({Role.PLANNER, Role.ADMIN})
 _CAMPAIGN_CHECKERS = frozenset({Role.APPROVER, Role.ADMIN})
 _CAMPAIGN_STAFF = _CAMPAIGN_MAKERS | _CAMPAIGN_CHECKERS
+_AT_COUNTERS = frozenset({Role.ASSOCIATE, Role.DESK, Role.MEMBER_SERVICES, Role.ADMIN})
 _KNOW_THE_PERSON = frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE})
 """Everybody else who may see a member at all sees initials, and the last digits of a card."""
 
@@ -129,6 +130,14 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Gift.code": frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN}),
     # Appointments: who serves is told the time, not whose it is by an id
     "Appointment.memberId": _KNOW_THE_PERSON,
+    # The waitlist: members, and staff where they work, for whom they have before them
+    "Query.myWaitlist": frozenset({Role.MEMBER}),
+    "Query.waitlistAtCounter": _AT_COUNTERS,
+    "Mutation.joinWaitlist": _AT_COUNTERS | {Role.MEMBER},
+    "Mutation.withdrawFromWaitlist": _AT_COUNTERS | {Role.MEMBER},
+    "Mutation.acceptWaitlistOffer": _AT_COUNTERS | {Role.MEMBER},
+    "Mutation.declineWaitlistOffer": _AT_COUNTERS | {Role.MEMBER},
+    "WaitlistEntry.memberId": _KNOW_THE_PERSON,
     # Planning: what would be, and why it was. Whose receipts and members, planning and row-level security say
     "Mutation.simulateCampaign": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
     "Query.simulation": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),

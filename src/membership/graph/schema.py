@@ -31,6 +31,7 @@ from membership.graph.stores_queries import StoresQuery
 from membership.graph.tiers import TiersMutation, TiersQuery
 from membership.graph.tiers_ladder import LadderQuery
 from membership.graph.tills import TillsMutation
+from membership.graph.waitlist import WaitlistMutation, WaitlistQuery
 from membership.settings import Profile
 
 QUERIES: tuple[type, ...] = (
@@ -53,6 +54,7 @@ QUERIES: tuple[type, ...] = (
     GiftsDeskQuery,
     GiftsPlannerQuery,
     CalendarsQuery,
+    WaitlistQuery,
 )
 MUTATIONS: tuple[type, ...] = (
     PointsMutation,
@@ -68,6 +70,7 @@ MUTATIONS: tuple[type, ...] = (
     CouponsMutation,
     CouponsPlannerMutation,
     CalendarsMutation,
+    WaitlistMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription,)
 TYPES: tuple[type, ...] = (Appointment,)

@@ -8,6 +8,7 @@ from membership.accounts.service import Accounts
 from membership.appointments.catalogue import CatalogueCache
 from membership.appointments.service import Appointments
 from membership.calendars.service import Calendars
+from membership.campaigns.bookings import BookingWindows
 from membership.campaigns.cache import CampaignCache
 from membership.campaigns.scheduling import Hooks
 from membership.campaigns.service import Campaigns
@@ -41,6 +42,9 @@ from membership.tiers.service import LadderCache
 from membership.tiers.staff import HandGrants
 from membership.tills.context import Workings
 from membership.tills.service import Tills
+from membership.waitlist.context import WaitlistWorkings
+from membership.waitlist.offering import Offering
+from membership.waitlist.service import Waitlist
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,7 @@ class Services:
     gifts: Gifts
     appointment_catalogue: CatalogueCache
     appointments: Appointments
+    waitlist: Waitlist
     simulations: Simulations
     explanations: Explanations
     calendars: Calendars
@@ -104,6 +109,8 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         ladders=ladders,
         keyring=keyring,
     )
+    windows = BookingWindows(directory, ladders, campaign_cache)
+    offering = Offering(WaitlistWorkings(directory, ladders, new_id, windows.admission))
     coupon_hooks = campaign_hooks(directory, new_id, drops)
     hooks = Hooks(
         on_schedule=[*coupon_hooks.on_schedule, gifts.preparation.on_schedule],
@@ -131,7 +138,10 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         inventory=inventory,
         gifts=gifts,
         appointment_catalogue=CatalogueCache(database.pool),
-        appointments=Appointments(database, directory, new_id),
+        appointments=Appointments(
+            database, directory, new_id, on_freed=offering.offer_freed, admission=windows.admission
+        ),
+        waitlist=Waitlist(database, offering),
         stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),
         claims=Claims(coupon_workings),
         coupon_codes=Codes(coupon_workings),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from membership.campaigns.bookings import BookingWindows
 from membership.campaigns.cache import CampaignCache
 from membership.coupons.newcomers import TIER_EVENTS, NewlyEligible, OffersToAll
 from membership.gifts.service import gift_jobs_on, react_to_sales_and_merges
@@ -19,6 +20,10 @@ from membership.redis.client import RedisClient, open_redis
 from membership.settings import Settings
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.waitlist.context import WaitlistWorkings
+from membership.waitlist.following import follow_appointments
+from membership.waitlist.offering import Offering
+from membership.waitlist.passing import Passes
 from membership.worker.coupons import keep_issuing
 from membership.worker.inventory import keep_inventory
 from membership.worker.jobs import periodic_jobs
@@ -26,6 +31,7 @@ from membership.worker.planning import keep_simulating, simulations_on
 from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
 from membership.worker.supervise import any_set, keep_running
+from membership.worker.waitlist import keep_offering
 
 _GRACE_SECONDS = 25  # below the 30 s after which Kubernetes kills
 
@@ -34,6 +40,7 @@ _JOB_CONNECTIONS = 4
 _INVENTORY_CONNECTIONS = 2
 _PLANNING_CONNECTIONS = 2
 _COUPON_CONNECTIONS = 2
+_WAITLIST_CONNECTIONS = 2
 
 
 class SchemaBehind(Exception):
@@ -82,6 +89,10 @@ async def run_worker(
         async with _database(dsn, _COUPON_CONNECTIONS, moved) as database:
             await keep_issuing(database, clock, stop)
 
+    async def waitlist() -> None:
+        async with _database(dsn, _WAITLIST_CONNECTIONS, moved) as database:
+            await keep_offering(Passes(database, offering_on(database)), clock, stop)
+
     async def planning() -> None:
         async with _database(dsn, _PLANNING_CONNECTIONS, moved) as database:
             await keep_simulating(simulations_on(database, clock), clock, stop)
@@ -93,7 +104,7 @@ async def run_worker(
                 await any_set(stop, timeout_seconds=REFRESH_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        parts = (relay, bell, schedules, inventory, coupons, planning, time)
+        parts = (relay, bell, schedules, inventory, coupons, waitlist, planning, time)
         loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in parts]
         await stop.wait()
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)
@@ -110,7 +121,15 @@ def event_handlers(database: Database, redis: RedisClient) -> Handlers:
         handlers.on(name, coupons.on_tier_event)
     gifts = gift_jobs_on(inventory=Inventory(database, redis), campaigns=campaigns, directories=directories)
     react_to_sales_and_merges(handlers, gifts)
+    follow_appointments(handlers, offering_on(database))
     return handlers
+
+
+def offering_on(database: Database) -> Offering:
+    pool = database.pool
+    directories, ladders = DirectoryCache(pool), LadderCache(pool)
+    windows = BookingWindows(directories, ladders, CampaignCache(pool))
+    return Offering(WaitlistWorkings(directories, ladders, new_id, windows.admission))
 
 
 @asynccontextmanager
