@@ -243,7 +243,7 @@ async def test_every_job_runs_on_the_sample_world(
     known = periodic_jobs(
         DirectoryCache(database.pool), LadderCache(database.pool), CampaignCache(database.pool), inventory
     )
-    assert len({job.name for job in known}) == len(known) == 13
+    assert len({job.name for job in known}) == len(known) == 15
     for job in known:
         await run_job(database, job, clock, asyncio.Event())
         assert await run_job(database, job, clock, asyncio.Event()) == 0, job.name

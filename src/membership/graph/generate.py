@@ -18,7 +18,7 @@ from membership.graph.documents import document_id, graphql_folder
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.settings import Profile
 
-CLIENTS = ("app", "desk", "planner", "till")
+CLIENTS = ("app", "associate", "desk", "planner", "till")
 
 
 def generated(folder: Path) -> dict[Path, str]:
