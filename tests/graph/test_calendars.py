@@ -123,13 +123,31 @@ async def test_an_associate_creates_one_for_somebody_of_the_counter(
     assert await lead(services, created) is None
 
 
-async def test_who_is_meant_must_be_said_by_associates_and_by_nobody_else(
-    run: Run, desk: AppointmentDesk, member: MembershipKey
+async def test_an_associate_who_names_nobody_means_themself(
+    run: Run, services: Services, desk: AppointmentDesk, conn: Conn, fitting: Service, member: MembershipKey
 ) -> None:
+    """A token's subject is the staff number, and so is the associate's code."""
+    await desk.book(member, Stop(fitting.service_id, at(14)))
+    [associate] = fitting.candidates[ResourceKind.ASSOCIATE]
+    code: str = await conn.fetchval("SELECT code FROM appointments.resources WHERE resource_id = $1", associate)
+    own = replace(desk.actor(Role.ASSOCIATE), subject=code)
+    created = await create(run, own)
+    content = await lead(services, created)
+    assert content is not None and len(by_vobject(content)) == 1
+    assert (await run(OF_COLLEAGUE, caller=own)).data == {"calendarFeeds": [created["feed"]]}
+    nobody = replace(own, subject="serves nobody")
+    assert (await create(run, nobody))["code"] == "UNKNOWN_ASSOCIATE"
+    assert (await run(OF_COLLEAGUE, caller=nobody)).data == {"calendarFeeds": []}
+
+
+async def test_a_member_names_no_associate(run: Run, desk: AppointmentDesk, member: MembershipKey) -> None:
     named = {"input": {"idempotencyKey": "k", "associateId": global_id("Associate", derived_id("a"))}}
     assert codes(await run(CREATE, named, caller=desk.member(member))) == ["BAD_USER_INPUT"]
-    unnamed = {"input": {"idempotencyKey": "k"}}
-    assert codes(await run(AT_WORK, unnamed, caller=desk.actor(Role.ASSOCIATE))) == ["BAD_USER_INPUT"]
+
+
+async def test_a_token_that_names_no_counter_is_refused(run: Run, desk: AppointmentDesk) -> None:
+    lost = replace(desk.actor(Role.ASSOCIATE), counter_id=None)
+    assert codes(await run(AT_WORK, {"input": {"idempotencyKey": "k"}}, caller=lost)) == ["BAD_USER_INPUT"]
 
 
 async def test_an_appointment_to_add_to_a_calendar(

@@ -15,7 +15,8 @@ FeedId = NewType("FeedId", UUID)
 
 @dataclass(frozen=True, slots=True)
 class FeedOwner:
-    """Whose appointments a feed shows: a member's in a programme, or an associate's at a counter."""
+    """Whose appointments a feed shows: a member's in a programme, or an associate's at a counter. Asked for without an
+    associate's id, it is the caller's own there."""
 
     programme_id: ProgrammeId
     member_id: MemberId | None = None

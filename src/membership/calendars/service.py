@@ -8,7 +8,7 @@ from uuid import UUID
 
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
 from membership.appointments.model import Period, ResourceId
-from membership.appointments.store import lock_resources
+from membership.appointments.store import find_associate, lock_resources
 from membership.calendars import store
 from membership.calendars.errors import UnknownAssociate, UnknownCalendarFeed
 from membership.calendars.model import CalendarFile, Entry, Feed, FeedId, FeedOwner, Guest
@@ -102,7 +102,10 @@ class Calendars:
     async def feeds_of(self, actor: Actor, now: datetime, owner: FeedOwner) -> list[Feed]:
         """Those that work, of an owner whom the caller may ask for; the latest first."""
         async with self.database.engine(actor, now) as tx:
-            return await store.list_feeds_of_owner(tx.conn, owner) if await _reaches(tx, owner) else []
+            meant = await _meant(tx, owner)
+            if meant is None or not await _reaches(tx, meant):
+                return []
+            return await store.list_feeds_of_owner(tx.conn, meant)
 
     async def fetch(self, token: str, now: datetime) -> CalendarFile | None:
         """What an address shows, in two statements; None where it leads nowhere."""
@@ -131,7 +134,10 @@ class Calendars:
         return compose_visit(found, await self.directories.directory(now), now, locale=locale)
 
     async def _create(self, tx: Transaction, asked: FeedOwner, locale: str) -> CreatedFeed:
-        owner = await _lock_owner(tx, asked)
+        meant = await _meant(tx, asked)
+        if meant is None:
+            raise UnknownAssociate
+        owner = await _lock_owner(tx, meant)
         feed = Feed(
             feed_id=FeedId(self.new_id()),
             owner=owner,
@@ -198,8 +204,17 @@ def member_owner(member_id: MemberId, programme_id: ProgrammeId) -> FeedOwner:
     return FeedOwner(programme_id, member_id=member_id)
 
 
-def associate_owner(associate_id: ResourceId, counter_id: CounterId, programme_id: ProgrammeId) -> FeedOwner:
+def associate_owner(associate_id: ResourceId | None, counter_id: CounterId, programme_id: ProgrammeId) -> FeedOwner:
+    """`associate_id` None: whoever asks."""
     return FeedOwner(programme_id, associate_id=associate_id, counter_id=counter_id)
+
+
+async def _meant(tx: Transaction, asked: FeedOwner) -> FeedOwner | None:
+    """An associate who names nobody means themself; None for one who serves nobody by appointment."""
+    if asked.member_id is not None or asked.associate_id is not None or asked.counter_id is None:
+        return asked
+    own = await find_associate(tx.conn, asked.counter_id, tx.actor.subject)
+    return None if own is None else associate_owner(own.resource_id, asked.counter_id, asked.programme_id)
 
 
 async def _lock_owner(tx: Transaction, asked: FeedOwner) -> FeedOwner:

@@ -23,7 +23,7 @@ from membership.members.errors import UnknownMember
 from membership.postgres.idempotency import IdempotencyConflict
 from membership.stores.model import CounterId, ProgrammeId
 
-_WHOSE = "For associates: whose appointments, by the id of an associate of the caller's counter. Members leave it out."
+_WHOSE = "For associates: whose of the caller's counter; the caller's own if absent, as it is for members."
 
 
 @strawberry.type(description="An address at which a calendar programme reads somebody's appointments.")
@@ -145,9 +145,9 @@ def _owner(context: RequestContext, associate_id: strawberry.ID | None) -> FeedO
             raise bad_user_input("`associateId` is for associates; a member's own appointments need none.")
         membership = own_membership(context)
         return member_owner(membership.member_id, membership.programme_id)
-    if associate_id is None or actor.counter_id is None or actor.programme_id is None:
-        raise bad_user_input("`associateId` is needed: name an associate of your counter.")
-    associate = ResourceId(key_of(associate_id, "Associate"))
+    if actor.counter_id is None or actor.programme_id is None:
+        raise bad_user_input("The token names no counter of a programme.")
+    associate = None if associate_id is None else ResourceId(key_of(associate_id, "Associate"))
     return associate_owner(associate, CounterId(actor.counter_id), ProgrammeId(actor.programme_id))
 
 
