@@ -105,6 +105,13 @@ class CounterRow(Row):
     categories: tuple[Code, ...] = Field(min_length=1)
     price_minor: tuple[int, int]
     popularity: int = Field(ge=1)
+    associates: int = Field(ge=2, le=10)
+    rooms: int = Field(default=0, ge=0, le=9)
+    places: int = Field(default=0, ge=0, le=20)
+    services: tuple[Code, ...] = ()
+    """What members can book here."""
+    accepts: tuple[Code, ...] = ()
+    """Of those, the ones that the brand answers itself."""
 
 
 class CentralCashierRow(Row):
@@ -155,12 +162,15 @@ class PhoneRangeRow(Row):
 
 
 class HabitRow(Row):
-    """How a part of the members shops: visits a year, and how dear what they buy is (0 to 100)."""
+    """How a part of the members shops: visits a year, how dear what they buy is (0 to 100), how many visits they book
+    by appointment in a year, and how many of them have one ahead."""
 
     code: Code
     members_percent: int = Field(ge=1, le=100)
     visits: tuple[int, int]
     price_level: int = Field(ge=0, le=100)
+    booked: tuple[int, int]
+    books_ahead_percent: int = Field(ge=0, le=100)
 
 
 class CastSaleRow(BaseModel):
@@ -183,6 +193,17 @@ class CastSaleRow(BaseModel):
         return self
 
 
+class CastAppointmentRow(BaseModel):
+    """One appointment of a named member, at a wall-clock time so many days before today, or on the popular day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    counter: Code
+    service: Code
+    days_ago: int | None = Field(default=None, ge=1, le=390)
+    at: Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d$")]
+
+
 class CastRow(Row):
     """A named member in a state worth showing; `note` says which."""
 
@@ -197,6 +218,7 @@ class CastRow(Row):
     blocked_card: bool = False
     pending_adjustment_points: int | None = None
     sales: tuple[CastSaleRow, ...]
+    appointments: tuple[CastAppointmentRow, ...] = ()
 
 
 class SampleCast(BaseModel):

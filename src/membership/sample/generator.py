@@ -19,6 +19,7 @@ from membership.members.model import MemberId, MembershipKey
 from membership.receipts.model import SaleId
 from membership.sample import identifiers as ids
 from membership.sample.anniversary import ANNIVERSARY_OF, last_anniversary
+from membership.sample.bookings import Bookings
 from membership.sample.cast import YEARS_A_MEMBER, birthday_of, scripted
 from membership.sample.copying import Batch
 from membership.sample.enrolment import CardWish, Enrolment, Joining, wished_cards
@@ -122,6 +123,7 @@ class Generator:
         self._contests = Contests(list(self._places.values()), recipe.today)
         self._contending: list[Callable[[Ranks], Life]] = []
         self._keyring = keyring
+        self._bookings = Bookings(self._places, recipe.chance, recipe.now)
         self._memory: Memory | None = None
         self.forgotten_receipt: ForgottenReceipt | None = None
 
@@ -132,6 +134,7 @@ class Generator:
         named, batch = self._unranked([partial(self._scripted_life, row, number) for number, row in enumerate(cast)])
         if self._memory is not None:
             self._memory.add_beginning(batch, self._recipe.now)
+        self._bookings.add_beginning(batch)
         yield named, batch
         for turns in _batched(self._recipe.members - len(cast)):
             yield self._unranked([partial(self._life, turn) for turn in turns])
@@ -167,6 +170,8 @@ class Generator:
                 add_history(batch, history)
                 if self._memory is not None:
                     self._memory.count(history)
+            memberships = [(history.store.store_id, history.membership) for history in life.histories]
+            self._bookings.add(batch, memberships, life.person.habit, life.joining.at)
         return batch
 
     def _life(self, turn: Turn, ranks: Ranks) -> Life:
@@ -259,6 +264,7 @@ class Generator:
         self.forgotten_receipt = add_forgotten_receipt(batch, forgotten_at, recipe.chance("forgotten"), recipe.now)
         if self._memory is not None:
             self._memory.add_end(batch)
+        self._bookings.add_end(batch)
         return batch
 
 

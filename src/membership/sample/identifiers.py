@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from membership.appointments.model import ResourceId, ResourceKind, ServiceId
 from membership.campaigns.model import CampaignId, RevisionId
 from membership.coupons.model import OfferId
 from membership.kernel.ids import derived_id
@@ -46,6 +47,15 @@ def member_id(code: str) -> MemberId:
 def adjustment_id(member: str) -> AdjustmentId:
     """Of the adjustment that waits for a named member."""
     return AdjustmentId(_id("adjustment", member))
+
+
+def resource_id(store: str, counter: str, kind: ResourceKind, code: str) -> ResourceId:
+    """Of an associate by the staff number, of a room or a place by its code."""
+    return ResourceId(_id("resource", store, counter, kind.value, code))
+
+
+def service_id(store: str, counter: str, service: str) -> ServiceId:
+    return ServiceId(_id("service", store, counter, service))
 
 
 def campaign_id(programme: str, campaign: str) -> CampaignId:

@@ -141,6 +141,19 @@ CLAIMS = table(
 )
 MEMBER_COUNTS = table("inventory", "member_counts", "offer_id member_id programme_id day claimed most")
 
+RESOURCES = table("appointments", "resources", "resource_id store_id counter_id kind code names")
+SERVICES = table("appointments", "services", "service_id programme_id store_id counter_id code names needs rules")
+SERVICE_RESOURCES = table("appointments", "service_resources", "service_id resource_id")
+SHIFTS = table("appointments", "shifts", "shift_id resource_id during")
+APPOINTMENTS = table(
+    "appointments",
+    "appointments",
+    "appointment_id uid sequence visit_id member_id programme_id store_id counter_id service_id associate_id starts_at "
+    "ends_at state step lapses_at held_until answer_until free_until no_show_from replaces booked_at changed_at",
+)
+OCCUPIED = table("appointments", "occupied", "appointment_id resource_id during live lapses_at")
+APPOINTMENT_CHANGES = table("appointments", "changes", "appointment_id step from_state to_state at actor_role actor")
+
 GROUP_AMOUNTS = table("receipts", "group_amounts", "sale_id line_no exclusive_group net_minor used_minor")
 AMOUNTS_USED = table(
     "receipts", "amounts_used", "sale_id line_no exclusive_group used_by used_by_id used_minor used_at"
@@ -186,5 +199,12 @@ IN_ORDER = (
     MEMBER_COUNTS,
     GROUP_AMOUNTS,
     AMOUNTS_USED,
+    RESOURCES,
+    SERVICES,
+    SERVICE_RESOURCES,
+    SHIFTS,
+    APPOINTMENTS,
+    OCCUPIED,
+    APPOINTMENT_CHANGES,
 )
 """As foreign keys allow."""
