@@ -21,6 +21,7 @@ from membership.sample.tables import (
     SERVICE_RESOURCES,
     SERVICES,
     SHIFTS,
+    VISITS,
 )
 
 
@@ -58,6 +59,24 @@ def add_offered(batch: Batch, offered: Offered) -> None:
 
 def add_shifts(batch: Batch, shifts: Iterable[tuple[ShiftId, ResourceId, Period]]) -> None:
     batch.add(SHIFTS, *((shift_id, resource_id, _range(period)) for shift_id, resource_id, period in shifts))
+
+
+def add_visit(batch: Batch, first: Booking, source: str) -> None:
+    """The visit of this stop and those that follow it."""
+    membership, store_id = first.membership, first.chosen.service.store_id
+    batch.add(
+        VISITS,
+        (
+            first.visit_id,
+            membership.member_id,
+            membership.programme_id,
+            store_id,
+            None,
+            source,
+            None,
+            first.booked_at,
+        ),
+    )
 
 
 def add_appointment(batch: Batch, booking: Booking, story: Story) -> None:

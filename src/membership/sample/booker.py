@@ -7,13 +7,13 @@ from itertools import accumulate
 from random import Random
 
 from membership.appointments.model import AppointmentState as State
-from membership.appointments.model import Chosen, Period, Service, ServiceRules
+from membership.appointments.model import Chosen, Period, Service, ServiceRules, VisitId
 from membership.appointments.rules.states import LIVE
 from membership.kernel.actor import Role
 from membership.members.model import MembershipKey
-from membership.sample.appointment_records import add_appointment
+from membership.sample.appointment_records import add_appointment, add_visit
 from membership.sample.copying import Batch
-from membership.sample.diary import Diary
+from membership.sample.diary import STEP, Diary
 from membership.sample.files import HabitRow
 from membership.sample.moments import MomentIds
 from membership.sample.offered import Offered
@@ -24,12 +24,19 @@ from membership.sample.stories import Booking, Story, Who, given_up, tell, tell_
 _STOPS = (1, 1, 1, 1, 2, 2, 3)
 _TRIES = 6
 _DAYS_AHEAD = 28
-_WALK = timedelta(minutes=15)
+_WALK = timedelta(minutes=20)
+"""As long as the longest way in any of the stores."""
+_WALK_IN_PERCENT, _BY_TELEPHONE_PERCENT = 8, 15
+"""In the second case the associate books what the member asks for."""
 _PRESENT = timedelta(minutes=10)
 """What was booked in the last minutes is shown on purpose only."""
 _LEAD_HOURS = (1, 21 * 24, 40)
 _ANNIVERSARY_PERCENT = 50
 """Of those who book ahead, when an anniversary is near."""
+
+
+_MEMBER, _COUNTER = "MEMBER", "COUNTER"
+"""Who makes a visit."""
 
 
 class StoreBook:
@@ -79,25 +86,74 @@ class Booker:
     def live(self, batch: Batch, habit: HabitRow) -> None:
         """A year of visits, and perhaps one ahead."""
         for day in sorted(self._days(habit)):
-            booked_at: datetime | None = None
-            for _ in range(self._rng.choice(_STOPS)):
-                found = self._find(day, booked_at)
-                if found is None:
-                    break
-                chosen, booked_at = found
-                self.tell(batch, chosen, day, booked_at)
+            if self._rng.randrange(100) < _WALK_IN_PERCENT:
+                self._walk_in(batch, day)
+            else:
+                self._visit(batch, day, stops=self._rng.choice(_STOPS))
+
+    def _visit(self, batch: Batch, day: date, *, stops: int) -> None:
+        """All stops are booked together; those that cannot be had are left out."""
+        booked_at: datetime | None = None
+        visit_id: VisitId | None = None
+        by_telephone = self._rng.randrange(100) < _BY_TELEPHONE_PERCENT
+        for _ in range(stops):
+            found = self._find(day, booked_at)
+            if found is None:
+                break
+            chosen, at = found
+            is_first, booked_at = booked_at is None, at
+            if is_first and stops > 1:
+                visit_id = VisitId(self._ids.at(at)())
+            booking = self._booking(chosen, at, visit_id=visit_id)
+            if by_telephone:
+                booking = replace(booking, booker=booking.associate)
+            if is_first and visit_id is not None:
+                add_visit(batch, booking, _COUNTER if by_telephone else _MEMBER)
+            self._tell(batch, booking, day)
+
+    def _walk_in(self, batch: Batch, day: date) -> None:
+        """The associate books for the member who stands there. Only what is past: nobody knows of those to come."""
+        for _ in range(_TRIES):
+            service = self._book.pick_service(self._rng)
+            start = self._start(service, day)
+            if start is None or start > self._now - _PRESENT or service.rules.answer_minutes is not None:
+                continue
+            start += STEP * self._rng.randrange(3)
+            given = self._book.diary.given(service, day)
+            if given is None or start + service.rules.duration > given.end:
+                continue
+            chosen = self.take(service, day, start)
+            if chosen is not None:
+                booking = self._booking(chosen, start, ends_as=State.COMPLETED)
+                self._tell(batch, replace(booking, booker=booking.associate, is_walk_in=True), day)
+                return
 
     def take(self, service: Service, day: date, start: datetime) -> Chosen | None:
         """None: nobody is free then, or the member is elsewhere."""
         return self._book.diary.take(self._rng, service, day, start, self._life.elsewhere)
 
-    def tell(
-        self, batch: Batch, chosen: Chosen, day: date, booked_at: datetime, *, ends_as: State | None = None
-    ) -> None:
-        """What becomes of it, into the batch."""
-        member = Who(Role.MEMBER, str(self._life.membership.member_id))
-        booking = Booking(chosen, self._life.membership, booked_at, member, self._book.associate(chosen), ends_as)
-        story = tell(self._rng, booking, self._ids.at(booked_at)(), self._now)
+    def tell(self, batch: Batch, chosen: Chosen, day: date, booked_at: datetime, *, ends_as: State) -> None:
+        """What the sample shows on purpose, into the batch."""
+        self._tell(batch, self._booking(chosen, booked_at, ends_as=ends_as), day)
+
+    def _booking(
+        self, chosen: Chosen, booked_at: datetime, *, visit_id: VisitId | None = None, ends_as: State | None = None
+    ) -> Booking:
+        """By the member."""
+        member, associate = Who(Role.MEMBER, str(self._life.membership.member_id)), self._book.associate(chosen)
+        return Booking(
+            chosen=chosen,
+            membership=self._life.membership,
+            visit_id=visit_id,
+            booked_at=booked_at,
+            booker=member,
+            member=member,
+            associate=associate,
+            ends_as=ends_as,
+        )
+
+    def _tell(self, batch: Batch, booking: Booking, day: date) -> None:
+        story = tell(self._rng, booking, self._ids.at(booking.booked_at)(), self._now)
         if story.moves_at is not None:
             self._move(batch, booking, story, day, story.moves_at)
         else:
@@ -112,10 +168,10 @@ class Booker:
             self._book.diary.give_back(booking.chosen, day)
 
     def _move(self, batch: Batch, booking: Booking, story: Story, day: date, at: datetime) -> None:
-        """To some other time of this day or one of the next."""
+        """To some other time of this day or one of the next; a stop of a visit to another time of its day."""
         service = booking.chosen.service
         for _ in range(_TRIES):
-            other_day = day + timedelta(days=self._rng.randrange(6))
+            other_day = day + timedelta(days=0 if booking.visit_id else self._rng.randrange(6))
             start = self._start(service, other_day)
             if start is None or not _may_book(service.rules, start, at):
                 continue

@@ -30,7 +30,7 @@ EFFECTIVE_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 _PROGRAMMES = table("stores", "programmes", "programme_id code names currency minor_unit_exponent")
 _TERMS = table("stores", "programme_terms", "programme_id revision effective_from terms")
 _LADDERS = table("tiers", "ladders", "programme_id revision effective_from ladder")
-_STORES = table("stores", "stores", "store_id programme_id code names zone cutover opening_hours")
+_STORES = table("stores", "stores", "store_id programme_id code names zone cutover opening_hours walking")
 _FLOORS = table("stores", "floors", "floor_id store_id code names position")
 _BRANDS = table("stores", "brands", "brand_id programme_id code names earns_points counts_for_tier activation_level")
 _CATEGORIES = table(
@@ -103,6 +103,7 @@ def _store(sample: SampleProgramme) -> Store:
         zone=ZoneInfo(row.zone),
         cutover=time.fromisoformat(row.cutover),
         opening_hours=row.opening_hours,
+        walking=row.walking,
     )
 
 
@@ -222,6 +223,7 @@ def _store_record(store: Store) -> Record:
         store.zone.key,
         store.cutover,
         store.opening_hours.model_dump_json(),
+        store.walking.model_dump_json(),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
 
-from membership.appointments.model import Chosen, Period, ResourceId, ResourceKind, Service, ServiceRules
+from membership.appointments.model import Chosen, Period, ResourceId, ResourceKind, Service
 from membership.appointments.rules.hours import given_on
 from membership.appointments.rules.slots import occupied_by
 from membership.sample.offered import Offered
@@ -49,7 +49,7 @@ class Diary:
         """None: it is not given on that day."""
         known = (service.code, day)
         if known not in self._starts:
-            self._starts[known] = self._find_starts(service.rules, day)
+            self._starts[known] = self._find_starts(service, day)
         return self._starts[known]
 
     def take(
@@ -95,8 +95,14 @@ class Diary:
         first = (period.start - opening.start) // STEP + _BEFORE
         return ((1 << (period.end - period.start) // STEP) - 1) << first
 
-    def _find_starts(self, rules: ServiceRules, day: date) -> Starts | None:
-        given = self._rota.opening(day) if rules.hours is None else given_on(rules, self._store, day)
+    def given(self, service: Service, day: date) -> Period | None:
+        """When it is given on that day."""
+        if service.rules.hours is None:
+            return self._rota.opening(day)
+        return given_on(service.rules, self._store, day)
+
+    def _find_starts(self, service: Service, day: date) -> Starts | None:
+        given, rules = self.given(service, day), service.rules
         if given is None:
             return None
         number = (given.end - given.start - rules.duration) // rules.every + 1

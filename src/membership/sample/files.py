@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from membership.stores.model import ActivationLevel, OpeningHours, ProgrammeTerms
+from membership.stores.model import ActivationLevel, OpeningHours, ProgrammeTerms, WalkingTimes
 from membership.tiers.model import Ladder
 
 PROGRAMMES = ("chaoyang", "hangang", "brompton")
@@ -62,6 +62,7 @@ class StoreRow(NamedRow):
     zone: str
     cutover: Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d$")]
     opening_hours: OpeningHours
+    walking: WalkingTimes
 
 
 class EventRow(Row):
@@ -265,7 +266,11 @@ def _programme(document: Toml) -> SampleProgramme:
         | {
             "terms": without_marks(document["terms"]),
             "ladder": without_marks(document["ladder"]),
-            "store": store | {"opening_hours": _opening_hours(cast(Toml, store["opening_hours"]))},
+            "store": store
+            | {
+                "opening_hours": _opening_hours(cast(Toml, store["opening_hours"])),
+                "walking": without_marks(store["walking"]),
+            },
         }
     )
 

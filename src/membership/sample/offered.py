@@ -96,8 +96,11 @@ def _rooms(sample: SampleProgramme, counter: CounterRow) -> list[Resource]:
 
 
 def _places(sample: SampleProgramme, counter: CounterRow) -> list[Resource]:
+    """Of the one service of the counter that has places."""
     return [
-        _resource(sample, counter, ResourceKind.UNIT, f"PLACE-{number}", _numbered(_PLACE, number))
+        _resource(sample, counter, ResourceKind.UNIT, f"{code}/{number}", _numbered(_PLACE, number))
+        for code in counter.services
+        if ResourceKind.UNIT in sample_services()[code].needs
         for number in range(1, counter.places + 1)
     ]
 

@@ -12,6 +12,7 @@ from membership.appointments.model import (
     Chosen,
     ResourceKind,
     ServiceRules,
+    VisitId,
 )
 from membership.appointments.rules.states import HOLD, SHOWN_CHANGES
 from membership.kernel.actor import Role
@@ -24,8 +25,6 @@ _EXPIRED, _CANCELLED, _MOVED, _NO_SHOW, _COMES = 20, 110, 140, 180, 1_000
 _DECLINED_PERCENT = 6
 _BY_THE_HOUSE_PERCENT = 12
 """Of cancellations."""
-_BY_TELEPHONE_PERCENT = 15
-"""Of bookings: the associate books what the member asks for."""
 CLEARED_BY = "sample"
 """Who came next and found a hold that had expired."""
 
@@ -48,14 +47,17 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class Booking:
     """What was booked, by whom and with whom. `associate` answers and serves. `ends_as`: how it has to stand,
-    where that is not left to chance."""
+    where that is not left to chance. A walk-in is held, booked and there at once."""
 
     chosen: Chosen
     membership: MembershipKey
+    visit_id: VisitId | None
     booked_at: datetime
+    booker: Who
     member: Who
     associate: Who
     ends_as: AppointmentState | None = None
+    is_walk_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def tell(rng: Random, booking: Booking, appointment_id: UUID, now: datetime) -> 
 def tell_moved(rng: Random, booking: Booking, appointment_id: UUID, old: Appointment, now: datetime) -> Story:
     """The appointment in another's place: confirmed at once."""
     made = _made(booking, AppointmentId(appointment_id), old)
-    return _told(made, _Teller(rng, booking, made, now).steps_of_moved())
+    return _told(made, _Teller(rng, booking, made, now).steps_at_once())
 
 
 def given_up(story: Story) -> Story:
@@ -113,7 +115,7 @@ def _made(booking: Booking, appointment_id: AppointmentId, old: Appointment | No
         appointment_id=appointment_id,
         uid=appointment_id if old is None else old.uid,
         sequence=0 if old is None else old.sequence + 1,
-        visit_id=None if old is None else old.visit_id,
+        visit_id=booking.visit_id,
         membership=booking.membership,
         store_id=chosen.service.store_id,
         counter_id=chosen.service.counter_id,
@@ -147,12 +149,12 @@ class _Teller:
         self._booking = booking
         self._made = made
         self._now = now
-        by_telephone = rng.randrange(100) < _BY_TELEPHONE_PERCENT
-        self._booker = booking.associate if by_telephone else booking.member
 
     def steps(self) -> list[Told]:
+        if self._booking.is_walk_in:
+            return self.steps_at_once()
         made, booking = self._made, self._booking
-        steps = [Told(State.HELD, made.booked_at, self._booker)]
+        steps = [Told(State.HELD, made.booked_at, self._booking.booker)]
         draw = _COMES if booking.ends_as else self._rng.randrange(_COMES)
         asked_at = made.booked_at + timedelta(seconds=self._rng.randrange(15, 240))
         if booking.ends_as is State.HELD:
@@ -160,37 +162,40 @@ class _Teller:
         if draw < _EXPIRED:
             cleared_at = made.held_until + timedelta(seconds=self._rng.randrange(1, 3_000))
             return [*steps, Told(State.EXPIRED, min(cleared_at, self._now), Who(Role.SERVICE, CLEARED_BY))]
-        steps.append(Told(State.PENDING, asked_at, self._booker))
-        if booking.ends_as is State.PENDING:
-            return steps
+        steps.append(Told(State.PENDING, asked_at, booking.booker))
         answer = self._answer(asked_at)
-        if answer is None or answer.at > self._now:
-            return steps
-        steps.append(answer)
-        if answer.state is State.DECLINED or booking.ends_as is State.CONFIRMED:
+        if answer is not None:
+            steps.append(answer)
+        if answer is None or answer.state is State.DECLINED or booking.ends_as is State.CONFIRMED:
             return steps
         return self._until_now(steps, *self._after(answer.at, draw))
 
-    def steps_of_moved(self) -> list[Told]:
+    def steps_at_once(self) -> list[Told]:
+        """Confirmed in the moment in which it is booked."""
         at = self._made.booked_at
-        steps = [Told(state, at, self._booker) for state in (State.HELD, State.PENDING, State.CONFIRMED)]
-        return self._until_now(steps, *self._after(at, self._rng.randrange(_MOVED, _COMES)))
+        steps = [Told(state, at, self._booking.booker) for state in (State.HELD, State.PENDING, State.CONFIRMED)]
+        draw = _COMES if self._booking.ends_as else self._rng.randrange(_MOVED, _COMES)
+        return self._until_now(steps, *self._after(at, draw))
 
     def _answer(self, asked_at: datetime) -> Told | None:
         """None: the brand still thinks about it."""
+        if self._booking.ends_as is State.PENDING:
+            return None
         until = self._made.answer_until
         if until is None:
-            return Told(State.CONFIRMED, asked_at, self._booker)
-        answered_at = asked_at + (until - asked_at) * self._rng.randrange(5, 95) / 100
+            return Told(State.CONFIRMED, asked_at, self._booking.booker)
+        answered_at = _whole(asked_at + (until - asked_at) * self._rng.randrange(5, 95) / 100)
+        if answered_at > self._now:
+            return None
         declined = self._rng.randrange(100) < _DECLINED_PERCENT and self._booking.ends_as is None
-        return Told(State.DECLINED if declined else State.CONFIRMED, _whole(answered_at), self._booking.associate)
+        return Told(State.DECLINED if declined else State.CONFIRMED, answered_at, self._booking.associate)
 
     def _after(self, confirmed_at: datetime, draw: int) -> list[Told]:
         made, rng = self._made, self._rng
         if draw < _CANCELLED:
             return [self._cancelled(confirmed_at)]
         if draw < _MOVED:
-            return [Told(State.SUPERSEDED, self._before_start(confirmed_at), self._booker)]
+            return [Told(State.SUPERSEDED, self._before_start(confirmed_at), self._booking.booker)]
         if draw < _NO_SHOW:
             seen_at = made.no_show_from + timedelta(minutes=rng.randrange(1, 25))
             return [Told(State.NO_SHOW, seen_at, self._booking.associate)]
