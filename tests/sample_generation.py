@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
+from asyncpg import Range
+
 from membership.members.keyring import Keyring
 from membership.postgres.json import to_json
 from membership.sample.copying import Batch, Record, Table
@@ -46,5 +48,15 @@ def fingerprint(batches: Iterable[tuple[int, Batch]]) -> str:
     for table, rows in all_records(batches).items():
         digest.update(table.name.encode())
         for row in rows:
-            digest.update(to_json([value.hex() if isinstance(value, bytes) else value for value in row]).encode())
+            digest.update(to_json([_plain(value) for value in row]).encode())
     return digest.hexdigest()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case bytes():
+            return value.hex()
+        case Range():
+            return [value.lower, value.upper]
+        case _:
+            return value

@@ -20,7 +20,17 @@ import pytest
 from support.command import Environment
 from support.processes import is_alive, until_ended
 
-CALLERS = {"MEMBER", "TILL", "SERVICES", "APPROVER", "BRAND_TILL", "DESK", "PLANNER"}
+CALLERS = {
+    "MEMBER",
+    "TILL",
+    "SERVICES",
+    "APPROVER",
+    "BRAND_TILL",
+    "DESK",
+    "PLANNER",
+    "SECOND_MEMBER",
+    "ASSOCIATE",
+}
 NO_REFUSALS = {"Member", "RecognisedMember", "GiftsAtDeskPayload"}
 
 

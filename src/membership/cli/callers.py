@@ -24,6 +24,8 @@ class Caller:
     till: UUID | None = None
     member: UUID | None = None
     counter: UUID | None = None
+    brand: UUID | None = None
+    subject: str | None = None
 
 
 def tokens_of(keys: Path) -> list[tuple[Caller, str]]:
@@ -41,6 +43,8 @@ def tokens_of(keys: Path) -> list[tuple[Caller, str]]:
                 till=caller.till,
                 member=caller.member,
                 counter=caller.counter,
+                brand=caller.brand,
+                subject=caller.subject,
             ),
         )
         for caller in _callers()
@@ -112,4 +116,21 @@ def _callers() -> Iterator[Caller]:
         "PLANNER",
         Role.PLANNER,
         "{ campaigns { nodes { code phase } } }",
+    )
+    yield Caller(
+        "Another member, of a lower tier, looks at the same",
+        "SECOND_MEMBER",
+        Role.MEMBER,
+        "{ memberHome { displayName tier { current { name } } points { available } } }",
+        member=demo.second_member_id,
+    )
+    yield Caller(
+        "An associate of a watch brand looks at the store",
+        "ASSOCIATE",
+        Role.ASSOCIATE,
+        "{ stores { nodes { code name } } }",
+        store=demo.store_id,
+        counter=demo.associate_counter_id,
+        brand=demo.associate_brand_id,
+        subject=demo.staff_number,
     )

@@ -54,13 +54,13 @@ def token(  # noqa: PLR0917 - typer makes an option of each
     ] = None,
     counter: Annotated[
         UUID | None,
-        typer.Option(parser=_reader("Counter"), metavar="ID", help="For a till that stands at one counter."),
+        typer.Option(parser=_reader("Counter"), metavar="ID", help="Where an associate, a desk or a till stands."),
     ] = None,
     till: Annotated[UUID | None, typer.Option(parser=_reader("Till"), metavar="ID", help="For role till.")] = None,
     brand: Annotated[
         UUID | None, typer.Option(parser=_reader("Brand"), metavar="ID", help="For role associate.")
     ] = None,
-    subject: Annotated[str | None, typer.Option(help="Who it is, for the audit trail.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Who it is: of an associate the staff number.")] = None,
     days: Annotated[int, typer.Option(min=1, max=3_650, help="How long it is good for.")] = 30,
     data_dir: Annotated[Path, typer.Option(envvar=MARKER, help="Where `membership dev` keeps its keys.")] = Path(
         ".data"
@@ -73,8 +73,9 @@ def token(  # noqa: PLR0917 - typer makes an option of each
 
     Example: membership token --role approver --programme 49adb930-3353-8c24-bbdc-5cc90a141e46
 
-    That is the programme of the sample. A folder without keys gets new ones, which a running service does not know.
-    The days are real ones, however far `--today` has moved the service's clock.
+    That is the programme of the sample. An associate is known by --subject, the staff number, at --counter. A folder
+    without keys gets new ones, which a running service does not know. The days are real ones, however far `--today` has
+    moved the service's clock.
     """
     from membership.cli.data_folder import DataFolder
     from membership.kernel.clock import SystemClock

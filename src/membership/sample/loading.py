@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import asyncpg
 
+from membership.appointments.model import ServiceId
 from membership.members.keyring import Keyring
 from membership.members.model import MemberId
 from membership.points.model import AdjustmentId
@@ -17,12 +18,14 @@ from membership.sample import identifiers as ids
 from membership.sample.configuration import load_configuration_sample
 from membership.sample.copying import Batch, Copier
 from membership.sample.extras import ForgottenReceipt
-from membership.sample.files import sample_cast
+from membership.sample.files import sample_cast, sample_programmes
 from membership.sample.generator import Generator, Recipe
+from membership.sample.offered import staff_number
 from membership.sample.people import Crowd
+from membership.sample.shown_bookings import POPULAR
 from membership.sample.sizes import Size
 from membership.sample.tables import IN_ORDER
-from membership.stores.model import CounterId, ProgrammeId, StoreId, TillId
+from membership.stores.model import BrandId, CounterId, ProgrammeId, StoreId, TillId
 
 Progress = Callable[[int, int], None]
 """Called with how many people are done, of how many."""
@@ -31,7 +34,8 @@ _PROGRAMME, _STORE = "CHAOYANG", "CHAOYANG-GALLERIA"
 _COUNTER, _CASHIER = "1F-LISABEAU", "CENTRAL-01"
 """The counter's brand has its day on the anniversary's first Saturday."""
 _GIFT_DESK = "B1-PAPER-COURT"
-_MEMBER, _ADJUSTED = "LIN", "XU"
+_MEMBER, _SECOND_MEMBER, _ADJUSTED = "LIN", "ZHOU", "XU"
+_APPOINTMENTS_AT, _POPULAR_SERVICE = POPULAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class DemoIds:
     """Who README and tokens act as. The same in every sample.
 
     `till_id` and `counter_id`: of a brand that has a brand day. `gift_desk_id`: the counter that hands gifts over.
+    `second_member_id`: of a lower tier. `staff_number`: of an associate at `associate_counter_id`, whose
+    `popular_service_id` is fully booked on the second Saturday of an anniversary that is near.
     """
 
     programme_id: ProgrammeId
@@ -49,7 +55,12 @@ class DemoIds:
     cashier_id: TillId
     member_id: MemberId
     phone: str
+    second_member_id: MemberId
     adjustment_id: AdjustmentId
+    associate_counter_id: CounterId
+    associate_brand_id: BrandId
+    staff_number: str
+    popular_service_id: ServiceId
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +82,19 @@ def demo_ids() -> DemoIds:
         cashier_id=ids.till_id(_STORE, _CASHIER),
         member_id=ids.member_id(_MEMBER),
         phone=Crowd(_PROGRAMME).reserved([row.code for row in sample_cast()].index(_MEMBER)),
+        second_member_id=ids.member_id(_SECOND_MEMBER),
         adjustment_id=ids.adjustment_id(_ADJUSTED),
+        associate_counter_id=ids.counter_id(_STORE, _APPOINTMENTS_AT),
+        associate_brand_id=_brand_at(_APPOINTMENTS_AT),
+        staff_number=staff_number(_PROGRAMME, _APPOINTMENTS_AT),
+        popular_service_id=ids.service_id(_STORE, _APPOINTMENTS_AT, _POPULAR_SERVICE),
     )
+
+
+def _brand_at(counter: str) -> BrandId:
+    (sample,) = (entry for entry in sample_programmes() if entry.programme.code == _PROGRAMME)
+    (row,) = (entry for entry in sample.counters if entry.code == counter)
+    return ids.brand_id(_PROGRAMME, row.brand)
 
 
 async def load_sample(
