@@ -1438,8 +1438,6 @@ CREATE VIEW tiers.records WITH (security_invoker='true') AS
 
 CREATE TABLE visits.visits (
     visit_id uuid NOT NULL,
-    member_id uuid NOT NULL,
-    programme_id uuid NOT NULL,
     store_id uuid NOT NULL,
     campaign_id uuid,
     source text NOT NULL,
@@ -2050,8 +2048,6 @@ CREATE INDEX standings_review ON tiers.standings USING btree (programme_id, revi
 
 CREATE INDEX standings_tier ON tiers.standings USING btree (programme_id, tier);
 
-CREATE INDEX visits_member ON visits.visits USING btree (member_id, visit_id);
-
 CREATE INDEX entries_counter ON waitlist.entries USING btree (counter_id, joined_at, entry_id) WHERE (state = ANY (ARRAY['WAITING'::text, 'OFFERED'::text]));
 
 CREATE INDEX entries_lapsing ON waitlist.entries USING btree (lapses_at) WHERE (lapses_at IS NOT NULL);
@@ -2625,9 +2621,9 @@ ALTER TABLE tiers.standings ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY engine ON visits.visits TO membership_engine USING (true) WITH CHECK (true);
 
-CREATE POLICY reader ON visits.visits FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'desk'::text) AND (store_id = platform.caller_store())) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text) OR ((platform.caller_role() = 'associate'::text) AND (EXISTS ( SELECT
+CREATE POLICY reader ON visits.visits FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
    FROM appointments.appointments a
-  WHERE (a.visit_id = visits.visit_id))))));
+  WHERE (a.visit_id = visits.visit_id))));
 
 ALTER TABLE visits.visits ENABLE ROW LEVEL SECURITY;
 
@@ -2939,7 +2935,7 @@ GRANT SELECT ON TABLE tiers.standings TO membership_reader;
 GRANT SELECT,INSERT ON TABLE tiers.records TO membership_engine;
 GRANT SELECT ON TABLE tiers.records TO membership_reader;
 
-GRANT SELECT,INSERT ON TABLE visits.visits TO membership_engine;
+GRANT SELECT,INSERT,UPDATE ON TABLE visits.visits TO membership_engine;
 GRANT SELECT ON TABLE visits.visits TO membership_reader;
 
 GRANT SELECT,INSERT ON TABLE waitlist.changes TO membership_engine;

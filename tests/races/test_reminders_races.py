@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from membership.appointments import store as appointments_store
 from membership.appointments.model import Appointment, Stop
 from membership.appointments.rules.states import Step
 from membership.calendars import store
@@ -20,6 +19,7 @@ from support.blocked import until_blocked
 from support.calendar_desk import CalendarDesk, open_calendar_desk
 
 HOLDER = Actor(Role.SERVICE, "holder")
+LOCK = "SELECT FROM appointments.appointments WHERE appointment_id = $1 FOR NO KEY UPDATE"
 START = at(18, days=2)
 DUE = START - timedelta(days=1)
 
@@ -73,7 +73,7 @@ async def test_a_worker_that_dies_in_between_has_told_nobody(calendar: CalendarD
 async def test_what_is_being_cancelled_is_not_told(calendar: CalendarDesk) -> None:
     [(_, booked)] = await book(calendar, 1)
     async with calendar.desk.database.engine(HOLDER, calendar.desk.now) as tx:
-        await appointments_store.lock_appointments(tx.conn, [booked.appointment_id])
+        await tx.conn.execute(LOCK, booked.appointment_id)
         assert await calendar.remind() == 0
     await calendar.desk.step(booked, Step.CANCEL)
     assert await calendar.remind() == 0

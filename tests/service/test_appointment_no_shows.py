@@ -23,9 +23,7 @@ async def desk(database: Database, conn: Conn) -> AppointmentDesk:
 
 
 async def listed(desk: AppointmentDesk, service: Service, actor: Actor, member: MembershipKey) -> int:
-    found = await desk.appointments.availability(
-        actor, desk.now, [service.service_id], [TODAY], member_id=member.member_id
-    )
+    found = await desk.appointments.availability(actor, desk.now, [service.service_id], [TODAY], membership=member)
     return len(found[service.service_id].get(TODAY, ()))
 
 

@@ -230,8 +230,8 @@ async def test_visits_have_stops_of_one_day_with_time_to_walk(sample: Conn, dire
         assert len({stop.period.start.astimezone(zone).date() for stop in stops}) == 1
         live = [stop for stop in stops if stop.state in LIVE or stop.state is State.COMPLETED]
         for before, after in pairwise(sorted(live, key=lambda stop: stop.period)):
-            walk = directory.walking_minutes(before.counter_id, after.counter_id)
-            assert before.period.end + timedelta(minutes=walk) <= after.period.start
+            walk = directory.walking(before.counter_id, after.counter_id)
+            assert before.period.end + walk <= after.period.start
 
 
 async def test_shifts_are_there_for_weeks_behind_and_ahead_and_in_the_anniversary(

@@ -263,7 +263,7 @@ async def load_resources(conn: Conn) -> dict[ResourceId, Resource]:
 
 async def list_appointments_of_visits(conn: Conn, visit_ids: Collection[VisitId]) -> list[Appointment]:
     """By time; those that the connection may see."""
-    return [_appointment(row) for row in await SQL.list_appointments_of_visits.many(conn, list(visit_ids))]
+    return [appointment_of(row) for row in await SQL.list_appointments_of_visits.many(conn, list(visit_ids))]
 
 
 async def list_appointments_of_counter(conn: Conn, counter_id: CounterId, window: Period) -> list[Appointment]:

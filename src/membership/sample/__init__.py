@@ -8,8 +8,8 @@ A5–A7, A9).
 Last year's anniversary (`anniversary`) is lived through like everything else: `part` is one membership in it, with
 `wallets` and `presents`; `memory` and `stock` are what members share; `arrivals` is how they come for the daily gift.
 
-`offered` is what counters offer by appointment, `rota` who works when, `diary` what is taken; `booker` is one member who
-books, `stories` what becomes of it, `shown_bookings` what is there for a demonstration.
+`offered` is what counters offer by appointment, `rota` who works when, `diary` what is taken; `booker` is one member
+who books, `stories` what becomes of it, `shown_bookings` what is there for a demonstration.
 
 `data/*.toml` says of every row, or of every field, where it comes from: `published: <source>` or `invented`.
 """

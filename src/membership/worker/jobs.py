@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from membership.calendars.reminding import forget_reminders, remind_due
 from membership.appointments.lapsing import end_due
+from membership.calendars.reminding import forget_reminders, remind_due
 from membership.campaigns.cache import CampaignCache
 from membership.coupons.service import expire
 from membership.gifts.service import gift_jobs_on
@@ -121,6 +121,8 @@ async def remind(database: Database, now: datetime) -> int:
 
 async def forget_what_was_told(database: Database, now: datetime) -> int:
     return await forget_reminders(database, RELAY, now, limit=BATCH)
+
+
 async def end_lapsed_appointments(database: Database, now: datetime) -> int:
     return await end_due(database, RELAY, now, limit=BATCH)
 
