@@ -1,0 +1,121 @@
+"""A2 and A6 on real PostgreSQL, over a year of random calendars: every slot that is listed books, is what a clock on
+the wall allows, and is free again once it is cancelled."""
+
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from membership.appointments import store
+from membership.appointments.errors import MemberElsewhere, SlotTaken
+from membership.appointments.model import (
+    AppointmentState,
+    Period,
+    ResourceId,
+    ResourceKind,
+    Service,
+    ServiceRules,
+    Stop,
+    resource_of,
+)
+from membership.members.model import MembershipKey
+from membership.postgres.connection import Conn
+from membership.postgres.database import Database
+from membership.stores.model import OpeningHours
+from support.appointment_desk import AppointmentDesk, new_key, open_appointment_desk
+from support.calendars import DAY, LONDON, LORD_HOWE, NEW_YORK, bookable, changes_of, openings, periods
+
+CLOSES_LATE = (time(17), time(2, 30))
+
+
+@pytest.fixture
+async def desk(database: Database, conn: Conn) -> AppointmentDesk:
+    return await open_appointment_desk(database, conn)
+
+
+@st.composite
+def rules_of_a_year(draw: st.DrawFn, exceptions: list[date]) -> ServiceRules:
+    return ServiceRules(
+        duration_minutes=draw(st.sampled_from([45, 60, 150])),
+        every_minutes=draw(st.sampled_from([45, 60, 90])),
+        before_minutes=draw(st.sampled_from([0, 15])),
+        after_minutes=draw(st.sampled_from([0, 30])),
+        notice_minutes=draw(st.sampled_from([0, 90])),
+        hours=draw(st.none() | openings(exceptions)),
+    )
+
+
+async def open_store(desk: AppointmentDesk, zone: ZoneInfo, hours: OpeningHours) -> None:
+    await desk.conn.execute(
+        "UPDATE stores.stores SET zone = $2, opening_hours = $3 WHERE store_id = $1",
+        desk.store.store_id,
+        zone.key,
+        hours.model_dump_json(),
+    )
+    await desk.appointments.directories.reload(desk.now)
+
+
+async def counter_of(desk: AppointmentDesk, day: date, data: st.DataObject) -> Service:
+    """A room, and two associates with random shifts around the day."""
+    associates = await desk.resources(ResourceKind.ASSOCIATE, 2, at_work=False)
+    around = datetime.combine(day, time(), tzinfo=UTC)
+    for associate in associates:
+        always = [Period(around - 2 * DAY, around + 3 * DAY)]
+        await desk.work(associate, *data.draw(st.just(always) | periods(day, 2)))
+    [room] = await desk.resources(ResourceKind.ROOM, 1)
+    return await desk.service(
+        f"FITTING-{new_key()}",
+        given=data.draw(rules_of_a_year([day - DAY, day])),
+        candidates={ResourceKind.ASSOCIATE: associates, ResourceKind.ROOM: [room]},
+    )
+
+
+async def starts_by_the_minute(
+    desk: AppointmentDesk, service: Service, day: date, member: MembershipKey
+) -> set[datetime]:
+    midday = datetime.combine(day, time(12), tzinfo=UTC)
+    person: ResourceId = resource_of(member.member_id)
+    everybody = [*service.resource_ids, person]
+    taken = await store.list_taken(desk.conn, everybody, Period(midday - 4 * DAY, midday + 4 * DAY), now=desk.now)
+    directory = await desk.appointments.directories.directory(desk.now)
+    return bookable(service, directory.store(service.store_id), [day], taken, now=desk.now, member=person)
+
+
+@pytest.mark.parametrize("zone", [LONDON, NEW_YORK, LORD_HOWE], ids=str)
+@settings(
+    max_examples=3,
+    deadline=None,
+    # A failing example is told as it was found: to shrink it takes minutes.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+async def test_every_listed_slot_books(desk: AppointmentDesk, zone: ZoneInfo, data: st.DataObject) -> None:
+    """Both days on which clocks are changed, the day before one of them, which closes in that night, and any day."""
+    changes = list(changes_of(zone))
+    night = data.draw(st.sampled_from(changes))
+    late = [night - DAY]
+    days = sorted({*changes, *late, data.draw(st.dates(date(2026, 1, 2), date(2026, 12, 30)))})
+    hours = data.draw(openings(days))
+    await open_store(
+        desk, zone, hours.model_copy(update={"exceptions": hours.exceptions | dict.fromkeys(late, CLOSES_LATE)})
+    )
+    member, other = await desk.join(), await desk.join()
+    for day in days:
+        desk.clock.set(datetime.combine(day, time(), tzinfo=UTC) - timedelta(hours=data.draw(st.integers(-14, 30))))
+        service = await counter_of(desk, day, data)
+        for slot in (await desk.slots(service, day))[::4]:
+            # One may need the time of the one before it.
+            with suppress(SlotTaken, MemberElsewhere):
+                await desk.book(other, Stop(service.service_id, slot.period.start))
+        found = await desk.slots(service, day, member=member)
+        assert {slot.period.start for slot in found} == await starts_by_the_minute(desk, service, day, member)
+        for slot in found:
+            wished = slot.free[ResourceKind.ASSOCIATE][-1]
+            [booked] = await desk.book(member, Stop(service.service_id, slot.period.start, wished))
+            assert (booked.state, booked.period) == (AppointmentState.CONFIRMED, slot.period)
+            await desk.cancel(member, booked)
+        assert await desk.slots(service, day, member=member) == found
