@@ -86,7 +86,7 @@ async def starts_by_the_minute(
 
 @pytest.mark.parametrize("zone", [LONDON, NEW_YORK, LORD_HOWE], ids=str)
 @settings(
-    max_examples=3,
+    max_examples=5,
     deadline=None,
     # A failing example is told as it was found: to shrink it takes minutes.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
