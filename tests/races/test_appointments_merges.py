@@ -18,6 +18,7 @@ from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.outbox import RELAY
+from support.appointment_contest import HOLDER, hold_rows
 from support.appointment_desk import AppointmentDesk, at, new_key, open_appointment_desk
 from support.blocked import until_blocked
 from support.people import account_workings, services_of
@@ -112,5 +113,25 @@ async def test_a_booking_that_needs_a_place_of_the_merged_waits_and_has_it(
         await until_blocked(conn)
         assert await asyncio.wait_for(end_due(desk.database, RELAY, desk.now, limit=9), 5) == 0
     assert [entry.membership for entry in await booking] == [other]
+    assert await desk.states() == ["EXPIRED", "EXPIRED", "CONFIRMED"]
+    assert await owners(conn) == {winner.member_id, other.member_id}
+
+
+async def test_a_merge_and_a_booking_lock_what_is_held_in_one_order(
+    desk: AppointmentDesk, conn: Conn, two: tuple[MembershipKey, MembershipKey]
+) -> None:
+    """Whoever comes second waits at the first of the holds, with nothing in hand."""
+    single, (winner, loser) = await desk.service("SINGLE", units=1), two
+    held = [(await desk.hold(loser, Stop(single.service_id, at(hour))))[0].appointment_id for hour in (14, 16)]
+    other = await desk.join()
+    desk.clock.advance(HOLD)
+    async with desk.database.engine(HOLDER, desk.now) as tx:
+        await hold_rows(tx, [min(held)])
+        booking = asyncio.create_task(desk.book(other, Stop(single.service_id, at(14))))
+        await until_blocked(conn)
+        merging = asyncio.create_task(desk.merge(loser, winner))
+        await until_blocked(conn, count=2)
+    assert [entry.membership for entry in await booking] == [other]
+    await merging
     assert await desk.states() == ["EXPIRED", "EXPIRED", "CONFIRMED"]
     assert await owners(conn) == {winner.member_id, other.member_id}
