@@ -421,3 +421,110 @@ GROUP BY member_id;
 SELECT programme_id, changed_at FROM appointments.appointments
 WHERE member_id = $1::uuid AND state IN ('NO_SHOW', 'LATE_CANCELLED') AND changed_at > $2::timestamptz
 ORDER BY changed_at DESC, appointment_id;
+
+-- name: list_upcoming :many
+-- What each member has before them at $2, the next first, after a start and an id. No appointment is longer than half a
+-- day ($3 are the live states): the index is read from there on.
+SELECT entry.appointment_id, entry.uid, entry.sequence, entry.visit_id, entry.member_id, entry.programme_id,
+    entry.store_id, entry.counter_id, entry.service_id, entry.associate_id, entry.starts_at, entry.ends_at,
+    entry.state, entry.step, entry.lapses_at, entry.held_until, entry.answer_until, entry.free_until,
+    entry.no_show_from, entry.replaces, entry.booked_at, entry.changed_at
+FROM unnest($1::uuid[]) AS wanted (member_id)
+CROSS JOIN LATERAL (
+    SELECT appointment.appointment_id, appointment.uid, appointment.sequence, appointment.visit_id,
+        appointment.member_id, appointment.programme_id, appointment.store_id, appointment.counter_id,
+        appointment.service_id, appointment.associate_id, appointment.starts_at, appointment.ends_at,
+        appointment.state, appointment.step, appointment.lapses_at, appointment.held_until, appointment.answer_until,
+        appointment.free_until, appointment.no_show_from, appointment.replaces, appointment.booked_at,
+        appointment.changed_at
+    FROM appointments.appointments appointment
+    WHERE appointment.member_id = wanted.member_id AND appointment.state = ANY ($3::text[])
+        AND appointment.starts_at > $2::timestamptz - interval '12 hours' AND appointment.ends_at > $2::timestamptz
+        AND (appointment.lapses_at IS NULL OR appointment.lapses_at > $2::timestamptz)
+        AND ($4::timestamptz IS NULL
+            OR (appointment.starts_at, appointment.appointment_id) > ($4::timestamptz, $5::uuid))
+    ORDER BY appointment.starts_at, appointment.appointment_id
+    LIMIT $6::integer
+) entry
+ORDER BY entry.member_id, entry.starts_at, entry.appointment_id;
+
+-- name: list_past :many
+-- What each member had at $2, whatever has become of it (live states are $3), the latest first, before a start and an id.
+-- What was moved is shown as where it was moved to.
+SELECT entry.appointment_id, entry.uid, entry.sequence, entry.visit_id, entry.member_id, entry.programme_id,
+    entry.store_id, entry.counter_id, entry.service_id, entry.associate_id, entry.starts_at, entry.ends_at,
+    entry.state, entry.step, entry.lapses_at, entry.held_until, entry.answer_until, entry.free_until,
+    entry.no_show_from, entry.replaces, entry.booked_at, entry.changed_at
+FROM unnest($1::uuid[]) AS wanted (member_id)
+CROSS JOIN LATERAL (
+    SELECT appointment.appointment_id, appointment.uid, appointment.sequence, appointment.visit_id,
+        appointment.member_id, appointment.programme_id, appointment.store_id, appointment.counter_id,
+        appointment.service_id, appointment.associate_id, appointment.starts_at, appointment.ends_at,
+        appointment.state, appointment.step, appointment.lapses_at, appointment.held_until, appointment.answer_until,
+        appointment.free_until, appointment.no_show_from, appointment.replaces, appointment.booked_at,
+        appointment.changed_at
+    FROM appointments.appointments appointment
+    WHERE appointment.member_id = wanted.member_id AND appointment.state <> 'SUPERSEDED'
+        AND (appointment.ends_at <= $2::timestamptz OR appointment.state <> ALL ($3::text[])
+            OR appointment.lapses_at <= $2::timestamptz)
+        AND ($4::timestamptz IS NULL
+            OR (appointment.starts_at, appointment.appointment_id) < ($4::timestamptz, $5::uuid))
+    ORDER BY appointment.starts_at DESC, appointment.appointment_id DESC
+    LIMIT $6::integer
+) entry
+ORDER BY entry.member_id, entry.starts_at DESC, entry.appointment_id DESC;
+
+-- name: list_board :many
+-- What begins at a counter between two moments and was not moved away, by time, and what serves it beside the member.
+-- A hold that has lapsed at $4 is nobody's any more; of a request that nobody answered the counter should hear.
+SELECT appointment.appointment_id, appointment.uid, appointment.sequence, appointment.visit_id, appointment.member_id,
+    appointment.programme_id, appointment.store_id, appointment.counter_id, appointment.service_id,
+    appointment.associate_id, appointment.starts_at, appointment.ends_at, appointment.state, appointment.step,
+    appointment.lapses_at, appointment.held_until, appointment.answer_until, appointment.free_until,
+    appointment.no_show_from, appointment.replaces, appointment.booked_at, appointment.changed_at,
+    taken.resource_ids, taken.busy_from, taken.busy_until
+FROM appointments.appointments appointment
+CROSS JOIN LATERAL (
+    SELECT array_agg(entry.resource_id ORDER BY entry.resource_id)
+            FILTER (WHERE entry.resource_id <> appointment.member_id) AS resource_ids,
+        min(lower(entry.during)) FILTER (WHERE entry.live) AS busy_from,
+        max(upper(entry.during)) FILTER (WHERE entry.live) AS busy_until
+    FROM appointments.occupied entry WHERE entry.appointment_id = appointment.appointment_id
+) taken
+WHERE appointment.counter_id = $1::uuid
+    AND appointment.starts_at >= $2::timestamptz AND appointment.starts_at < $3::timestamptz
+    AND appointment.state NOT IN ('SUPERSEDED', 'EXPIRED')
+    AND (appointment.state <> 'HELD' OR appointment.lapses_at > $4::timestamptz)
+ORDER BY appointment.starts_at, appointment.appointment_id
+LIMIT $5::integer;
+
+-- name: list_shifts_at :many
+-- When the associates of a counter work between two moments.
+SELECT resource.resource_id, lower(shift.during) AS starts_at, upper(shift.during) AS ends_at
+FROM appointments.resources resource
+JOIN appointments.shifts shift ON shift.resource_id = resource.resource_id
+WHERE resource.counter_id = $1::uuid AND resource.kind = 'ASSOCIATE' AND resource.retired_at IS NULL
+    AND shift.during && tstzrange($2::timestamptz, $3::timestamptz)
+ORDER BY resource.resource_id, lower(shift.during);
+
+-- name: list_board_versions :many
+-- By which it is seen that something on a board has changed: of many counters and days in one look. Steps only rise, what
+-- lapses by $4 is counted, and shifts are added and removed, never changed.
+SELECT wanted.place, board.steps, board.lapsed, working.shifts
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
+    AS wanted (counter_id, starts_at, ends_at, place)
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(appointment.step), 0) AS steps,
+        count(*) FILTER (WHERE appointment.lapses_at <= $4::timestamptz) AS lapsed
+    FROM appointments.appointments appointment
+    WHERE appointment.counter_id = wanted.counter_id
+        AND appointment.starts_at >= wanted.starts_at AND appointment.starts_at < wanted.ends_at
+) board
+CROSS JOIN LATERAL (
+    SELECT coalesce(bit_xor(hashtextextended(shift.shift_id::text, 0)), 0) AS shifts
+    FROM appointments.resources resource
+    JOIN appointments.shifts shift ON shift.resource_id = resource.resource_id
+    WHERE resource.counter_id = wanted.counter_id AND resource.kind = 'ASSOCIATE'
+        AND shift.during && tstzrange(wanted.starts_at, wanted.ends_at)
+) working
+ORDER BY wanted.place;

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from membership.appointments import store
-from membership.appointments.model import Appointment, Resource, ResourceId, Service, ServiceId
+from membership.appointments.model import Appointment, Resource, ResourceId, ResourceKind, Service, ServiceId
 from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Pool
 from membership.stores.model import CounterId
@@ -34,13 +34,28 @@ class Catalogue:
             key=lambda service: (service.code, service.service_id),
         )
 
-    def names(self, appointments: Collection[Appointment]) -> bool:
-        """Whether it knows what these appointments are about."""
-        return all(
-            appointment.service_id in self.services
-            and (appointment.associate_id is None or appointment.associate_id in self.resources)
-            for appointment in appointments
+    def find_associate(self, counter_id: CounterId, subject: str) -> Resource | None:
+        """The associate behind a token: their code is the token's subject."""
+        return next(
+            (
+                entry
+                for entry in self.resources.values()
+                if entry.kind is ResourceKind.ASSOCIATE and (entry.counter_id, entry.code) == (counter_id, subject)
+            ),
+            None,
         )
+
+    def names(
+        self,
+        appointments: Collection[Appointment],
+        *,
+        service_ids: Collection[ServiceId] = (),
+        resource_ids: Collection[ResourceId] = (),
+    ) -> bool:
+        """Whether it knows what these appointments are about, and these services and resources."""
+        services = {*service_ids, *(entry.service_id for entry in appointments)}
+        associates = {entry.associate_id for entry in appointments if entry.associate_id is not None}
+        return services <= self.services.keys() and associates.union(resource_ids) <= self.resources.keys()
 
 
 class CatalogueCache:
@@ -51,10 +66,20 @@ class CatalogueCache:
         self._pool = pool
         self._remembered: Remembered[Catalogue] = Remembered(max_age)
 
-    async def catalogue(self, now: datetime, appointments: Collection[Appointment] = ()) -> Catalogue:
-        """One that knows what these appointments are about, even if it was made a moment ago."""
+    async def catalogue(
+        self,
+        now: datetime,
+        appointments: Collection[Appointment] = (),
+        *,
+        service_ids: Collection[ServiceId] = (),
+        resource_ids: Collection[ResourceId] = (),
+    ) -> Catalogue:
+        """One that knows what these appointments are about, and these services and resources, even if one of them was
+        set up a moment ago."""
         known = await self._remembered.value(now, self._read)
-        return known if known.names(appointments) else await self.reload(now)
+        if known.names(appointments, service_ids=service_ids, resource_ids=resource_ids):
+            return known
+        return await self.reload(now)
 
     async def reload(self, now: datetime) -> Catalogue:
         """Read it now, whatever its age: after a change that this process made itself."""

@@ -117,7 +117,9 @@ async def is_self(conn: Conn, actor: Actor, membership: MembershipKey) -> bool:
     """A token of before a merge names the loser, whose memberships point at the winner."""
     if actor.member_id is None:
         return False
-    return membership.member_id in (actor.member_id, await find_current_member(conn, MemberId(actor.member_id)))
+    if membership.member_id == actor.member_id:
+        return True
+    return membership.member_id == await find_current_member(conn, MemberId(actor.member_id))
 
 
 def _entry(before: Appointment, after: Appointment) -> AuditEntry:

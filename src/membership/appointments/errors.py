@@ -31,6 +31,33 @@ class UnknownAppointment(DomainError):
 
 
 @dataclass(eq=False)
+class NotOnThisBoard(DomainError):
+    """No such counter, or one whose appointments this caller does not see."""
+
+    code = "NOT_ON_THIS_BOARD"
+    field = "counterId"
+
+    @property
+    def message(self) -> str:
+        return "You do not see the appointments of this counter. Name a counter at which you work."
+
+
+@dataclass(eq=False)
+class NotAnAssociate(DomainError):
+    """The caller is none of the associates of their counter."""
+
+    code = "NOT_AN_ASSOCIATE"
+    subject: str
+
+    @property
+    def message(self) -> str:
+        return (
+            f"Nobody at your counter has the code {self.subject}, which is how your token names you. "
+            "Ask a planner to add you to the associates of the counter."
+        )
+
+
+@dataclass(eq=False)
 class SlotTaken(DomainError):
     """Nobody, or no room, is free at that time."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, NewType
+from typing import Annotated, NewType, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -245,6 +245,36 @@ class ResourceEntry:
     code: str
     names: Names
     services: tuple[ServiceId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BoardDay:
+    """A counter's business day."""
+
+    counter_id: CounterId
+    window: Period
+
+
+@dataclass(frozen=True, slots=True)
+class BoardEntry:
+    """An appointment on a board, who and what serves it, and how long these are busy with it, buffers included: None
+    when they are no more."""
+
+    appointment: Appointment
+    resources: tuple[ResourceId, ...]
+    busy: Period | None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Appointments by time, and when the counter's associates work."""
+
+    entries: tuple[BoardEntry, ...]
+    shifts: Mapping[ResourceId, tuple[Period, ...]]
+
+
+BoardVersion: TypeAlias = tuple[int, int, int]
+"""Another one when something on the board has changed."""
 
 
 def resource_of(member_id: MemberId) -> ResourceId:

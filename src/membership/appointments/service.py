@@ -72,10 +72,13 @@ class Appointments:
         membership: MembershipKey | None = None,
     ) -> FreeSlots:
         """Free slots of many services in the openings that begin on these days, in two statements and those of the
-        admission; with a member, what this member may book, where they are nowhere else. Raises UnknownService."""
+        admission; with a member, what this member may book, where they are nowhere else. Raises UnknownService,
+        UnknownMember."""
         directory = await self.directories.directory(now)
         member_id = None if membership is None else membership.member_id
         async with self.database.engine(actor, now) as tx:
+            if membership is not None and not await changing.may_book(tx, membership):
+                raise UnknownMember
             admit = await self._admit(tx, membership)
             diary = await read_diary(tx, directory, service_ids, days, member_id=member_id, admit=admit)
         return free_slots(diary, days, now, member_id=member_id)

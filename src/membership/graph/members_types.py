@@ -2,15 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime
-from typing import TypeVar, cast
+from typing import Annotated, TypeVar, cast
 from uuid import UUID
 
 import strawberry
 
 from membership.cards import store as card_store
 from membership.cards.model import Card as CardRecord
+from membership.graph.appointments_lists import member_appointments, page_of
+from membership.graph.appointments_types import Appointment
 from membership.graph.cards_types import Card, card_node
 from membership.graph.context import Info, RequestContext
 from membership.graph.enums import describe_enum
@@ -113,6 +115,15 @@ class Together:
                 return await card_store.list_cards(conn, self._member_ids)
 
         return await self._once("cards", read, lambda row: row.membership.member_id)
+
+    async def appointments(
+        self, first: int | None, after: str | None, *, past: bool
+    ) -> Mapping[MemberId, Connection[Appointment]]:
+        page, name = page_of(first, after, past=past), f"appointments/{past}/{first}/{after}"
+        async with self._lock:
+            if name not in self._read:
+                self._read[name] = await member_appointments(self._context, self._member_ids, page, past=past)
+        return cast(Mapping[MemberId, Connection[Appointment]], self._read[name])
 
     async def _once(
         self, name: str, read: Callable[[], Awaitable[Iterable[Row]]], member_of: Callable[[Row], MemberId]
@@ -217,6 +228,20 @@ class Member(Node):
             return (row.card_id,)
 
         return connection(rows_in_memory(rows, page, key=key), page, _BY_AGE, node=card_node, key=key)
+
+    @field(
+        description="The member's appointments that the caller may see: what is before them, the next first, or the "
+        "past, the latest first."
+    )
+    async def appointments(
+        self,
+        past: Annotated[
+            bool, strawberry.argument(description="What is over or was cancelled, instead of what is to come.")
+        ] = False,
+        first: First = None,
+        after: After = None,
+    ) -> Connection[Appointment]:
+        return (await self.together.appointments(first, after, past=past))[self.member_id]
 
 
 def member_node(record: model.Member, together: Together) -> Member:

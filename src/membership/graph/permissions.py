@@ -25,6 +25,7 @@ _CAMPAIGN_MAKERS = frozenset({Role.PLANNER, Role.ADMIN})
 _CAMPAIGN_CHECKERS = frozenset({Role.APPROVER, Role.ADMIN})
 _CAMPAIGN_STAFF = _CAMPAIGN_MAKERS | _CAMPAIGN_CHECKERS
 _AT_COUNTERS = frozenset({Role.ASSOCIATE, Role.DESK, Role.MEMBER_SERVICES, Role.ADMIN})
+_BOOK = _AT_COUNTERS | {Role.MEMBER}
 _KNOW_THE_PERSON = frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE})
 """Everybody else who may see a member at all sees initials, and the last digits of a card."""
 
@@ -128,7 +129,31 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.waiveGift": frozenset({Role.MEMBER_SERVICES}),
     "Query.giftPools": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
     "Gift.code": frozenset({Role.MEMBER, Role.MEMBER_SERVICES, Role.ADMIN}),
-    # Appointments: who serves is told the time, not whose it is by an id
+    # Appointments: the member, and who serves them; whose, which counter's and which store's, use cases and row-level
+    # security say. Who serves is told the time, not whose it is by an id
+    "Query.services": EVERYBODY,
+    "Query.availability": _BOOK | {Role.PLANNER, Role.SERVICE},
+    "Query.myAppointments": frozenset({Role.MEMBER}),
+    "Query.appointment": _BOOK | {Role.SERVICE},
+    "Query.appointmentStory": _AT_COUNTERS,
+    "Mutation.holdAppointment": _BOOK,
+    "Mutation.confirmAppointments": _BOOK,
+    "Mutation.bookAppointment": _BOOK,
+    "Mutation.rescheduleAppointment": _BOOK,
+    "Mutation.cancelAppointment": _BOOK,
+    "Mutation.bookWalkIn": _AT_COUNTERS,
+    "Mutation.acceptAppointment": _AT_COUNTERS,
+    "Mutation.declineAppointment": _AT_COUNTERS,
+    "Mutation.checkInAppointment": _AT_COUNTERS,
+    "Mutation.startAppointment": _AT_COUNTERS,
+    "Mutation.completeAppointment": _AT_COUNTERS,
+    "Mutation.markNoShow": _AT_COUNTERS,
+    "Query.counterBoard": _AT_COUNTERS,
+    "Subscription.counterBoard": _AT_COUNTERS,
+    "Query.associateDay": frozenset({Role.ASSOCIATE}),
+    "Subscription.associateDay": frozenset({Role.ASSOCIATE}),
+    "Query.guest": _AT_COUNTERS,
+    "Member.appointments": _KNOW_THE_PERSON | {Role.ASSOCIATE, Role.DESK},
     "Appointment.memberId": _KNOW_THE_PERSON,
     # The waitlist: members, and staff where they work, for whom they have before them
     "Query.myWaitlist": frozenset({Role.MEMBER}),
@@ -138,6 +163,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.acceptWaitlistOffer": _AT_COUNTERS | {Role.MEMBER},
     "Mutation.declineWaitlistOffer": _AT_COUNTERS | {Role.MEMBER},
     "WaitlistEntry.memberId": _KNOW_THE_PERSON,
+    "AppointmentChange.subject": _CARD_KEEPERS,
     # Planning: what would be, and why it was. Whose receipts and members, planning and row-level security say
     "Mutation.simulateCampaign": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
     "Query.simulation": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),

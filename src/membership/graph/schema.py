@@ -6,7 +6,9 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from membership.graph.accounts import AccountsMutation, AccountsQuery
-from membership.graph.appointments_types import Appointment
+from membership.graph.appointments import AppointmentsQuery
+from membership.graph.appointments_boards import BoardsQuery, BoardsSubscription
+from membership.graph.appointments_booking import AppointmentsMutation, CounterMutation
 from membership.graph.calendars import CalendarsMutation, CalendarsQuery
 from membership.graph.campaigns import CampaignsMutation, CampaignsQuery
 from membership.graph.cards import CardsMutation, CardsQuery
@@ -55,6 +57,8 @@ QUERIES: tuple[type, ...] = (
     GiftsPlannerQuery,
     CalendarsQuery,
     WaitlistQuery,
+    AppointmentsQuery,
+    BoardsQuery,
 )
 MUTATIONS: tuple[type, ...] = (
     PointsMutation,
@@ -71,9 +75,11 @@ MUTATIONS: tuple[type, ...] = (
     CouponsPlannerMutation,
     CalendarsMutation,
     WaitlistMutation,
+    AppointmentsMutation,
+    CounterMutation,
 )
-SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription,)
-TYPES: tuple[type, ...] = (Appointment,)
+SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription, BoardsSubscription)
+TYPES: tuple[type, ...] = ()
 """Types that no field names, such as those reached by `node` only."""
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from membership.accounts.context import AccountWorkings
 from membership.accounts.service import Accounts
+from membership.appointments.boards import Boards
 from membership.appointments.catalogue import CatalogueCache
+from membership.appointments.model import BoardDay, BoardVersion
 from membership.appointments.service import Appointments
 from membership.calendars.service import Calendars
 from membership.campaigns.bookings import BookingWindows
@@ -46,6 +49,9 @@ from membership.waitlist.context import WaitlistWorkings
 from membership.waitlist.offering import Offering
 from membership.waitlist.service import Waitlist
 
+BOARD_PERIOD_SECONDS: Final = 1.0
+"""A counter looks at its board now and then; nobody races on it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
@@ -73,6 +79,8 @@ class Services:
     appointment_catalogue: CatalogueCache
     appointments: Appointments
     waitlist: Waitlist
+    boards: Boards
+    board_versions: LiveValues[BoardDay, BoardVersion]
     simulations: Simulations
     explanations: Explanations
     calendars: Calendars
@@ -86,6 +94,7 @@ class Services:
     async def close(self) -> None:
         """Before the pool and Redis are closed: what runs beside the requests comes to its end."""
         await self.stock.close()
+        await self.board_versions.close()
         await self.inventory.finish()
 
 
@@ -111,6 +120,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
     )
     windows = BookingWindows(directory, ladders, campaign_cache)
     offering = Offering(WaitlistWorkings(directory, ladders, new_id, windows.admission))
+    boards = Boards(database, clock)
     coupon_hooks = campaign_hooks(directory, new_id, drops)
     hooks = Hooks(
         on_schedule=[*coupon_hooks.on_schedule, gifts.preparation.on_schedule],
@@ -142,6 +152,8 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
             database, directory, new_id, on_freed=offering.offer_freed, admission=windows.admission
         ),
         waitlist=Waitlist(database, offering),
+        boards=boards,
+        board_versions=LiveValues(boards.versions, period_seconds=BOARD_PERIOD_SECONDS),
         stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),
         claims=Claims(coupon_workings),
         coupon_codes=Codes(coupon_workings),

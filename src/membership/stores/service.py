@@ -99,6 +99,9 @@ class Directory:
     def counter(self, counter_id: CounterId) -> Counter:
         return self._counters[counter_id]
 
+    def find_counter(self, counter_id: CounterId) -> Counter | None:
+        return self._counters.get(counter_id)
+
     def find_counter_by_code(self, store_id: StoreId, code: str) -> Counter | None:
         return self._counters_by_code.get((store_id, code))
 

@@ -1,0 +1,109 @@
+"""Free times, as clients see them: flat, since lists are not nested deeper than two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import strawberry
+
+from membership.appointments import model
+from membership.appointments.model import ResourceId, ResourceKind, ServiceId, Slot
+from membership.appointments.rules.hours import given_on
+from membership.graph.appointments_types import Service, service_node
+from membership.graph.context import RequestContext
+from membership.graph.relay import global_id
+from membership.members.model import MembershipKey
+from membership.stores.model import Store
+
+
+@strawberry.type(description="A time at which a service can be booked.")
+class FreeSlot:
+    service_id: strawberry.ID = strawberry.field(description="The service.")
+    day: date = strawberry.field(description="The day on which the opening begins, which may end past midnight.")
+    starts_at: datetime = strawberry.field(description="From when, by the store's clock.")
+    ends_at: datetime = strawberry.field(description="Until when, by the store's clock.")
+    places_left: int = strawberry.field(description="How many members could begin then.")
+    associate_ids: list[strawberry.ID] = strawberry.field(
+        description="Who is free then, as the service names them; empty where nobody in particular serves."
+    )
+
+
+@strawberry.type(description="A day of a service.")
+class ServiceDay:
+    service_id: strawberry.ID = strawberry.field(description="The service.")
+    day: date = strawberry.field(description="The day on which the opening begins.")
+    opens_at: datetime | None = strawberry.field(description="When it opens; null: it is not given on this day.")
+    closes_at: datetime | None = strawberry.field(description="When it closes.")
+    free_slots: int = strawberry.field(description="How many times are free. None on an open day: all is taken.")
+
+
+@strawberry.type(description="Free times of services.")
+class AvailabilityPayload:
+    services: list[Service] = strawberry.field(description="The services, in the order of the question.")
+    days: list[ServiceDay] = strawberry.field(description="Every day that was asked for, of each service.")
+    slots: list[FreeSlot] = strawberry.field(description="The times, by service, day and start.")
+
+
+async def availability_of(
+    context: RequestContext,
+    service_ids: Sequence[ServiceId],
+    days: Sequence[date],
+    *,
+    membership: MembershipKey | None,
+    associate_id: ResourceId | None,
+) -> AvailabilityPayload:
+    """Raises UnknownService, UnknownMember."""
+    services = context.services
+    free = await services.appointments.availability(
+        context.actor, context.now, service_ids, days, membership=membership
+    )
+    directory = await context.directory()
+    catalogue = await services.appointment_catalogue.catalogue(context.now, service_ids=service_ids)
+    answer = AvailabilityPayload(services=[], days=[], slots=[])
+    for service_id in service_ids:
+        service = catalogue.service(service_id)
+        answer.services.append(service_node(service, catalogue, directory, context.locale))
+        for day in days:
+            slots = _with(free[service_id].get(day, ()), associate_id)
+            told = _Day(global_id("Service", service_id), day, directory.store(service.store_id))
+            answer.days.append(told.summary(service, len(slots)))
+            answer.slots.extend(told.slot(slot) for slot in slots)
+    return answer
+
+
+def _with(slots: Sequence[Slot], associate_id: ResourceId | None) -> Sequence[Slot]:
+    """Those at which an associate is free, as if there were nobody else."""
+    if associate_id is None:
+        return slots
+    return [
+        replace(slot, free={**slot.free, ResourceKind.ASSOCIATE: (associate_id,)})
+        for slot in slots
+        if associate_id in slot.free.get(ResourceKind.ASSOCIATE, ())
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    service_id: strawberry.ID
+    day: date
+    shop: Store
+
+    def summary(self, service: model.Service, free_slots: int) -> ServiceDay:
+        given = given_on(service.rules, self.shop, self.day)
+        return ServiceDay(
+            service_id=self.service_id,
+            day=self.day,
+            opens_at=None if given is None else given.start.astimezone(self.shop.zone),
+            closes_at=None if given is None else given.end.astimezone(self.shop.zone),
+            free_slots=free_slots,
+        )
+
+    def slot(self, slot: Slot) -> FreeSlot:
+        return FreeSlot(
+            service_id=self.service_id,
+            day=self.day,
+            starts_at=slot.period.start.astimezone(self.shop.zone),
+            ends_at=slot.period.end.astimezone(self.shop.zone),
+            places_left=min(len(free) for free in slot.free.values()),
+            associate_ids=[global_id("Associate", entry) for entry in slot.free.get(ResourceKind.ASSOCIATE, ())],
+        )
