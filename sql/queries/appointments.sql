@@ -389,7 +389,8 @@ GROUP BY service.service_id;
 
 -- name: list_every_resource :many
 -- Every associate, room and place that there ever was.
-SELECT resource_id, store_id, counter_id, kind, code, names FROM appointments.resources;
+SELECT resource_id, store_id, counter_id, kind, code, names, retired_at IS NOT NULL AS retired
+FROM appointments.resources;
 
 -- name: list_appointments_of_associate :many
 -- An associate's day: what begins between two moments, by time.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from membership.appointments import reading
-from membership.appointments.errors import NotOnThisBoard
-from membership.appointments.model import Board, BoardDay, BoardVersion, Period
+from membership.appointments.errors import NotOnThisBoard, UnknownBookingCounter
+from membership.appointments.model import Board, BoardDay, BoardVersion, Period, ResourceId
 from membership.kernel.actor import Actor, Role
 from membership.kernel.clock import Clock
 from membership.postgres.database import Database
@@ -30,6 +30,11 @@ class Boards:
         async with self.database.engine(actor, now) as tx:
             entries = await reading.list_board(tx.conn, day, now=now, limit=MOST_ENTRIES)
             return Board(tuple(entries), await reading.list_shifts_at(tx.conn, day))
+
+    async def shifts(self, actor: Actor, now: datetime, days: BoardDay) -> Mapping[ResourceId, tuple[Period, ...]]:
+        """When the associates of a counter work, in a window that may be longer than a day."""
+        async with self.database.engine(actor, now) as tx:
+            return await reading.list_shifts_at(tx.conn, days)
 
     async def versions(self, days: Collection[BoardDay]) -> Mapping[BoardDay, BoardVersion]:
         """Of all boards that are watched, in one statement that costs what their days hold."""
@@ -60,6 +65,12 @@ def check_board(actor: Actor, counter: Counter, shop: Store) -> None:
             allowed = False
     if not allowed:
         raise NotOnThisBoard
+
+
+def check_plans(actor: Actor, shop: Store) -> None:
+    """Raises UnknownBookingCounter for whoever does not set up the store's counters."""
+    if not (actor.role is Role.ADMIN or (actor.role is Role.PLANNER and actor.programme_id == shop.programme_id)):
+        raise UnknownBookingCounter
 
 
 def gaps(shifts: Iterable[Period], busy: Sequence[Period]) -> list[Period]:

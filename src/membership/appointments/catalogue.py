@@ -13,11 +13,13 @@ from membership.stores.model import CounterId
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Every service and resource that there ever was: appointments outlive them. `offered`: what can be booked."""
+    """Every service and resource that there ever was: appointments outlive them. `offered`: what can be booked;
+    `serving`: who and what serves still."""
 
     services: Mapping[ServiceId, Service]
     resources: Mapping[ResourceId, Resource]
     offered: frozenset[ServiceId]
+    serving: frozenset[ResourceId]
 
     def service(self, service_id: ServiceId) -> Service:
         return self.services[service_id]
@@ -40,7 +42,9 @@ class Catalogue:
             (
                 entry
                 for entry in self.resources.values()
-                if entry.kind is ResourceKind.ASSOCIATE and (entry.counter_id, entry.code) == (counter_id, subject)
+                if entry.kind is ResourceKind.ASSOCIATE
+                and (entry.counter_id, entry.code) == (counter_id, subject)
+                and entry.resource_id in self.serving
             ),
             None,
         )
@@ -89,5 +93,5 @@ class CatalogueCache:
         async with self._pool.acquire() as conn:
             # Resources last: whatever serves a service that was seen is among them.
             services, offered = await store.load_services(conn)
-            resources = await store.load_resources(conn)
-        return Catalogue(services, resources, offered)
+            resources, serving = await store.load_resources(conn)
+        return Catalogue(services, resources, offered, serving)

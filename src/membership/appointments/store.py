@@ -256,9 +256,11 @@ async def load_services(conn: Conn) -> tuple[dict[ServiceId, Service], frozenset
     return {row["service_id"]: service_of(row) for row in rows}, offered
 
 
-async def load_resources(conn: Conn) -> dict[ResourceId, Resource]:
-    """Every associate, room and place, those that serve no more too."""
-    return {row["resource_id"]: resource_of(row) for row in await SQL.list_every_resource.many(conn)}
+async def load_resources(conn: Conn) -> tuple[dict[ResourceId, Resource], frozenset[ResourceId]]:
+    """Every associate, room and place, and which of them serve still."""
+    rows = await SQL.list_every_resource.many(conn)
+    serving = frozenset(row["resource_id"] for row in rows if not row["retired"])
+    return {row["resource_id"]: resource_of(row) for row in rows}, serving
 
 
 async def list_appointments_of_visits(conn: Conn, visit_ids: Collection[VisitId]) -> list[Appointment]:

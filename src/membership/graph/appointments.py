@@ -11,12 +11,11 @@ from membership.appointments import errors, model, store
 from membership.appointments.catalogue import Catalogue
 from membership.appointments.model import AppointmentId, AppointmentState, ServiceId
 from membership.graph.appointments_availability import AvailabilityPayload, availability_of
-from membership.graph.appointments_inputs import AvailabilityOf, ServicesAt, appointment_key, associate_key
+from membership.graph.appointments_inputs import MOST_DAYS, AvailabilityOf, ServicesAt, appointment_key, associate_key
 from membership.graph.appointments_lists import member_appointments, page_of
 from membership.graph.appointments_types import Appointment, Service, appointment_nodes, service_node
 from membership.graph.callers import find_own, membership_meant, own_membership
 from membership.graph.context import Info, RequestContext
-from membership.graph.enums import describe_enum
 from membership.graph.faults import bad_user_input
 from membership.graph.fields import field, query
 from membership.graph.relay import (
@@ -36,25 +35,8 @@ SERVICES = Keyset("services", (str, UUID))
 """By code."""
 STORY = Keyset("appointment_story", (datetime, UUID, int))
 """The earliest first."""
-MOST_DAYS = 31
 MOST_SERVICE_DAYS = 200
 """Of services times days in one answer."""
-
-describe_enum(
-    Role,
-    "Whose token it was.",
-    {
-        Role.MEMBER: "The member.",
-        Role.TILL: "A till.",
-        Role.ASSOCIATE: "An associate of the brand.",
-        Role.DESK: "A desk of the store.",
-        Role.MEMBER_SERVICES: "Who looks after members.",
-        Role.PLANNER: "A planner.",
-        Role.APPROVER: "An approver.",
-        Role.ADMIN: "An administrator.",
-        Role.SERVICE: "The service itself, or another system: what the clock has ended, for one.",
-    },
-)
 
 
 @strawberry.type(description="A step that an appointment took.")

@@ -37,6 +37,7 @@ AHEAD_REFUSALS = (
     errors.NoSuchSlot,
     errors.TooLateToBook,
     errors.TooEarlyToBook,
+    errors.BookingSuspended,
     campaigns.TooEarlyForTier,
     campaigns.BookingNotForTier,
     campaigns.BookingPaused,

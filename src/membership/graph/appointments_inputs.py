@@ -11,6 +11,7 @@ from membership.graph.tills_inputs import KEY
 from membership.stores.model import BrandId, CounterId, StoreId
 
 MOST_STOPS = 10
+MOST_DAYS = 31
 MOST_NAMED = 60
 """Services or counters in one question about free times."""
 

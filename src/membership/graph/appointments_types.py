@@ -6,45 +6,18 @@ from uuid import UUID
 
 import strawberry
 
+import membership.graph.appointments_enums  # noqa: F401 - describes the states used below
 from membership.appointments import model, store
 from membership.appointments.catalogue import Catalogue
 from membership.appointments.model import AppointmentState, ResourceKind
 from membership.appointments.rules.states import state_at
+from membership.graph.appointments_setup import ServiceSetup, setup_of
 from membership.graph.context import Info, RequestContext
-from membership.graph.enums import describe_enum
 from membership.graph.fields import field
 from membership.graph.localisation import localised
 from membership.graph.relay import After, Connection, First, Node, global_id, node_loader
 from membership.graph.stores import Brand, Counter, Floor, brand_node, by_code, counter_node, floor_node
 from membership.stores.service import Directory
-
-describe_enum(
-    ResourceKind,
-    "What an appointment takes, beside the member's time.",
-    {
-        ResourceKind.ASSOCIATE: "Somebody who is skilled and at work.",
-        ResourceKind.ROOM: "A room.",
-        ResourceKind.UNIT: "One of the places of a service that takes several members at a time.",
-    },
-)
-describe_enum(
-    AppointmentState,
-    "How far an appointment is, by the clock.",
-    {
-        AppointmentState.HELD: "The time is kept for some minutes; it is not booked yet.",
-        AppointmentState.PENDING: "It was asked for, and the brand has to accept it.",
-        AppointmentState.CONFIRMED: "It is booked.",
-        AppointmentState.CHECKED_IN: "The member is there.",
-        AppointmentState.IN_SERVICE: "It has begun.",
-        AppointmentState.COMPLETED: "It has taken place.",
-        AppointmentState.EXPIRED: "It was held and not booked in time; the time is free for others.",
-        AppointmentState.DECLINED: "The brand did not accept it, or did not answer in time.",
-        AppointmentState.CANCELLED: "It was cancelled in time, or by the house.",
-        AppointmentState.LATE_CANCELLED: "The member cancelled it past the time of free cancellation.",
-        AppointmentState.NO_SHOW: "The member did not come.",
-        AppointmentState.SUPERSEDED: "It was moved: another appointment with the same `uid` took its place.",
-    },
-)
 
 
 @strawberry.type(description="Somebody of a brand who serves members. Nothing but the name is told of them.")
@@ -85,6 +58,10 @@ class Service(Node):
     )
     record: strawberry.Private[model.Service]
     catalogue: strawberry.Private[Catalogue]
+
+    @field(description="What a planner has said of it.")
+    def setup(self) -> ServiceSetup:
+        return setup_of(self.record)
 
     @field(description="Who is skilled to give it.")
     def associates(self, info: Info, first: First = None, after: After = None) -> Connection[Associate]:

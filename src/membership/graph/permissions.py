@@ -155,6 +155,15 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Query.guest": _AT_COUNTERS,
     "Member.appointments": _KNOW_THE_PERSON | {Role.ASSOCIATE, Role.DESK},
     "Appointment.memberId": _KNOW_THE_PERSON,
+    # What counters offer, and who serves there
+    "Query.bookingResources": _CAMPAIGN_MAKERS,
+    "Query.counterShifts": _CAMPAIGN_MAKERS,
+    "Mutation.saveService": _CAMPAIGN_MAKERS,
+    "Mutation.retireService": _CAMPAIGN_MAKERS,
+    "Mutation.saveResource": _CAMPAIGN_MAKERS,
+    "Mutation.retireResource": _CAMPAIGN_MAKERS,
+    "Mutation.setShifts": _CAMPAIGN_MAKERS,
+    "Service.setup": _CAMPAIGN_STAFF,
     # The waitlist: members, and staff where they work, for whom they have before them
     "Query.myWaitlist": frozenset({Role.MEMBER}),
     "Query.waitlistAtCounter": _AT_COUNTERS,

@@ -9,6 +9,7 @@ from membership.graph.accounts import AccountsMutation, AccountsQuery
 from membership.graph.appointments import AppointmentsQuery
 from membership.graph.appointments_boards import BoardsQuery, BoardsSubscription
 from membership.graph.appointments_booking import AppointmentsMutation, CounterMutation
+from membership.graph.appointments_planner import AppointmentsPlannerMutation, AppointmentsPlannerQuery
 from membership.graph.calendars import CalendarsMutation, CalendarsQuery
 from membership.graph.campaigns import CampaignsMutation, CampaignsQuery
 from membership.graph.cards import CardsMutation, CardsQuery
@@ -59,6 +60,7 @@ QUERIES: tuple[type, ...] = (
     WaitlistQuery,
     AppointmentsQuery,
     BoardsQuery,
+    AppointmentsPlannerQuery,
 )
 MUTATIONS: tuple[type, ...] = (
     PointsMutation,
@@ -77,6 +79,7 @@ MUTATIONS: tuple[type, ...] = (
     WaitlistMutation,
     AppointmentsMutation,
     CounterMutation,
+    AppointmentsPlannerMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription, BoardsSubscription)
 TYPES: tuple[type, ...] = ()

@@ -8,6 +8,7 @@ from membership.accounts.context import AccountWorkings
 from membership.accounts.service import Accounts
 from membership.appointments.boards import Boards
 from membership.appointments.catalogue import CatalogueCache
+from membership.appointments.configuring import Diaries
 from membership.appointments.model import BoardDay, BoardVersion
 from membership.appointments.service import Appointments
 from membership.calendars.service import Calendars
@@ -80,6 +81,7 @@ class Services:
     appointments: Appointments
     waitlist: Waitlist
     boards: Boards
+    diaries: Diaries
     board_versions: LiveValues[BoardDay, BoardVersion]
     simulations: Simulations
     explanations: Explanations
@@ -153,6 +155,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         ),
         waitlist=Waitlist(database, offering),
         boards=boards,
+        diaries=Diaries(database, directory, new_id),
         board_versions=LiveValues(boards.versions, period_seconds=BOARD_PERIOD_SECONDS),
         stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),
         claims=Claims(coupon_workings),
