@@ -113,13 +113,13 @@ def _fact_annotation(name: str, annotation: object) -> object:
     kinds = [kind for kind in typing.get_args(annotation) if isinstance(kind, type) and issubclass(kind, Part)]
     if not kinds:
         raise TypeError(f"fact {name}: {annotation} is no GraphQL type")
-    return list[_part_type(kinds[0])]  # type: ignore[misc]
+    return list[part_type(kinds[0])]  # type: ignore[misc]
 
 
 _PARTS: dict[str, type] = {}
 
 
-def _part_type(part: type[Part]) -> type:
+def part_type(part: type[Part]) -> type:
     """The GraphQL type of what a refusal says of one thing among several, of the same name; made once."""
     if part.__name__ not in _PARTS:
         _PARTS[part.__name__] = _make_part_type(part)
@@ -166,9 +166,14 @@ REFUSALS: dict[str, type[Refusal]] = {
 
 def as_refusal(error: DomainError) -> Refusal:
     facts: dict[str, object] = {**error.facts()}
-    for name, part in part_types(type(error)).items():
-        facts[name] = [_part_type(part)(**vars(entry)) for entry in getattr(error, name)]
+    for name in part_types(type(error)):
+        facts[name] = [as_part(entry) for entry in getattr(error, name)]
     return REFUSALS[error.code](code=error.code, message=error.message, field=error.field, **facts)
+
+
+def as_part(part: Part) -> object:
+    """What is said of one thing among several, as its GraphQL type."""
+    return part_type(type(part))(**vars(part))
 
 
 def result_union(

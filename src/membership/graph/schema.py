@@ -34,6 +34,7 @@ from membership.graph.stores_queries import StoresQuery
 from membership.graph.tiers import TiersMutation, TiersQuery
 from membership.graph.tiers_ladder import LadderQuery
 from membership.graph.tills import TillsMutation
+from membership.graph.visits import VisitsMutation, VisitsQuery
 from membership.graph.waitlist import WaitlistMutation, WaitlistQuery
 from membership.settings import Profile
 
@@ -57,6 +58,7 @@ QUERIES: tuple[type, ...] = (
     GiftsDeskQuery,
     GiftsPlannerQuery,
     CalendarsQuery,
+    VisitsQuery,
     WaitlistQuery,
     AppointmentsQuery,
     BoardsQuery,
@@ -76,6 +78,7 @@ MUTATIONS: tuple[type, ...] = (
     CouponsMutation,
     CouponsPlannerMutation,
     CalendarsMutation,
+    VisitsMutation,
     WaitlistMutation,
     AppointmentsMutation,
     CounterMutation,

@@ -46,6 +46,7 @@ from membership.tiers.service import LadderCache
 from membership.tiers.staff import HandGrants
 from membership.tills.context import Workings
 from membership.tills.service import Tills
+from membership.visits.service import Visits
 from membership.waitlist.context import WaitlistWorkings
 from membership.waitlist.offering import Offering
 from membership.waitlist.service import Waitlist
@@ -79,6 +80,7 @@ class Services:
     gifts: Gifts
     appointment_catalogue: CatalogueCache
     appointments: Appointments
+    visits: Visits
     waitlist: Waitlist
     boards: Boards
     diaries: Diaries
@@ -153,6 +155,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         appointments=Appointments(
             database, directory, new_id, on_freed=offering.offer_freed, admission=windows.admission
         ),
+        visits=Visits(database, directory, windows, new_id, offering.offer_freed),
         waitlist=Waitlist(database, offering),
         boards=boards,
         diaries=Diaries(database, directory, new_id),

@@ -64,13 +64,18 @@ async def confirm(tx: Transaction, directory: Directory, locked: Locked) -> None
 
 
 async def cancel(
-    tx: Transaction, directory: Directory, locked: Locked, chosen: Collection[AppointmentId] | None
+    tx: Transaction,
+    directory: Directory,
+    locked: Locked,
+    chosen: Collection[AppointmentId] | None,
+    *,
+    by_member: bool,
 ) -> list[Appointment]:
     """These stops, or all that can be cancelled still; the confirmed ones among them, as they were, are free again.
 
     Raises UnknownAppointment, AppointmentStepRefused, VisitStepRefused.
     """
-    by_member, freed = tx.actor.role is Role.MEMBER, []
+    freed: list[Appointment] = []
     # By id: what is held or asked for may lapse meanwhile, and is ended by id.
     for stop in sorted(_to_cancel(tx, locked, chosen), key=lambda stop: stop.appointment_id):
         zone = directory.store(stop.store_id).zone

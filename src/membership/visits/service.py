@@ -10,7 +10,7 @@ from membership.appointments.changing import may_book
 from membership.appointments.model import Appointment, AppointmentId, ResourceId, Stop, VisitId
 from membership.appointments.service import OnFreed, nobody_waits
 from membership.campaigns.bookings import BookingWindows
-from membership.kernel.actor import Actor
+from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import NewId
 from membership.kernel.payment_cards import refuse_payment_card_numbers
 from membership.members.errors import UnknownMember
@@ -153,22 +153,25 @@ class Visits:
         visit_id: VisitId,
         *,
         stops: Sequence[AppointmentId] | None = None,
+        members_wish: bool = False,
         key: str,
     ) -> Made:
-        """These stops, or all that can be cancelled still. Past its time a stop is LATE_CANCELLED.
+        """These stops, or all that can be cancelled still. Past its time a stop is LATE_CANCELLED, when the member
+        wants it: themself, or through staff (`members_wish`).
 
         Raises UnknownVisit, UnknownAppointment, AppointmentStepRefused, VisitStepRefused.
         """
 
         async def work(tx: Transaction, directory: Directory) -> Made:
             locked = await changing.lock_visit(tx, visit_id)
-            freed = await changing.cancel(tx, directory, locked, stops)
+            by_member = members_wish or actor.role is Role.MEMBER
+            freed = await changing.cancel(tx, directory, locked, stops, by_member=by_member)
             if freed:
                 await self.on_freed(tx, freed)
             return Made(await changing.record_of(tx, locked.visit))
 
         wanted = None if stops is None else sorted(str(entry) for entry in stops)
-        return await self._once(actor, now, Keyed("visits.cancel", key, [str(visit_id), wanted]), work)
+        return await self._once(actor, now, Keyed("visits.cancel", key, [str(visit_id), wanted, members_wish]), work)
 
     async def _make(
         self,
