@@ -12,6 +12,7 @@ from membership.appointments.errors import (
 )
 from membership.appointments.model import AppointmentState, Stop, VisitId
 from membership.appointments.rules.states import HOLD, Step
+from membership.campaigns.content import BookingOpening
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.kernel.payment_cards import PaymentCardNumber
@@ -29,6 +30,7 @@ from membership.visits.errors import (
 from membership.visits.model import Made, NewTime, VisitMode, VisitSource, VisitState, VisitWish
 from membership.visits.rules.itinerary import legs, visit_state
 from support.appointment_desk import TODAY, at, new_key, rules
+from support.campaign_desk import few_days, open_campaign_desk
 from support.visit_desk import COUNTERS, VisitDesk, one_after_another, open_visit_desk, stops_of
 
 State = AppointmentState
@@ -456,3 +458,40 @@ async def test_nobody_touches_a_visit_of_somebody_else(desk: VisitDesk) -> None:
             await desk.move(member, made, NewTime(made.record.stops[0].appointment_id, at(16)), actor=actor)
     with pytest.raises(UnknownVisit):
         await desk.visits.confirm(desk.member(member), desk.now, VisitId(new_id()), key=new_key())
+
+
+# ---- by tier
+
+
+async def test_a_campaigns_days_are_found_and_booked_by_tier(desk: VisitDesk, conn: Conn) -> None:
+    """Gold may since this morning, cards from tomorrow noon on. Proposals and bookings are told the same."""
+    member, gold, services = await desk.join(), await desk.join(), await desk.services()
+    await desk.grant(gold, "GOLD")
+    tomorrow = desk.now.date() + timedelta(days=1)
+    planning = await open_campaign_desk(desk.visits.database, conn)
+    planning.now = desk.now - timedelta(hours=4)
+    openings = (
+        BookingOpening(tiers=("GOLD",), days_before=1, at=time(11)),
+        BookingOpening(days_before=0, at=time(12)),
+    )
+    campaign = (await planning.scheduled(few_days(tomorrow, *openings))).campaign
+    wish = VisitWish((), tomorrow, days=2)
+
+    assert len((await desk.propose(gold, *services, wish=wish)).found) == 10
+    assert (await desk.propose(member, *services, wish=wish)).found == ()
+    stops = one_after_another(services, days=1)
+    with pytest.raises(VisitPartlyUnavailable) as refused:
+        await desk.book(member, *stops)
+    assert [(stop.reason, stop.nearest) for stop in refused.value.stops] == [("TOO_EARLY_FOR_TIER", None)] * 3
+    made = await desk.book(gold, *stops)
+    assert made.record.visit.campaign_id == campaign.campaign_id
+    today = await desk.book(member, *one_after_another(services))
+    with pytest.raises(VisitPartlyUnavailable):
+        await desk.move(member, today, NewTime(today.record.stops[0].appointment_id, at(19, days=1)))
+
+    pausing = planning.campaigns
+    await pausing.pause(planning.planner, desk.now, campaign.campaign_id, reason="Crowds.", key=new_key())
+    await desk.visits.windows.campaigns.reload(desk.now)
+    assert (await desk.propose(gold, *services, wish=wish)).found == ()
+    cancelled = await desk.cancel(gold, made)
+    assert state_of(desk, cancelled) is VisitState.CANCELLED

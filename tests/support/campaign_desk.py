@@ -7,23 +7,27 @@ desk.shop                                                    # Chaoyang Galleria
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 
 from membership.campaigns.cache import CampaignCache
 from membership.campaigns.content import (
     AmountOff,
+    BookingOpening,
+    BookingWindow,
     Calendar,
     CampaignContent,
     CampaignDay,
     ClaimedInApp,
     CouponOffer,
+    DaysAfter,
     EarnRule,
     Funding,
     GiftOffer,
     GiftPool,
     Multiple,
     NthWeekday,
+    OnDate,
     OnWeekday,
     Rule,
     Scope,
@@ -46,6 +50,7 @@ OCTOBER = datetime(2026, 10, 1, 2, tzinfo=UTC)
 OPENING = datetime(2026, 11, 11, 20, tzinfo=UTC)
 """04:00 of 12 November in Shanghai: the second Thursday."""
 CLOSING = datetime(2026, 11, 22, 20, tzinfo=UTC)
+EVERYBODY = BookingOpening(days_before=30, at=time(10))
 MALL = Funding(mall_basis_points=10_000, brand_basis_points=0)
 
 _keys = count(1)
@@ -121,6 +126,13 @@ def anniversary(
         calendar=calendar or november(previews=(preview,)),
         rules=tuple(rules) if rules is not None else (brand_day(), coupon(), gift()),
     )
+
+
+def few_days(first_day: date, *openings: BookingOpening, days: int = 3) -> CampaignContent:
+    """A campaign of some days without goods, whose days are booked from these openings on."""
+    calendar = Calendar(year=first_day.year, first_day=OnDate(date=first_day), last_day=DaysAfter(days=days - 1))
+    window = BookingWindow(code="VISITS", names={"en": "Visits"}, funding=MALL, openings=openings or (EVERYBODY,))
+    return anniversary((window,), calendar=calendar)
 
 
 @dataclass(slots=True)

@@ -8,20 +8,22 @@ made = await desk.book(member, *stops_of(best))
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime, timedelta
 
 from membership.appointments.model import Appointment, AppointmentId, Service, ServiceRules, Stop
 from membership.appointments.service import OnFreed
 from membership.campaigns.bookings import BookingWindows
 from membership.campaigns.cache import CampaignCache
-from membership.kernel.actor import Actor
+from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.transaction import Transaction
 from membership.stores.service import DirectoryCache
+from membership.tiers.model import HandReason
 from membership.tiers.service import LadderCache
+from membership.tiers.staff import HandGrants
 from membership.visits.model import Made, NewTime, Proposal, Proposals, VisitMode, VisitWish, Wish
 from membership.visits.service import Visits
 from support.appointment_desk import HOUR, TODAY, AppointmentDesk, at, new_key, open_appointment_desk
@@ -44,6 +46,19 @@ class VisitDesk:
 
     def member(self, member: MembershipKey) -> Actor:
         return self.appointments.member(member)
+
+    async def grant(self, member: MembershipKey, tier: str) -> None:
+        """By hand, from today on."""
+        grants = HandGrants(self.visits.database, self.visits.directories, self.visits.windows.ladders, new_id)
+        await grants.give(
+            self.appointments.actor(Role.MEMBER_SERVICES),
+            self.now,
+            member,
+            tier=tier,
+            ends_on=self.now.date() + timedelta(days=200),
+            reason=HandReason.GOODWILL,
+            key=new_key(),
+        )
 
     async def services(self, number: int = 3, *, given: ServiceRules = HOUR) -> list[Service]:
         """Each at a counter of its own, with an associate and a room."""
@@ -120,10 +135,6 @@ def one_after_another(services: Sequence[Service], hour: int = 14, *, days: int 
         Stop(service.service_id, at(hour + (3 * place) // 2, 30 * (place % 2), days=days))
         for place, service in enumerate(services)
     ]
-
-
-def day(days: int = 0) -> date:
-    return at(12, days=days).date()
 
 
 async def open_visit_desk(database: Database, conn: Conn, *, on_freed: OnFreed | None = None) -> VisitDesk:
