@@ -37,7 +37,7 @@ def new_key() -> str:
     return f"waitlist-{next(_keys)}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class WaitlistDesk:
     desk: AppointmentDesk
     waitlist: Waitlist
@@ -100,6 +100,8 @@ class WaitlistDesk:
 
     async def raise_to(self, member: MembershipKey, tier: str) -> None:
         level = self.desk.store.ladder.levels[tier]
+        if level == 0:
+            return  # everybody's
         await self.desk.conn.execute(
             "INSERT INTO tiers.standings (member_id, programme_id, tier, level, since, ends_on, upcoming,"
             " ladder_revision) VALUES ($1, $2, $3, $4, '2026-01-01', '2027-12-31', '[]', 1)"
