@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from membership.appointments.errors import AssociateNotSkilled, TooEarlyToBook, UnknownService
 from membership.appointments.model import (
@@ -16,14 +17,16 @@ from membership.appointments.model import (
     ServiceRules,
     Stop,
 )
+from membership.appointments.rules.admitting import Admit, by_horizon
 from membership.appointments.rules.states import HOLD, Step
-from membership.appointments.store import list_services, retire_service
+from membership.appointments.store import list_appointments, list_services, retire_service
 from membership.kernel.actor import Role
 from membership.kernel.ids import new_id
 from membership.members.errors import UnknownMember
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.postgres.transaction import Transaction
 from membership.waitlist.errors import (
     AlreadyWaiting,
     NothingToWaitFor,
@@ -36,6 +39,7 @@ from membership.waitlist.errors import (
     WaitTooLong,
 )
 from membership.waitlist.model import Entry, EntryState
+from membership.waitlist.offering import Offering
 from membership.waitlist.rules import HANDING_ON, MOST_ENTRIES
 from support.appointment_desk import OTHER_COUNTER, TODAY, at, rules
 from support.waitlist_desk import WaitlistDesk, new_key, open_waitlist_desk
@@ -522,3 +526,48 @@ async def test_every_step_is_told(waits: WaitlistDesk, conn: Conn) -> None:
         ["joined", "offered", "accepted"],
         ["joined", "withdrawn"],
     ]
+
+
+# ---- what goes wrong with an offer costs the cancellation nothing
+
+
+async def impossible(tx: Transaction, *_: object) -> Admit:
+    await tx.conn.execute("SELECT 1 / 0")
+    raise AssertionError("the statement before fails")
+
+
+async def test_an_offer_that_fails_leaves_the_cancellation_as_it_is(waits: WaitlistDesk, conn: Conn) -> None:
+    fitting = await one_slot(waits)
+    holder, booked = await full(waits, fitting)
+    entry = await waits.join(await waits.desk.join(), fitting)
+    broken = Offering(replace(waits.offering.workings, admission=impossible))
+    desk = replace(waits.desk, appointments=replace(waits.desk.appointments, on_freed=broken.offer_freed))
+    with capture_logs() as logs:
+        cancelled = await desk.cancel(holder, booked)
+    assert [line["event"] for line in logs] == ["what came free could not be offered here and waits for the worker"]
+    [now] = await list_appointments(conn, [booked.appointment_id])
+    assert now == cancelled and now.state is AppointmentState.LATE_CANCELLED
+    names = await conn.fetch("SELECT name FROM platform.outbox WHERE name LIKE 'waitlist.%' OR name LIKE '%cancelled'")
+    assert sorted(row["name"] for row in names) == ["appointments.late_cancelled", "waitlist.joined"]
+    await waits.pass_over()
+    assert await waits.states(entry) == [S.OFFERED]
+
+
+async def test_one_whose_offer_is_refused_keeps_no_other_from_it(waits: WaitlistDesk) -> None:
+    """Each offer is a part of its own."""
+    fitting = await one_slot(waits)
+    holder, booked = await full(waits, fitting)
+    first, second = [await waits.join(await waits.desk.join(), fitting) for _ in range(2)]
+    asked: list[MembershipKey | None] = []
+
+    async def refused_under_the_lock(tx: Transaction, membership: MembershipKey | None, *_: object) -> Admit:
+        asked.append(membership)
+        if asked == [first.membership] * 2:
+            await tx.conn.execute("UPDATE waitlist.entries SET offered_level = NULL")
+            raise UnknownMember
+        return by_horizon
+
+    offering = Offering(replace(waits.offering.workings, admission=refused_under_the_lock))
+    desk = replace(waits.desk, appointments=replace(waits.desk.appointments, on_freed=offering.offer_freed))
+    await desk.cancel(holder, booked)
+    assert await waits.states(first, second) == [S.WAITING, S.OFFERED]
