@@ -17,7 +17,6 @@ from membership.appointments.rules.states import LIVE, TRANSITIONS
 from membership.appointments.service import Appointments
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
-from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database, open_pool
 from membership.sample.loading import SampleSummary, demo_ids, load_sample
@@ -220,18 +219,19 @@ async def test_visits_have_stops_of_one_day_with_time_to_walk(sample: Conn, dire
             visits.setdefault(entry.visit_id, []).append(entry)
     rows = await sample.fetch("SELECT * FROM visits.visits")
     assert {row["visit_id"] for row in rows} == visits.keys()
-    assert {row["source"] for row in rows} == {"MEMBER", "COUNTER"}
+    assert {row["source"] for row in rows} == {"MEMBER", "MEMBER_SERVICES"}
+    campaign = await sample.fetchval("SELECT campaign_id FROM campaigns.campaigns")
+    assert {row["campaign_id"] for row in rows} == {None, campaign}
     assert max(len(stops) for stops in visits.values()) >= 3
     for row in rows:
         stops = visits[row["visit_id"]]
-        key = MembershipKey(row["member_id"], row["programme_id"])
-        assert {stop.membership for stop in stops} == {key}
+        assert len({stop.membership for stop in stops}) == 1
+        assert {stop.store_id for stop in stops} == {row["store_id"]}
         zone = directory.store(row["store_id"]).zone
         assert len({stop.period.start.astimezone(zone).date() for stop in stops}) == 1
         live = [stop for stop in stops if stop.state in LIVE or stop.state is State.COMPLETED]
         for before, after in pairwise(sorted(live, key=lambda stop: stop.period)):
-            walk = directory.walking(before.counter_id, after.counter_id)
-            assert before.period.end + walk <= after.period.start
+            assert before.period.end + directory.walking(before.counter_id, after.counter_id) <= after.period.start
 
 
 async def test_shifts_are_there_for_weeks_behind_and_ahead_and_in_the_anniversary(

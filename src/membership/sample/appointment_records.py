@@ -9,6 +9,7 @@ from asyncpg import Range
 from membership.appointments.model import Appointment, Period, ResourceId, ShiftId
 from membership.appointments.rules.deciding import occupations
 from membership.appointments.rules.states import LIVE
+from membership.campaigns.model import CampaignId
 from membership.postgres.json import to_json
 from membership.sample.copying import Batch, Record
 from membership.sample.offered import Offered
@@ -23,6 +24,7 @@ from membership.sample.tables import (
     SHIFTS,
     VISITS,
 )
+from membership.visits.making import source_of
 
 
 def add_offered(batch: Batch, offered: Offered) -> None:
@@ -61,22 +63,10 @@ def add_shifts(batch: Batch, shifts: Iterable[tuple[ShiftId, ResourceId, Period]
     batch.add(SHIFTS, *((shift_id, resource_id, _range(period)) for shift_id, resource_id, period in shifts))
 
 
-def add_visit(batch: Batch, first: Booking, source: str) -> None:
+def add_visit(batch: Batch, first: Booking, campaign_id: CampaignId | None) -> None:
     """The visit of this stop and those that follow it."""
-    membership, store_id = first.membership, first.chosen.service.store_id
-    batch.add(
-        VISITS,
-        (
-            first.visit_id,
-            membership.member_id,
-            membership.programme_id,
-            store_id,
-            None,
-            source,
-            None,
-            first.booked_at,
-        ),
-    )
+    store_id, source = first.chosen.service.store_id, source_of(first.booker.role)
+    batch.add(VISITS, (first.visit_id, store_id, campaign_id, source.value, None, first.booked_at))
 
 
 def add_appointment(batch: Batch, booking: Booking, story: Story) -> None:

@@ -1,6 +1,6 @@
 """A member who books at a store: which days, what, with whom, and what becomes of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import accumulate
@@ -9,6 +9,7 @@ from random import Random
 from membership.appointments.model import AppointmentState as State
 from membership.appointments.model import Chosen, Period, Service, ServiceRules, VisitId
 from membership.appointments.rules.states import LIVE
+from membership.campaigns.model import CampaignId
 from membership.kernel.actor import Role
 from membership.members.model import MembershipKey
 from membership.sample.appointment_records import add_appointment, add_visit
@@ -18,6 +19,7 @@ from membership.sample.files import HabitRow
 from membership.sample.moments import MomentIds
 from membership.sample.offered import Offered
 from membership.sample.place import Place
+from membership.sample.presents import SERVICES
 from membership.sample.rota import Rota
 from membership.sample.stories import Booking, Story, Who, given_up, tell, tell_moved
 
@@ -27,7 +29,7 @@ _DAYS_AHEAD = 28
 _WALK = timedelta(minutes=20)
 """As long as the longest way in any of the stores."""
 _WALK_IN_PERCENT, _BY_TELEPHONE_PERCENT = 8, 15
-"""In the second case the associate books what the member asks for."""
+"""In the second case the associate books what the member asks for, or member services a visit to several counters."""
 _PRESENT = timedelta(minutes=10)
 """What was booked in the last minutes is shown on purpose only."""
 _LEAD_HOURS = (1, 21 * 24, 40)
@@ -35,19 +37,21 @@ _ANNIVERSARY_PERCENT = 50
 """Of those who book ahead, when an anniversary is near."""
 
 
-_MEMBER, _COUNTER = "MEMBER", "COUNTER"
-"""Who makes a visit."""
+_MEMBER_SERVICES = Who(SERVICES.role, SERVICES.subject)
 
 
 class StoreBook:
     """A store with what it offers, shared by all who book there."""
 
-    def __init__(self, place: Place, offered: Offered, event_days: Sequence[date]) -> None:
-        """`event_days`: of the coming weeks, on which many want to come."""
+    def __init__(
+        self, place: Place, offered: Offered, *, event_days: Sequence[date], campaigns: Mapping[date, CampaignId]
+    ) -> None:
+        """`event_days`: of the coming weeks, on which many want to come. `campaigns`: by the days of the past."""
         self.place = place
         self.rota = Rota(place)
         self.diary = Diary(place.store, offered, self.rota)
         self.event_days = event_days
+        self.campaigns = campaigns
         self._services = offered.services
         self._weights = list(accumulate(offered.weights))
         self._staff = {resource.resource_id: resource.code for resource in offered.associates()}
@@ -106,9 +110,9 @@ class Booker:
                 visit_id = VisitId(self._ids.at(at)())
             booking = self._booking(chosen, at, visit_id=visit_id)
             if by_telephone:
-                booking = replace(booking, booker=booking.associate)
+                booking = replace(booking, booker=booking.associate if visit_id is None else _MEMBER_SERVICES)
             if is_first and visit_id is not None:
-                add_visit(batch, booking, _COUNTER if by_telephone else _MEMBER)
+                add_visit(batch, booking, self._book.campaigns.get(day))
             self._tell(batch, booking, day)
 
     def _walk_in(self, batch: Batch, day: date) -> None:

@@ -12,7 +12,7 @@ from membership.appointments.model import Period, ResourceId, ShiftId
 from membership.campaigns.rules.calendar import resolve
 from membership.members.model import MembershipKey
 from membership.sample import identifiers as ids
-from membership.sample.anniversary import ANNIVERSARY_OF
+from membership.sample.anniversary import ANNIVERSARY_OF, Anniversary
 from membership.sample.appointment_records import add_offered, add_shifts
 from membership.sample.booker import Booker, Life, StoreBook
 from membership.sample.campaign_files import campaign_content
@@ -35,10 +35,10 @@ Chance = Callable[..., Random]
 
 
 class Bookings:
-    """Bookings of one sample, made with its members. `now`: where it ends."""
+    """Bookings of one sample, made with its members. `past`: the last anniversary, if any. `now`: where it ends."""
 
-    def __init__(self, places: Mapping[str, Place], chance: Chance, now: datetime) -> None:
-        self._chance, self._now = chance, now
+    def __init__(self, places: Mapping[str, Place], past: Anniversary | None, chance: Chance, now: datetime) -> None:
+        self._chance, self._now, self._past = chance, now, past
         self._anniversary = next_anniversary(places[ANNIVERSARY_OF].store, now)
         self._books = {place.store.store_id: self._book(place) for place in places.values()}
         self._with_anniversary = self._books[places[ANNIVERSARY_OF].store.store_id]
@@ -78,9 +78,13 @@ class Bookings:
 
     def _book(self, place: Place) -> StoreBook:
         today = self._now.astimezone(place.store.zone).date()
-        its = place.programme.code == ANNIVERSARY_OF
-        near = [day for day in self._anniversary if today <= day <= today + _NEAR] if its else []
-        return StoreBook(place, offered(place.programme.code), near)
+        its = offered(place.programme.code)
+        if place.programme.code != ANNIVERSARY_OF:
+            return StoreBook(place, its, event_days=(), campaigns={})
+        near = [day for day in self._anniversary if today <= day <= today + _NEAR]
+        past = self._past
+        campaigns = {} if past is None else dict.fromkeys(past.calendar.days, past.revision.campaign_id)
+        return StoreBook(place, its, event_days=near, campaigns=campaigns)
 
     def _shifts(self, book: StoreBook) -> Iterator[tuple[ShiftId, ResourceId, Period]]:
         its, store = offered(book.place.programme.code), book.place.store

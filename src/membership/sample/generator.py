@@ -123,7 +123,9 @@ class Generator:
         self._contests = Contests(list(self._places.values()), recipe.today)
         self._contending: list[Callable[[Ranks], Life]] = []
         self._keyring = keyring
-        self._bookings = Bookings(self._places, recipe.chance, recipe.now)
+        place = self._places[ANNIVERSARY_OF]
+        self._last_anniversary = last_anniversary(place, recipe.first_day, recipe.now)
+        self._bookings = Bookings(self._places, self._last_anniversary, recipe.chance, recipe.now)
         self._memory: Memory | None = None
         self.forgotten_receipt: ForgottenReceipt | None = None
 
@@ -199,11 +201,9 @@ class Generator:
 
     def _remember(self) -> Memory | None:
         """Last year's anniversary, with who got the gifts of its drops: that depends on everybody."""
-        place = self._places[ANNIVERSARY_OF]
-        anniversary = last_anniversary(place, self._recipe.first_day, self._recipe.now)
-        if anniversary is None:
+        if self._last_anniversary is None:
             return None
-        memory = Memory(anniversary, place, self._keyring)
+        memory = Memory(self._last_anniversary, self._places[ANNIVERSARY_OF], self._keyring)
         for turn in _turns(self._recipe.members - len(sample_cast())):
             if turn.programme == ANNIVERSARY_OF:
                 member_id, person, _, since = self._newcomer(turn)

@@ -151,7 +151,7 @@ APPOINTMENTS = table(
     "appointment_id uid sequence visit_id member_id programme_id store_id counter_id service_id associate_id starts_at "
     "ends_at state step lapses_at held_until answer_until free_until no_show_from replaces booked_at changed_at",
 )
-VISITS = table("visits", "visits", "visit_id member_id programme_id store_id campaign_id source note made_at")
+VISITS = table("visits", "visits", "visit_id store_id campaign_id source note made_at")
 OCCUPIED = table("appointments", "occupied", "appointment_id resource_id during live lapses_at")
 APPOINTMENT_CHANGES = table("appointments", "changes", "appointment_id step from_state to_state at actor_role actor")
 
