@@ -346,6 +346,15 @@ FROM appointments.appointments
 WHERE appointment_id = ANY ($1::uuid[])
 ORDER BY starts_at, appointment_id;
 
+-- name: list_current :many
+-- What has become of appointments, by the UID that they keep when they are moved.
+SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+    changed_at
+FROM appointments.appointments
+WHERE uid = ANY ($1::uuid[]) AND state <> 'SUPERSEDED'
+ORDER BY starts_at, appointment_id;
+
 -- name: list_appointments_of_member :many
 -- What a member has booked from a moment on, superseded ones left out, by time.
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,

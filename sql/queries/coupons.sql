@@ -445,3 +445,29 @@ WITH granted AS (
 UPDATE coupons.offers target SET issued = target.issued + counted.issued
 FROM (SELECT new.offer_id, count(*) AS issued FROM new GROUP BY new.offer_id) counted
 WHERE target.offer_id = counted.offer_id AND target.quota IS NOT NULL;
+
+-- name: tie_coupon :exec
+-- Notes that a coupon is meant for a stop of a visit, instead of another one it was meant for.
+INSERT INTO coupons.ties (coupon_id, appointment_uid, tied_at) VALUES ($1::uuid, $2::uuid, $3::timestamptz)
+ON CONFLICT ON CONSTRAINT ties_pkey DO UPDATE
+SET appointment_uid = excluded.appointment_uid, tied_at = excluded.tied_at
+WHERE ties.appointment_uid <> excluded.appointment_uid;
+
+-- name: untie_coupon :exec
+-- A coupon that is meant for no visit any more.
+DELETE FROM coupons.ties WHERE coupon_id = $1::uuid;
+
+-- name: untie_coupons_of :exec
+-- Stops that are no more, by their UIDs.
+DELETE FROM coupons.ties WHERE appointment_uid = ANY ($1::uuid[]);
+
+-- name: list_coupons_of_stops :many
+-- The coupons that are meant for stops of visits, by their UIDs; those that end first at the top.
+SELECT tie.appointment_uid, coupon.coupon_id, coupon.member_id, coupon.programme_id, coupon.offer_id,
+    offer.campaign_code, offer.code AS offer, coupon.ordinal, coupon.revision_id, coupon.channel, coupon.state,
+    coupon.valid_from, coupon.valid_until, coupon.issued_at, coupon.reserved_by, coupon.reserved_until, coupon.sale_id
+FROM coupons.ties tie
+JOIN coupons.coupons coupon USING (coupon_id)
+JOIN coupons.offers offer USING (offer_id)
+WHERE tie.appointment_uid = ANY ($1::uuid[])
+ORDER BY coupon.valid_until, coupon.coupon_id;

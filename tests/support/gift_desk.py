@@ -26,7 +26,7 @@ from membership.gifts import store
 from membership.gifts.changes import GiftChanges
 from membership.gifts.claiming import GiftClaims
 from membership.gifts.jobs import GiftJobs
-from membership.gifts.model import ById, ClaimGift, Gift, GiftId, GiftPoolId, GiftState, Occasion, WaiverReason
+from membership.gifts.model import ById, ClaimGift, Gift, GiftId, GiftPoolId, GiftState, Gone, Occasion, WaiverReason
 from membership.gifts.rules.preparing import offer_id_of, pool_id_of
 from membership.gifts.service import Gifts, gift_jobs_on, gifts_on, react_to_sales_and_merges
 from membership.inventory.model import PoolId, PoolLevel
@@ -197,7 +197,7 @@ class GiftDesk:
 
     async def follow(self, uid: UUID, stop: Occasion | None, *, by_house: bool = False) -> None:
         async with self.database.engine(self.services, self.now) as tx:
-            await self.gifts.waits.follow(tx, {uid: stop}, by_house=by_house)
+            await self.gifts.waits.follow(tx, {uid: stop or Gone(by_house)})
 
     async def untie(self, given: Gift, actor: Actor | None = None) -> Gift:
         actor = actor or member_actor(given.membership)

@@ -46,6 +46,16 @@ async def nobody_waits(tx: Transaction, freed: Sequence[Appointment]) -> None:
     del tx, freed
 
 
+def told_in_turn(*hooks: OnFreed) -> OnFreed:
+    """Several that are to be told, one after another."""
+
+    async def tell(tx: Transaction, freed: Sequence[Appointment]) -> None:
+        for hook in hooks:
+            await hook(tx, freed)
+
+    return tell
+
+
 async def horizon_only(tx: Transaction, membership: MembershipKey | None, store_ids: Collection[StoreId]) -> Admit:
     """Every service is open so many days ahead, for everybody."""
     del tx, membership, store_ids

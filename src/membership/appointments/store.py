@@ -245,6 +245,11 @@ async def list_appointments(conn: Conn, appointment_ids: Collection[AppointmentI
     return [appointment_of(row) for row in await SQL.list_appointments.many(conn, list(appointment_ids))]
 
 
+async def list_current(conn: Conn, uids: Collection[UUID]) -> list[Appointment]:
+    """What has become of appointments, by the UID that they keep when they are moved; by time."""
+    return [appointment_of(row) for row in await SQL.list_current.many(conn, list(uids))]
+
+
 async def list_appointments_of_member(conn: Conn, member_id: MemberId, *, since: datetime) -> list[Appointment]:
     return [appointment_of(row) for row in await SQL.list_appointments_of_member.many(conn, member_id, since)]
 

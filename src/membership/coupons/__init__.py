@@ -15,6 +15,7 @@ touches no coupon; C10 nothing leads out of EXPIRED and VOIDED.
 
 issuing.py   to all eligible, in runs and to whoever becomes eligible; what a schedule of a campaign does to offers
 claiming.py  in the app, for points, by code
+tying.py     meant for a stop of a visit, as journeys ask for it
 service.py   what tills and journeys ask, inside their transaction; void, expire, merge
 
 Emits coupons.issued (of what a member took), coupons.redeemed, coupons.reversed, coupons.voided.

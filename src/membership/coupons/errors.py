@@ -211,6 +211,31 @@ class CouponNotOpen(DomainError):
         return f"This coupon is {self.state.lower()}, so nothing can be done with it."
 
 
+_WHY_NOT_THERE = {
+    "COUPON_NOT_YET_VALID": "is not valid yet by then",
+    "COUPON_EXPIRED": "is not valid any more by then",
+    "WRONG_STORE": "does not hold in that store",
+    "NOTHING_IN_SCOPE": "is not taken at that counter",
+    "BLACKOUT": "does not hold on that day",
+    "NOT_THIS_DAY": "does not hold on that day",
+    "OUTSIDE_DAILY_WINDOW": "does not hold at that hour",
+}
+
+
+@dataclass(eq=False)
+class CouponNotForVisit(DomainError):
+    """No till would take the coupon at that counter and time, whatever is bought."""
+
+    code = "COUPON_NOT_FOR_VISIT"
+    field = "appointmentId"
+    reasons: list[str]
+
+    @property
+    def message(self) -> str:
+        said = [text for reason, text in _WHY_NOT_THERE.items() if reason in self.reasons]
+        return f"This coupon {' and '.join(dict.fromkeys(said))}. Choose another appointment, or another coupon."
+
+
 @dataclass(eq=False)
 class QuotaBelowIssued(DomainError):
     """A revision would lower a quota below what is issued already."""

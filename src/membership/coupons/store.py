@@ -288,6 +288,26 @@ async def find_coupon_by_cause(conn: Conn, offer_id: OfferId, cause: UUID) -> Co
     return None if row is None else coupon_of(row)
 
 
+async def tie(conn: Conn, coupon_id: CouponId, appointment_uid: UUID, now: datetime) -> None:
+    await SQL.tie_coupon.exec(conn, coupon_id, appointment_uid, now)
+
+
+async def untie(conn: Conn, coupon_id: CouponId) -> None:
+    await SQL.untie_coupon.exec(conn, coupon_id)
+
+
+async def untie_all_of(conn: Conn, appointment_uids: Collection[UUID]) -> None:
+    await SQL.untie_coupons_of.exec(conn, list(appointment_uids))
+
+
+async def list_coupons_of_stops(conn: Conn, appointment_uids: Collection[UUID]) -> dict[UUID, list[Coupon]]:
+    """What is meant for stops of visits, by their UIDs: for boards and itineraries, in one statement."""
+    found: dict[UUID, list[Coupon]] = {}
+    for row in await SQL.list_coupons_of_stops.many(conn, list(appointment_uids)):
+        found.setdefault(row["appointment_uid"], []).append(coupon_of(row))
+    return found
+
+
 async def reserve(
     conn: Conn,
     member_id: MemberId,

@@ -104,6 +104,13 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """A stop that is no more. `by_house`: the store has cancelled it, not the member."""
+
+    by_house: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """A gift waits at this counter for the stop of this UID; from `until` on it is at its desk again. Stays once it was
     collected there. `desk_until`: until when it could be collected without the visit."""

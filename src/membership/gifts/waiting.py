@@ -8,7 +8,7 @@ from membership.campaigns.cache import CampaignCache
 from membership.campaigns.content import GiftOffer
 from membership.gifts import events, store
 from membership.gifts.errors import GiftCannotWaitSoLong, GiftStaysAtDesk, GiftVisitOver, GiftWrongStore, UnknownGift
-from membership.gifts.model import Gift, GiftId, Occasion
+from membership.gifts.model import Gift, GiftId, Gone, Occasion
 from membership.gifts.rules import waiting
 from membership.gifts.rules.waiting import Placing
 from membership.members.model import MembershipKey
@@ -32,15 +32,16 @@ class GiftWaits:
             raise UnknownGift
         return await write_placing(tx, gift, await self._sent(tx, gift, stop))
 
-    async def follow(self, tx: Transaction, stops: Mapping[UUID, Occasion | None], *, by_house: bool) -> None:
-        """What becomes of gifts when stops, by their UIDs, were moved, or (None) are no more: they go along, or back to
-        their desk. `by_house`: the store, not the member, has ended the visit."""
+    async def follow(self, tx: Transaction, stops: Mapping[UUID, Occasion | Gone]) -> None:
+        """What becomes of gifts when stops, by their UIDs, were moved or are no more: they go along, or back to their
+        desk."""
         directory = await self.directories.directory(tx.now)
         for gift in await store.lock_gifts_of_visits(tx.conn, stops.keys()):
             if gift.collect_until <= tx.now or gift.wait is None:
                 continue  # nobody came in time: it is about to be forfeited
             stop = stops[gift.wait.uid]
-            if stop is None or not await self._goes_along(tx, gift, stop):
+            if isinstance(stop, Gone) or not await self._goes_along(tx, gift, stop):
+                by_house = isinstance(stop, Gone) and stop.by_house
                 await self._bring_home(tx, gift, directory, by_house=by_house)
 
     async def _goes_along(self, tx: Transaction, gift: Gift, stop: Occasion) -> bool:

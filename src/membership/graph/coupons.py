@@ -183,7 +183,7 @@ class CouponsMutation:
 async def load_coupons(context: RequestContext, keys: Collection[UUID]) -> dict[UUID, Node]:
     async with context.reader() as conn:
         found = await store.list_coupons_by_id(conn, keys)
-    nodes = await _nodes(context, found)
+    nodes = await coupon_nodes(context, found)
     return {coupon.coupon_id: node for coupon, node in zip(found, nodes, strict=True)}
 
 
@@ -201,20 +201,20 @@ async def _wallet(
             after=CouponId(key) if isinstance(key, UUID) else None,
             limit=page.size + 1,
         )
-    nodes = dict(zip((coupon.coupon_id for coupon in found), await _nodes(context, found), strict=True))
+    nodes = dict(zip((coupon.coupon_id for coupon in found), await coupon_nodes(context, found), strict=True))
     return connection(
         found, page, COUPONS, node=lambda coupon: nodes[coupon.coupon_id], key=lambda coupon: (coupon.coupon_id,)
     )
 
 
-async def _nodes(context: RequestContext, coupons: Sequence[model.Coupon]) -> list[Coupon]:
+async def coupon_nodes(context: RequestContext, coupons: Sequence[model.Coupon]) -> list[Coupon]:
     directory = await context.directory()
     revisions = await context.services.campaign_cache.revisions({coupon.revision_id for coupon in coupons})
     return [coupon_node(coupon, revisions, directory, locale=context.locale, now=context.now) for coupon in coupons]
 
 
 async def _payload(context: RequestContext, coupon: model.Coupon) -> CouponPayload:
-    (node,) = await _nodes(context, [coupon])
+    (node,) = await coupon_nodes(context, [coupon])
     return CouponPayload(coupon=node)
 
 

@@ -186,6 +186,12 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Mutation.declineWaitlistOffer": _AT_COUNTERS | {Role.MEMBER},
     "WaitlistEntry.memberId": _KNOW_THE_PERSON,
     "AppointmentChange.subject": _CARD_KEEPERS,
+    # Gifts and coupons tied to appointments
+    "Query.appointmentTies": frozenset({Role.MEMBER, Role.ASSOCIATE, Role.DESK, Role.MEMBER_SERVICES}),
+    "Mutation.tieGiftToVisit": _MEMBER_OR_SERVICES,
+    "Mutation.untieGiftFromVisit": _MEMBER_OR_SERVICES | _HAND_OVER,
+    "Mutation.tieCouponToVisit": _MEMBER_OR_SERVICES,
+    "Mutation.untieCouponFromVisit": _MEMBER_OR_SERVICES,
     # Planning: what would be, and why it was. Whose receipts and members, planning and row-level security say
     "Mutation.simulateCampaign": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),
     "Query.simulation": frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}),

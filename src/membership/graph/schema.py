@@ -33,6 +33,7 @@ from membership.graph.scalars import SCALARS
 from membership.graph.stores_queries import StoresQuery
 from membership.graph.tiers import TiersMutation, TiersQuery
 from membership.graph.tiers_ladder import LadderQuery
+from membership.graph.ties import TiesMutation, TiesQuery
 from membership.graph.tills import TillsMutation
 from membership.graph.visits import VisitsMutation, VisitsQuery
 from membership.graph.waitlist import WaitlistMutation, WaitlistQuery
@@ -57,6 +58,7 @@ QUERIES: tuple[type, ...] = (
     GiftsQuery,
     GiftsDeskQuery,
     GiftsPlannerQuery,
+    TiesQuery,
     CalendarsQuery,
     VisitsQuery,
     WaitlistQuery,
@@ -75,6 +77,7 @@ MUTATIONS: tuple[type, ...] = (
     PlanningMutation,
     GiftsMutation,
     GiftsDeskMutation,
+    TiesMutation,
     CouponsMutation,
     CouponsPlannerMutation,
     CalendarsMutation,

@@ -11,6 +11,7 @@ from membership.appointments.catalogue import CatalogueCache
 from membership.appointments.configuring import Diaries
 from membership.appointments.model import BoardDay, BoardVersion
 from membership.appointments.service import Appointments
+from membership.appointments.service import Appointments, told_in_turn
 from membership.calendars.service import Calendars
 from membership.campaigns.bookings import BookingWindows
 from membership.campaigns.cache import CampaignCache
@@ -50,6 +51,7 @@ from membership.visits.service import Visits
 from membership.waitlist.context import WaitlistWorkings
 from membership.waitlist.offering import Offering
 from membership.waitlist.service import Waitlist
+from membership.visits.ties import Ties
 
 BOARD_PERIOD_SECONDS: Final = 1.0
 """A counter looks at its board now and then; nobody races on it."""
@@ -85,6 +87,7 @@ class Services:
     boards: Boards
     diaries: Diaries
     board_versions: LiveValues[BoardDay, BoardVersion]
+    ties: Ties
     simulations: Simulations
     explanations: Explanations
     calendars: Calendars
@@ -125,6 +128,8 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
     windows = BookingWindows(directory, ladders, campaign_cache)
     offering = Offering(WaitlistWorkings(directory, ladders, new_id, windows.admission))
     boards = Boards(database, clock)
+    ties = Ties(database, directory, campaign_cache, gifts.waits)
+    on_freed = told_in_turn(ties.on_freed, offering.offer_freed)
     coupon_hooks = campaign_hooks(directory, new_id, drops)
     hooks = Hooks(
         on_schedule=[*coupon_hooks.on_schedule, gifts.preparation.on_schedule],
@@ -156,6 +161,8 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
             database, directory, new_id, on_freed=offering.offer_freed, admission=windows.admission
         ),
         visits=Visits(database, directory, windows, new_id, offering.offer_freed),
+        appointments=Appointments(database, directory, new_id, on_freed=on_freed, admission=windows.admission),
+        ties=ties,
         waitlist=Waitlist(database, offering),
         boards=boards,
         diaries=Diaries(database, directory, new_id),

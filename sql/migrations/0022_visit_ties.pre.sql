@@ -1,4 +1,4 @@
--- Gifts that wait at the counter of a visit instead of their desk.
+-- Gifts that wait at the counter of a visit instead of their desk, and coupons that are meant to be used there.
 
 ALTER TABLE gifts.gifts
     ADD COLUMN waits_at uuid,             -- the counter; stays once it was collected there
@@ -17,3 +17,21 @@ ALTER POLICY reader ON gifts.gifts
         OR (platform.caller_role() = 'associate' AND waits_at = platform.caller_counter())
         OR (platform.caller_role() IN ('member_services', 'service') AND programme_id = platform.caller_programme())
         OR platform.caller_role() = 'admin');
+
+-- What an associate is shown before the member comes: it reserves nothing. No row: it is meant for no visit.
+CREATE TABLE coupons.ties (
+    coupon_id uuid CONSTRAINT ties_pkey PRIMARY KEY CONSTRAINT ties_coupon REFERENCES coupons.coupons,
+    appointment_uid uuid NOT NULL,        -- the same through every rescheduling
+    tied_at timestamptz NOT NULL
+);
+CREATE INDEX ties_appointment ON coupons.ties (appointment_uid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON coupons.ties TO membership_engine;
+GRANT SELECT ON coupons.ties TO membership_reader;
+
+ALTER TABLE coupons.ties ENABLE ROW LEVEL SECURITY;
+ALTER TABLE coupons.ties FORCE ROW LEVEL SECURITY;
+CREATE POLICY engine ON coupons.ties TO membership_engine USING (true) WITH CHECK (true);
+-- The inner query is held to the policy of coupons.
+CREATE POLICY reader ON coupons.ties FOR SELECT TO membership_reader
+    USING (EXISTS (SELECT FROM coupons.coupons owner WHERE owner.coupon_id = ties.coupon_id));
