@@ -590,6 +590,14 @@ CREATE TABLE coupons.redemptions (
 
 ALTER TABLE ONLY coupons.redemptions FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE coupons.ties (
+    coupon_id uuid NOT NULL,
+    appointment_uid uuid NOT NULL,
+    tied_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY coupons.ties FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE gifts.changes (
     gift_id uuid NOT NULL,
     step integer NOT NULL,
@@ -1621,6 +1629,9 @@ ALTER TABLE ONLY coupons.offers
 ALTER TABLE ONLY coupons.redemptions
     ADD CONSTRAINT redemptions_pkey PRIMARY KEY (coupon_id, sale_id);
 
+ALTER TABLE ONLY coupons.ties
+    ADD CONSTRAINT ties_pkey PRIMARY KEY (coupon_id);
+
 ALTER TABLE ONLY gifts.changes
     ADD CONSTRAINT changes_pkey PRIMARY KEY (gift_id, step);
 
@@ -1928,6 +1939,8 @@ CREATE UNIQUE INDEX redemptions_live_key ON coupons.redemptions USING btree (cou
 
 CREATE INDEX redemptions_sale ON coupons.redemptions USING btree (sale_id);
 
+CREATE INDEX ties_appointment ON coupons.ties USING btree (appointment_uid);
+
 CREATE INDEX gifts_code ON gifts.gifts USING btree (store_id, code);
 
 CREATE INDEX gifts_member ON gifts.gifts USING btree (member_id, programme_id, claimed_at, gift_id);
@@ -2177,6 +2190,9 @@ ALTER TABLE ONLY coupons.offers
 ALTER TABLE ONLY coupons.redemptions
     ADD CONSTRAINT redemptions_coupon FOREIGN KEY (coupon_id) REFERENCES coupons.coupons(coupon_id);
 
+ALTER TABLE ONLY coupons.ties
+    ADD CONSTRAINT ties_coupon FOREIGN KEY (coupon_id) REFERENCES coupons.coupons(coupon_id);
+
 ALTER TABLE ONLY gifts.changes
     ADD CONSTRAINT changes_gift_id_fkey FOREIGN KEY (gift_id) REFERENCES gifts.gifts(gift_id);
 
@@ -2409,6 +2425,8 @@ CREATE POLICY engine ON coupons.offers TO membership_engine USING (true) WITH CH
 
 CREATE POLICY engine ON coupons.redemptions TO membership_engine USING (true) WITH CHECK (true);
 
+CREATE POLICY engine ON coupons.ties TO membership_engine USING (true) WITH CHECK (true);
+
 ALTER TABLE coupons.issue_runs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE coupons.offer_days ENABLE ROW LEVEL SECURITY;
@@ -2431,7 +2449,13 @@ CREATE POLICY reader ON coupons.redemptions FOR SELECT TO membership_reader USIN
    FROM coupons.coupons owner
   WHERE (owner.coupon_id = redemptions.coupon_id))));
 
+CREATE POLICY reader ON coupons.ties FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM coupons.coupons owner
+  WHERE (owner.coupon_id = ties.coupon_id))));
+
 ALTER TABLE coupons.redemptions ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE coupons.ties ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE gifts.changes ENABLE ROW LEVEL SECURITY;
 
@@ -2781,6 +2805,9 @@ GRANT SELECT ON TABLE coupons.offers TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE coupons.redemptions TO membership_engine;
 GRANT SELECT ON TABLE coupons.redemptions TO membership_reader;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE coupons.ties TO membership_engine;
+GRANT SELECT ON TABLE coupons.ties TO membership_reader;
 
 GRANT SELECT,INSERT ON TABLE gifts.changes TO membership_engine;
 GRANT SELECT ON TABLE gifts.changes TO membership_reader;

@@ -48,10 +48,10 @@ from membership.tiers.staff import HandGrants
 from membership.tills.context import Workings
 from membership.tills.service import Tills
 from membership.visits.service import Visits
+from membership.visits.ties import Ties
 from membership.waitlist.context import WaitlistWorkings
 from membership.waitlist.offering import Offering
 from membership.waitlist.service import Waitlist
-from membership.visits.ties import Ties
 
 BOARD_PERIOD_SECONDS: Final = 1.0
 """A counter looks at its board now and then; nobody races on it."""
