@@ -207,6 +207,48 @@ async def test_a_move_that_is_refused_leaves_everything(desk: TieDesk) -> None:
     assert await gift_of(desk, taken) == away
 
 
+async def test_what_a_merge_gives_up_is_told_by_the_outbox(desk: TieDesk) -> None:
+    """Both had an appointment at that hour. The house cancels the later one in the middle of the merge, where nobody is
+    told of it; the gift goes home with its event, and keeps the days that the visit would have given it."""
+    first, second = await desk.claimed(), await desk.claimed()
+    kept, given_up = [await desk.booked(one.membership, at(15, days=2)) for one in (first, second)]
+    for one, booked in ((first, kept), (second, given_up)):
+        await desk.tie(one, booked)
+    await desk.gifts.merge(second.membership, first.membership)
+    assert [(await gift_of(desk, one)).membership for one in (first, second)] == [first.membership] * 2
+    await desk.hand_on_events()
+    stays, back = await gift_of(desk, first), await gift_of(desk, second)
+    assert stays.wait is not None
+    assert (stays.wait.uid, back.wait, back.collect_until) == (kept.uid, None, at(4, days=3))
+
+
+async def test_of_what_the_hook_was_told_the_outbox_finds_nothing_left(desk: TieDesk) -> None:
+    taken = await desk.claimed()
+    booked = await desk.booked(taken.membership, at(15))
+    await desk.tie(taken, booked)
+    moved = await desk.diary.move(taken.membership, booked, at(18, days=1))
+    away = await gift_of(desk, taken)
+    await desk.hand_on_events()
+    assert await gift_of(desk, taken) == away
+    await desk.step(moved, Step.CANCEL, by_member=True)
+    back = await gift_of(desk, taken)
+    await desk.hand_on_events()
+    assert await gift_of(desk, taken) == back
+
+
+async def test_after_a_merge_what_was_tied_stays_tied(desk: TieDesk) -> None:
+    taken, winner = await desk.claimed(), await desk.diary.join()
+    booked = await desk.booked(taken.membership, at(15))
+    away = await desk.tie(taken, booked)
+    other = await desk.gifts.claim(taken.membership)
+    await desk.gifts.merge(taken.membership, winner)
+    assert (await gift_of(desk, taken)).wait == away.wait
+    assert (await desk.tie(other, booked)).wait is not None  # by a token of before the merge
+    await desk.diary.move(winner, booked, at(18, days=1))
+    moved = await gift_of(desk, taken)
+    assert moved.wait is not None and moved.wait.until == at(4, days=2)
+
+
 async def test_several_gifts_of_several_stops(desk: TieDesk) -> None:
     first = await desk.claimed()
     member = first.membership

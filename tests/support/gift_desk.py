@@ -263,10 +263,11 @@ class GiftDesk:
 
     # ---- the worker
 
-    async def hand_on_events(self) -> None:
-        """Every event that is due, to the handlers of gifts."""
-        handlers = Handlers()
-        react_to_sales_and_merges(handlers, self.jobs)
+    async def hand_on_events(self, handlers: Handlers | None = None) -> None:
+        """Every event that is due, to the handlers of gifts, or to these."""
+        if handlers is None:
+            handlers = Handlers()
+            react_to_sales_and_merges(handlers, self.jobs)
         policy = RetryPolicy()
         while keys := await self._due_keys():
             for key in keys:

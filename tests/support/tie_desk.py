@@ -21,6 +21,7 @@ from membership.members.keyring import Keyring
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.postgres.outbox import Handlers
 from membership.redis.client import RedisClient
 from membership.stores.rules import local_instant
 from membership.stores.service import DirectoryCache
@@ -62,6 +63,11 @@ class TieDesk:
         return await self.ties.tie_gift(
             actor, self.gifts.now, given.gift_id, booked.appointment_id, key=key or new_key()
         )
+
+    async def hand_on_events(self) -> None:
+        handlers = Handlers()
+        self.ties.react(handlers)
+        await self.gifts.hand_on_events(handlers)
 
     async def step(self, booked: Appointment, step: Step, *, by_member: bool = False) -> Appointment:
         """By the counter, or the member."""

@@ -2,15 +2,17 @@
 think of.
 
 Gifts and coupons know the stop by its UID, which stays when it is moved. What becomes of them when a stop ends or moves
-is decided in that very transaction: a gift is where it is said to be for whoever stands there.
+is decided in that very transaction: a gift is where it is said to be for whoever stands there. The outbox, which tells
+of every end, is the net below.
 
 Locks: the member, who is the only one to change their appointments; at the end the gifts. Whoever has a gift in hand
 waits for nothing of a diary, so the hook may wait for one with resources in its hands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from pydantic import TypeAdapter
 
@@ -28,19 +30,24 @@ from membership.coupons.model import Coupon
 from membership.coupons.service import coupon_fact, restore_coupon
 from membership.coupons.tying import CouponStop
 from membership.gifts.model import Gift, GiftId, Gone, Occasion
+from membership.gifts.store import list_gifts_of_visits
 from membership.gifts.waiting import GiftWaits
 from membership.kernel.actor import Actor, Role
-from membership.members.model import MembershipKey
+from membership.members.model import MemberId, MembershipKey
 from membership.members.service import lock_membership
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed, once
 from membership.postgres.json import Json
+from membership.postgres.outbox import Delivery, Handlers
 from membership.postgres.transaction import Transaction
+from membership.stores.model import ProgrammeId
 from membership.stores.service import Directory, DirectoryCache
 
 BOOKED = frozenset({AppointmentState.CONFIRMED, AppointmentState.CHECKED_IN, AppointmentState.IN_SERVICE})
 """To what is only held or asked for, nothing is sent yet."""
+
+ENDS = ("appointments.cancelled", "appointments.late_cancelled", "appointments.no_show", "appointments.superseded")
 
 _GIFT = TypeAdapter(Gift)
 
@@ -103,7 +110,26 @@ class Ties:
 
     async def on_freed(self, tx: Transaction, freed: Sequence[Appointment]) -> None:
         """Confirmed appointments were cancelled, moved, or nobody came. What was tied to them goes along or ends."""
-        current = await list_current(tx.conn, {appointment.uid for appointment in freed})
+        await self._follow(tx, {appointment.uid for appointment in freed})
+
+    def react(self, handlers: Handlers) -> None:
+        """The net below the hook, for whoever ends an appointment without telling it: a merge does."""
+        for name in ENDS:
+            handlers.on(name, self.after)
+
+    async def after(self, tx: Transaction, delivery: Delivery) -> None:
+        """Mostly nothing is tied, so nobody is locked; nothing can be any more to what has ended."""
+        said = delivery.payload
+        uid = UUID(str(said["uid"]))
+        if not await list_gifts_of_visits(tx.conn, [uid]) and not await coupons.list_coupons_of_stops(tx.conn, [uid]):
+            return
+        member_id, programme_id = UUID(str(said["member_id"])), UUID(str(said["programme_id"]))
+        await lock_membership(tx.conn, MembershipKey(MemberId(member_id), ProgrammeId(programme_id)))
+        await self._follow(tx, {uid})
+
+    async def _follow(self, tx: Transaction, uids: Collection[UUID]) -> None:
+        """By what has become of appointments, however often it is asked."""
+        current = await list_current(tx.conn, uids)
         stops = {entry.uid: _occasion(entry) if entry.state in BOOKED else _gone(tx, entry) for entry in current}
         await self.gifts.follow(tx, stops)
         ended = [uid for uid, stop in stops.items() if isinstance(stop, Gone)]

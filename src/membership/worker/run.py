@@ -8,6 +8,7 @@ from membership.campaigns.bookings import BookingWindows
 from membership.campaigns.cache import CampaignCache
 from membership.coupons.newcomers import TIER_EVENTS, NewlyEligible, OffersToAll
 from membership.gifts.service import gift_jobs_on, react_to_sales_and_merges
+from membership.gifts.waiting import GiftWaits
 from membership.inventory.service import Inventory
 from membership.kernel.clock import Clock, SystemClock
 from membership.kernel.ids import new_id
@@ -20,6 +21,7 @@ from membership.redis.client import RedisClient, open_redis
 from membership.settings import Settings
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.visits.ties import Ties
 from membership.waitlist.context import WaitlistWorkings
 from membership.waitlist.following import follow_appointments
 from membership.waitlist.offering import Offering
@@ -121,6 +123,7 @@ def event_handlers(database: Database, redis: RedisClient) -> Handlers:
         handlers.on(name, coupons.on_tier_event)
     gifts = gift_jobs_on(inventory=Inventory(database, redis), campaigns=campaigns, directories=directories)
     react_to_sales_and_merges(handlers, gifts)
+    Ties(database, directories, campaigns, GiftWaits(campaigns, directories)).react(handlers)
     follow_appointments(handlers, offering_on(database))
     return handlers
 
