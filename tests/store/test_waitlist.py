@@ -88,8 +88,8 @@ async def test_a_step_counts_from_what_was_seen(waits: WaitlistDesk) -> None:
 @pytest.mark.parametrize(
     ("statement", "constraint"),
     [
-        ("UPDATE waitlist.entries SET state = 'GONE', lapses_at = NULL, appointment_id = entry_id, offered_at = joined_at, "
-         "offer_until = joined_at, offered_level = 0 WHERE entry_id = $1", "entries_state"),
+        ("UPDATE waitlist.entries SET state = 'GONE', lapses_at = NULL, appointment_id = entry_id, "
+         "offered_at = joined_at, offer_until = joined_at, offered_level = 0 WHERE entry_id = $1", "entries_state"),
         ("UPDATE waitlist.entries SET lapses_at = NULL WHERE entry_id = $1", "entries_lapses"),
         ("UPDATE waitlist.entries SET state = 'WITHDRAWN' WHERE entry_id = $1", "entries_lapses"),
         ("UPDATE waitlist.entries SET state = 'OFFERED' WHERE entry_id = $1", "entries_offered"),

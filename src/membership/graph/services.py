@@ -10,7 +10,6 @@ from membership.appointments.boards import Boards
 from membership.appointments.catalogue import CatalogueCache
 from membership.appointments.configuring import Diaries
 from membership.appointments.model import BoardDay, BoardVersion
-from membership.appointments.service import Appointments
 from membership.appointments.service import Appointments, told_in_turn
 from membership.calendars.service import Calendars
 from membership.campaigns.bookings import BookingWindows
@@ -157,10 +156,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         inventory=inventory,
         gifts=gifts,
         appointment_catalogue=CatalogueCache(database.pool),
-        appointments=Appointments(
-            database, directory, new_id, on_freed=offering.offer_freed, admission=windows.admission
-        ),
-        visits=Visits(database, directory, windows, new_id, offering.offer_freed),
+        visits=Visits(database, directory, windows, new_id, on_freed),
         appointments=Appointments(database, directory, new_id, on_freed=on_freed, admission=windows.admission),
         ties=ties,
         waitlist=Waitlist(database, offering),
