@@ -46,7 +46,13 @@ FIND_REFUSALS = (
     errors.VisitOutOfBounds,
     errors.VisitInSeveralStores,
 )
-KEEP_REFUSALS = (IdempotencyConflict, *FIND_REFUSALS, errors.VisitPartlyUnavailable)
+KEEP_REFUSALS = (
+    IdempotencyConflict,
+    *FIND_REFUSALS,
+    errors.VisitPartlyUnavailable,
+    # By the constraint alone, where no lock is common: see appointments.holding.
+    appointments.MemberElsewhere,
+)
 CHANGE_REFUSALS = (IdempotencyConflict, UnknownMember, errors.UnknownVisit)
 
 
