@@ -23,6 +23,7 @@ FOR_SOMEBODY = trusted("associate/AvailabilityAtCounter")
 HOLD, CONFIRM, BOOK = trusted("app/HoldAppointment"), trusted("app/ConfirmAppointments"), trusted("app/BookAppointment")
 MOVE, CANCEL = trusted("app/RescheduleAppointment"), trusted("app/CancelAppointment")
 MINE, ONE = trusted("app/MyAppointments"), trusted("app/Appointment")
+BOOK_AT_COUNTER = trusted("associate/BookAppointmentAtCounter")
 OF_MEMBER = trusted("desk/MemberAppointments")
 
 
@@ -381,6 +382,19 @@ class TestRefusals:
         fitting = await desk.service("FITTING", associates=1, given=rules(horizon_days=2))
         refused = await book(run, desk, await desk.join(), stop=stop(fitting, at(14, days=3)))
         assert (refused["code"], refused["bookFrom"]) == ("TOO_EARLY_TO_BOOK", "2026-05-21T14:00+08:00")
+
+    async def test_who_often_did_not_come_asks_staff(self, run: Run, desk: AppointmentDesk) -> None:
+        fitting, member = await desk.service("FITTING", associates=2, given=rules(no_show_limit=1)), await desk.join()
+        [missed] = await desk.book(member, Stop(fitting.service_id, at(12, 30)))
+        desk.clock.set(at(13))
+        await desk.step(missed, Step.NO_SHOW)
+        asked = {"of": of(fitting), "from": TODAY.isoformat(), "days": 2}
+        assert rows(answer(await run(AVAILABILITY, asked, caller=desk.member(member))), "slots") == []
+        refused = await book(run, desk, member, stop=stop(fitting, at(14)))
+        assert (refused["code"], refused["possibleFrom"]) == ("BOOKING_SUSPENDED", "2026-08-18T13:00+08:00")
+        by_staff = {"stop": stop(fitting, at(14)), "memberId": global_id("Member", member.member_id)}
+        booked = await change(run, BOOK_AT_COUNTER, desk.actor(Role.ASSOCIATE), **by_staff)
+        assert part(booked, "appointment")["state"] == "CONFIRMED"
 
     async def test_member_elsewhere(self, run: Run, desk: AppointmentDesk) -> None:
         fitting, member = await desk.service("FITTING", associates=1), await desk.join()

@@ -291,7 +291,7 @@ class TestWhatABoardTells:
         await set_level(desk, services, level)
         member = await named(desk, services, consents=consents, counter=COUNTER)
         await desk.book(member, Stop(fitting.service_id, at(14)))
-        told = {"name": name, "tier": tier, "giftWaits": False}
+        told = {"name": name, "tier": tier, "giftWaits": False, "missed": 0}
         for role in (Role.ASSOCIATE, Role.DESK, Role.MEMBER_SERVICES, Role.ADMIN):
             asked = {"counterId": global_id("Counter", desk.counter())}
             [entry] = rows(answer(await run(BOARD, asked, caller=actor(desk, role))), "appointments")
@@ -321,6 +321,20 @@ class TestWhatABoardTells:
         assert sum(bool(part(entry, "guest")["giftWaits"]) for entry in entries) == 1
         by = {"by": {"cardNumber": card_number_of(member)}}
         assert part(answer(await run(GUEST, by, caller=actor(desk))), "guest")["giftWaits"] is True
+
+    async def test_how_often_the_member_did_not_come_here(self, run: Run, desk: AppointmentDesk) -> None:
+        """Where the caller sees appointments: what was missed at another brand is none of this one's business."""
+        fitting, member = await desk.service("FITTING", associates=2), await desk.join()
+        watches = await desk.service("WATCHES", associates=1, counter=OTHER_COUNTER)
+        for service, starts_at in ((fitting, at(12, 30)), (watches, at(14))):
+            [missed] = await desk.book(member, Stop(service.service_id, starts_at))
+            desk.clock.set(starts_at + timedelta(minutes=30))
+            await desk.step(missed, Step.NO_SHOW, actor=desk.actor(Role.DESK))
+        await desk.book(member, Stop(fitting.service_id, at(18)))
+        asked = {"counterId": global_id("Counter", desk.counter())}
+        for role, times in ((Role.ASSOCIATE, 1), (Role.DESK, 2), (Role.MEMBER_SERVICES, 2)):
+            entries = rows(answer(await run(BOARD, asked, caller=actor(desk, role))), "appointments")
+            assert [part(entry, "guest")["missed"] for entry in entries] == [times] * 2
 
 
 class TestGuest:

@@ -1,7 +1,7 @@
 """Free times, as clients see them: flat, since lists are not nested deeper than two."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 
 import strawberry
@@ -63,11 +63,11 @@ async def availability_of(
     for service_id in service_ids:
         service = catalogue.service(service_id)
         answer.services.append(service_node(service, catalogue, directory, context.locale))
+        told_of = _Told(service, directory.store(service.store_id))
         for day in days:
             slots = _with(free[service_id].get(day, ()), associate_id)
-            told = _Day(global_id("Service", service_id), day, directory.store(service.store_id))
-            answer.days.append(told.summary(service, len(slots)))
-            answer.slots.extend(told.slot(slot) for slot in slots)
+            answer.days.append(told_of.day(day, len(slots)))
+            answer.slots.extend(told_of.slot(day, slot) for slot in slots)
     return answer
 
 
@@ -82,28 +82,35 @@ def _with(slots: Sequence[Slot], associate_id: ResourceId | None) -> Sequence[Sl
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Day:
-    service_id: strawberry.ID
-    day: date
-    shop: Store
+class _Told:
+    """Days and times of a service. Every id is written once, not once for each time."""
 
-    def summary(self, service: model.Service, free_slots: int) -> ServiceDay:
-        given = given_on(service.rules, self.shop, self.day)
+    def __init__(self, service: model.Service, shop: Store) -> None:
+        self._service, self._shop = service, shop
+        self._service_id = global_id("Service", service.service_id)
+        self._ids: dict[ResourceId, strawberry.ID] = {}
+
+    def day(self, day: date, free_slots: int) -> ServiceDay:
+        given = given_on(self._service.rules, self._shop, day)
         return ServiceDay(
-            service_id=self.service_id,
-            day=self.day,
-            opens_at=None if given is None else given.start.astimezone(self.shop.zone),
-            closes_at=None if given is None else given.end.astimezone(self.shop.zone),
+            service_id=self._service_id,
+            day=day,
+            opens_at=None if given is None else given.start.astimezone(self._shop.zone),
+            closes_at=None if given is None else given.end.astimezone(self._shop.zone),
             free_slots=free_slots,
         )
 
-    def slot(self, slot: Slot) -> FreeSlot:
+    def slot(self, day: date, slot: Slot) -> FreeSlot:
         return FreeSlot(
-            service_id=self.service_id,
-            day=self.day,
-            starts_at=slot.period.start.astimezone(self.shop.zone),
-            ends_at=slot.period.end.astimezone(self.shop.zone),
+            service_id=self._service_id,
+            day=day,
+            starts_at=slot.period.start.astimezone(self._shop.zone),
+            ends_at=slot.period.end.astimezone(self._shop.zone),
             places_left=min(len(free) for free in slot.free.values()),
-            associate_ids=[global_id("Associate", entry) for entry in slot.free.get(ResourceKind.ASSOCIATE, ())],
+            associate_ids=[self._id(entry) for entry in slot.free.get(ResourceKind.ASSOCIATE, ())],
         )
+
+    def _id(self, associate_id: ResourceId) -> strawberry.ID:
+        if associate_id not in self._ids:
+            self._ids[associate_id] = global_id("Associate", associate_id)
+        return self._ids[associate_id]

@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID
 
 import strawberry
 
 from membership.appointments.model import Appointment, AppointmentId, AppointmentState
 from membership.appointments.rules.states import state_at
+from membership.appointments.store import count_broken
 from membership.gifts import store as gift_store
 from membership.gifts.rules.waiting import wait_of
 from membership.graph.context import RequestContext
@@ -18,6 +20,8 @@ from membership.stores.model import ActivationLevel, Brand, ProgrammeId, Store
 from membership.stores.rules import business_date
 from membership.tiers.rules.standing import tier_on
 from membership.tiers.store import list_records
+
+MISSED_LATELY = timedelta(days=90)
 
 
 @strawberry.type(
@@ -31,6 +35,9 @@ class BoardGuest:
     )
     tier: str | None = strawberry.field(description="Code of the tier that holds today; null where that is not told.")
     gift_waits: bool = strawberry.field(description="Whether a gift waits here for the member, for this appointment.")
+    missed: int = strawberry.field(
+        description="How often in 90 days the member did not come or cancelled late, where the caller sees it."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class GuestFacts:
     consents: bool
     tier: str | None
     gift_waits: bool
+    missed: int
 
 
 def shown_guest(level: ActivationLevel, facts: GuestFacts) -> BoardGuest:
@@ -52,21 +60,23 @@ def shown_guest(level: ActivationLevel, facts: GuestFacts) -> BoardGuest:
         name=facts.display_name if named else initials,
         tier=facts.tier if facts.consents and level is ActivationLevel.ACTIVE else None,
         gift_waits=facts.gift_waits,
+        missed=facts.missed,
     )
 
 
 async def guests_of(
     context: RequestContext, appointments: Sequence[Appointment], *, brand: Brand, shop: Store
 ) -> Mapping[AppointmentId, BoardGuest]:
-    """Who is expected, in four statements. Nothing is told of who is only looking (HELD) or has no card."""
+    """Who is expected, in five statements. Nothing is told of who is only looking (HELD) or has no card."""
     expected = [
         entry
         for entry in appointments
         if not entry.is_guest and state_at(entry, context.now) is not AppointmentState.HELD
     ]
     members = {entry.membership.member_id for entry in expected}
+    missed = await _missed(context, members, brand.programme_id)
     async with context.services.database.engine(context.actor, context.now) as tx:
-        known = await _known(context, tx, members, brand=brand, shop=shop)
+        known = await _known(context, tx, missed, brand=brand, shop=shop)
         waiting = await _waiting(tx, [entry.uid for entry in expected])
     return {
         entry.appointment_id: shown_guest(
@@ -81,16 +91,18 @@ async def guest_of(
     context: RequestContext, member_id: MemberId, appointments: Sequence[Appointment], *, brand: Brand, shop: Store
 ) -> BoardGuest:
     """A member who stands at the counter, with the appointments that they have there."""
+    missed = await _missed(context, {member_id}, brand.programme_id)
     async with context.services.database.engine(context.actor, context.now) as tx:
-        known = await _known(context, tx, {member_id}, brand=brand, shop=shop)
+        known = await _known(context, tx, missed, brand=brand, shop=shop)
         waiting = await _waiting(tx, [entry.uid for entry in appointments])
     return shown_guest(brand.activation_level, replace(known[member_id], gift_waits=bool(waiting)))
 
 
 async def _known(
-    context: RequestContext, tx: Transaction, member_ids: Collection[MemberId], *, brand: Brand, shop: Store
+    context: RequestContext, tx: Transaction, missed: Mapping[MemberId, int], *, brand: Brand, shop: Store
 ) -> Mapping[MemberId, GuestFacts]:
     """One entry for each member."""
+    member_ids = missed.keys()
     people = await store.list_members(tx.conn, member_ids, keyring=context.services.keyring)
     consenting = await _consenting(tx, member_ids, brand)
     tiers = await _tiers(context, tx, brand.programme_id, consenting, shop)
@@ -101,9 +113,18 @@ async def _known(
             consents=member_id in consenting,
             tier=tiers.get(member_id),
             gift_waits=False,
+            missed=missed[member_id],
         )
         for member_id in member_ids
     }
+
+
+async def _missed(
+    context: RequestContext, member_ids: Collection[MemberId], programme_id: ProgrammeId
+) -> Mapping[MemberId, int]:
+    """Held to what the caller may see: row-level security counts for an associate what was missed at the counter."""
+    async with context.reader() as conn:
+        return await count_broken(conn, member_ids, programme_id, since=context.now - MISSED_LATELY)
 
 
 async def _consenting(tx: Transaction, member_ids: Collection[MemberId], brand: Brand) -> set[MemberId]:
