@@ -264,23 +264,30 @@ CROSS JOIN LATERAL (
 ) entry
 ORDER BY 1, 3;
 
--- name: insert_appointment :exec
--- A slot that is held from now on, and the first line of its story.
+-- name: insert_appointments :exec
+-- Slots that are held from now on, and the first line of the story of each.
 WITH made AS (
     INSERT INTO appointments.appointments (
-        appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id,
-        associate_id, starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from,
-        replaces, booked_at, changed_at
+        appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
+        starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
+        changed_at
     )
-    VALUES (
-        $1::uuid, $2::uuid, $3::integer, $4::uuid, $5::uuid, $6::uuid, $7::uuid, $8::uuid, $9::uuid, $10::uuid,
-        $11::timestamptz, $12::timestamptz, $13::text, 1, $14::timestamptz, $15::timestamptz, $16::timestamptz,
-        $17::timestamptz, $18::timestamptz, $19::uuid, $20::timestamptz, $20::timestamptz
+    SELECT entry.appointment_id, entry.uid, entry.sequence, entry.visit_id, $5::uuid, $6::uuid, entry.store_id,
+        entry.counter_id, entry.service_id, entry.associate_id, entry.starts_at, entry.ends_at, 'HELD', 1,
+        entry.lapses_at, entry.lapses_at, entry.answer_until, entry.free_until, entry.no_show_from, entry.replaces,
+        $17::timestamptz, $17::timestamptz
+    FROM unnest(
+        $1::uuid[], $2::uuid[], $3::integer[], $4::uuid[], $7::uuid[], $8::uuid[], $9::uuid[], $10::uuid[],
+        $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
+        $16::timestamptz[], $18::uuid[]
+    ) AS entry (
+        appointment_id, uid, sequence, visit_id, store_id, counter_id, service_id, associate_id, starts_at, ends_at,
+        lapses_at, answer_until, free_until, no_show_from, replaces
     )
     RETURNING appointment_id, step, state, booked_at
 )
 INSERT INTO appointments.changes (appointment_id, step, from_state, to_state, at, actor_role, actor)
-SELECT made.appointment_id, made.step, NULL, made.state, made.booked_at, $21::text, $22::text FROM made;
+SELECT made.appointment_id, made.step, NULL, made.state, made.booked_at, $19::text, $20::text FROM made;
 
 -- name: insert_occupied :exec
 -- What appointments take of whom. By resource and time, so that where the constraint has to decide (a member who books
@@ -291,29 +298,45 @@ FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::ti
     AS entry (appointment_id, resource_id, starts_at, ends_at, lapses_at)
 ORDER BY entry.resource_id, entry.starts_at;
 
--- name: change_appointment :maybe
--- One step, from the step that was seen; what it had is free again unless the new state is live. No row: somebody else
--- was faster.
-WITH changed AS (
-    UPDATE appointments.appointments
-    SET state = $3::text, step = step + 1, sequence = sequence + $4::integer, lapses_at = $5::timestamptz,
-        changed_at = $7::timestamptz
-    WHERE appointment_id = $1::uuid AND step = $2::integer
-    RETURNING appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
-    changed_at
+-- name: change_appointments :many
+-- One step of each, from the step that was seen; what they had is free again unless the new state is live. No row:
+-- somebody else was faster. Locked by id first, like whoever ends what has lapsed; the change looks again at what it is.
+WITH wanted AS (
+    SELECT entry.appointment_id, entry.step, entry.from_state, entry.to_state, entry.rises, entry.lapses_at, entry.live
+    FROM unnest(
+        $1::uuid[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::boolean[]
+    ) AS entry (appointment_id, step, from_state, to_state, rises, lapses_at, live)
+), locked AS (
+    SELECT appointment.appointment_id FROM appointments.appointments appointment
+    WHERE appointment.appointment_id = ANY ($1::uuid[])
+    ORDER BY appointment.appointment_id
+    FOR NO KEY UPDATE
+), changed AS (
+    UPDATE appointments.appointments appointment
+    SET state = wanted.to_state, step = appointment.step + 1, sequence = appointment.sequence + wanted.rises,
+        lapses_at = wanted.lapses_at, changed_at = $8::timestamptz
+    FROM locked JOIN wanted ON wanted.appointment_id = locked.appointment_id
+    WHERE appointment.appointment_id = wanted.appointment_id AND appointment.step = wanted.step
+    RETURNING appointment.appointment_id, appointment.uid, appointment.sequence, appointment.visit_id,
+        appointment.member_id, appointment.programme_id, appointment.store_id, appointment.counter_id,
+        appointment.service_id, appointment.associate_id, appointment.starts_at, appointment.ends_at,
+        appointment.state, appointment.step, appointment.lapses_at, appointment.held_until, appointment.answer_until,
+        appointment.free_until, appointment.no_show_from, appointment.replaces, appointment.booked_at,
+        appointment.changed_at
 ), freed AS (
-    UPDATE appointments.occupied entry SET live = entry.live AND $6::boolean, lapses_at = $5::timestamptz
-    FROM changed WHERE entry.appointment_id = changed.appointment_id
+    UPDATE appointments.occupied entry SET live = entry.live AND wanted.live, lapses_at = wanted.lapses_at
+    FROM changed JOIN wanted ON wanted.appointment_id = changed.appointment_id
+    WHERE entry.appointment_id = changed.appointment_id
 ), logged AS (
     INSERT INTO appointments.changes (appointment_id, step, from_state, to_state, at, actor_role, actor)
-    SELECT changed.appointment_id, changed.step, $8::text, changed.state, $7::timestamptz, $9::text, $10::text
-    FROM changed
+    SELECT changed.appointment_id, changed.step, wanted.from_state, changed.state, $8::timestamptz, $9::text, $10::text
+    FROM changed JOIN wanted ON wanted.appointment_id = changed.appointment_id
 )
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
     starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
     changed_at
-FROM changed;
+FROM changed
+ORDER BY appointment_id;
 
 -- name: lock_live_of_members :many
 -- What two people have that is not over, by id, like whoever ends what has lapsed.

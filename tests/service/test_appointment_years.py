@@ -25,7 +25,7 @@ from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.stores.model import OpeningHours
-from support.appointment_desk import AppointmentDesk, new_key, open_appointment_desk
+from support.appointment_desk import AppointmentDesk, at, new_key, open_appointment_desk, rules
 from support.calendars import DAY, LONDON, LORD_HOWE, NEW_YORK, bookable, changes_of, openings, periods
 
 CLOSES_LATE = (time(17), time(2, 30))
@@ -119,3 +119,18 @@ async def test_every_listed_slot_books(desk: AppointmentDesk, zone: ZoneInfo, da
             assert (booked.state, booked.period) == (AppointmentState.CONFIRMED, slot.period)
             await desk.cancel(member, booked)
         assert await desk.slots(service, day, member=member) == found
+
+
+async def test_what_lies_in_the_buffers_around_an_opening_is_known(desk: AppointmentDesk) -> None:
+    """The fitting begins at 15:00 and takes its associate from 14:30, who gives tastings before and after its hours."""
+    own = OpeningHours(weekly=dict.fromkeys(range(1, 8), (time(15), time(17))))
+    given = rules(before_minutes=30, after_minutes=30, hours=own.model_dump())
+    fitting = await desk.service("FITTING", associates=1, given=given)
+    tasting = await desk.service("TASTING", candidates=fitting.candidates)
+    assert await desk.starts(fitting) == [at(15), at(15, 30), at(16)]
+    for start in (at(13, 30), at(17)):
+        [booked] = await desk.book(await desk.join(), Stop(tasting.service_id, start))
+        assert booked.associate_id == fitting.candidates[ResourceKind.ASSOCIATE][0]
+    assert await desk.starts(fitting) == [at(15), at(15, 30)]
+    [early] = await desk.book(await desk.join(), Stop(fitting.service_id, at(15)))
+    assert early.period.start == at(15)

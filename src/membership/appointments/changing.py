@@ -1,12 +1,12 @@
 """Steps of appointments inside a transaction, under the member's lock. See `locking`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from membership.appointments import events, store
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
 from membership.appointments.locking import lock_member
-from membership.appointments.model import Appointment, AppointmentId, AppointmentState
+from membership.appointments.model import Appointment, AppointmentId, AppointmentState, NextStep
 from membership.appointments.rules import states
 from membership.appointments.rules.states import LIVE, SHOWN_CHANGES, TRANSITIONS
 from membership.kernel.actor import Actor, Role
@@ -23,7 +23,8 @@ async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) 
     members = {appointment.membership for appointment in seen}
     if len(seen) != len(set(appointment_ids)) or len(members) != 1:
         raise UnknownAppointment
-    for appointment in seen:
+    # They are one member's; to staff it matters where each of them is.
+    for appointment in seen[:1] if tx.actor.role is Role.MEMBER else seen:
         if not await reaches(tx.conn, tx.actor, appointment):
             raise UnknownAppointment
     if not seen[0].is_guest:
@@ -36,46 +37,52 @@ async def book_held(tx: Transaction, directory: Directory, held: Collection[Appo
 
     Raises HoldExpired, AppointmentStepRefused; then none of them is.
     """
-    paths = [
-        (appointment, states.booked(appointment, tx.now, directory.store(appointment.store_id).zone))
-        for appointment in held
-    ]
-    booked: dict[AppointmentId, Appointment] = {}
-    # By id, like whoever ends what has lapsed.
-    for appointment, path in sorted(paths, key=lambda entry: entry[0].appointment_id):
-        reached = appointment
-        for state in path:
-            reached = await change(tx, reached, state, tells=state is path[-1])
-        booked[appointment.appointment_id] = reached
-    return [booked[appointment.appointment_id] for appointment in held]
+    seen = list(held)
+    paths = [states.booked(entry, tx.now, directory.store(entry.store_id).zone) for entry in seen]
+    asked = await change_all(tx, [(entry, path[0]) for entry, path in zip(seen, paths, strict=True)], tells=False)
+    at_once = [(entry, path[1]) for entry, path in zip(asked, paths, strict=True) if len(path) > 1]
+    confirmed = await change_all(tx, at_once, tells=False)
+    booked = {entry.appointment_id: entry for entry in (*asked, *confirmed)}
+    for entry in seen:
+        _tell(tx, entry, booked[entry.appointment_id])
+    return [booked[entry.appointment_id] for entry in seen]
 
 
 async def change(tx: Transaction, seen: Appointment, to: AppointmentState, *, tells: bool = True) -> Appointment:
-    """One step. Raises AppointmentStepRefused when the appointment is no longer as it was seen.
-
-    Whoever changes several that are held or asked for does so by id: they may lapse meanwhile, and be ended by id.
-    """
-    if to not in TRANSITIONS[seen.state]:
-        raise AppointmentStepRefused(seen.state.value)
-    changed = await store.change_appointment(
-        tx.conn,
-        seen,
-        to,
-        live=to in LIVE,
-        rises=to in SHOWN_CHANGES,
-        lapses_at=_lapses_at(seen, to),
-        actor=tx.actor,
-        now=tx.now,
-    )
-    if changed is None:
-        [now] = await store.list_appointments(tx.conn, [seen.appointment_id])
-        raise AppointmentStepRefused(now.state.value)
-    if tells:
-        if not changed.is_guest:
-            # Events are for those who follow a member.
-            tx.emit(events.changed(changed))
-        tx.audit_staff(_entry(seen, changed))
+    """One step. Raises AppointmentStepRefused when the appointment is no longer as it was seen."""
+    [changed] = await change_all(tx, [(seen, to)], tells=tells)
     return changed
+
+
+async def change_all(
+    tx: Transaction, steps: Sequence[tuple[Appointment, AppointmentState]], *, tells: bool = True
+) -> list[Appointment]:
+    """One step of each, in one statement, in their order. Raises AppointmentStepRefused; then none has changed.
+
+    Several are changed by one call: what is held or asked for may lapse meanwhile, and be ended, by id as here.
+    """
+    for seen, to in steps:
+        if to not in TRANSITIONS[seen.state]:
+            raise AppointmentStepRefused(seen.state.value)
+    if not steps:
+        return []
+    wanted = [NextStep(seen, to, to in SHOWN_CHANGES, to in LIVE, _lapses_at(seen, to)) for seen, to in steps]
+    changed = await store.change_appointments(tx.conn, wanted, actor=tx.actor, now=tx.now)
+    for seen, _ in steps:
+        if seen.appointment_id not in changed:
+            [now] = await store.list_appointments(tx.conn, [seen.appointment_id])
+            raise AppointmentStepRefused(now.state.value)
+    if tells:
+        for seen, _ in steps:
+            _tell(tx, seen, changed[seen.appointment_id])
+    return [changed[seen.appointment_id] for seen, _ in steps]
+
+
+def _tell(tx: Transaction, seen: Appointment, changed: Appointment) -> None:
+    if not changed.is_guest:
+        # Events are for those who follow a member.
+        tx.emit(events.changed(changed))
+    tx.audit_staff(_entry(seen, changed))
 
 
 def _lapses_at(seen: Appointment, to: AppointmentState) -> datetime | None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import asyncpg
 
 from membership.appointments import store
-from membership.appointments.changing import change
+from membership.appointments.changing import change_all
 from membership.appointments.errors import MemberElsewhere, UnknownService
 from membership.appointments.listing import admitting
 from membership.appointments.locking import lock_diaries, lock_member
@@ -79,8 +79,7 @@ async def hold_stops(
     member = membership if guest else await lock_member(tx, membership)
     services = await _services(tx, member, stops, moved.values(), waits=waits)
     concerned = {resource_of(member.member_id)}.union(*(service.resource_ids for service in services.values()))
-    for old in moved.values():
-        await change(tx, old, AppointmentState.SUPERSEDED)
+    await change_all(tx, [(old, AppointmentState.SUPERSEDED) for old in moved.values()])
     # Whatever has lapsed and was not ended is in somebody else's hands: the constraint would not let us have it.
     taken = await store.list_taken(tx.conn, concerned, _window(directory, services, stops), now=None)
     stores = {service.store_id: directory.store(service.store_id) for service in services.values()}
@@ -182,9 +181,10 @@ async def _write(
 ) -> None:
     if not held:
         return
+    made = list(held.values())
+    await store.insert_appointments(tx.conn, made[0].membership, made, actor=tx.actor)
     entries: list[Occupation] = []
     for place, appointment in held.items():
-        await store.insert_appointment(tx.conn, appointment, actor=tx.actor)
         person = resource_of(appointment.membership.member_id)
         entries += [
             Occupation(appointment.appointment_id, resource, period, appointment.lapses_at)

@@ -6,7 +6,7 @@ here, in the middle of a merge.
 """
 
 from membership.appointments import store
-from membership.appointments.changing import change
+from membership.appointments.changing import change_all
 from membership.appointments.lapsing import end_lapsed
 from membership.appointments.model import AppointmentState, resource_of
 from membership.appointments.rules.merging import given_up
@@ -26,7 +26,6 @@ async def merge(tx: Transaction, *, loser: MemberId, winner: MemberId) -> None:
     }
     await end_lapsed(tx, over)
     conflicts = given_up(entry for entry in live if entry.appointment_id not in over)
-    for entry in conflicts.cancelled:
-        await change(tx, entry, AppointmentState.CANCELLED)
+    await change_all(tx, [(entry, AppointmentState.CANCELLED) for entry in conflicts.cancelled])
     beside = [entry.appointment_id for entry in conflicts.beside]
     await store.move_occupied(tx.conn, loser=resource_of(loser), winner=resource_of(winner), beside=beside)

@@ -191,6 +191,17 @@ class Appointment:
 
 
 @dataclass(frozen=True, slots=True)
+class NextStep:
+    """What becomes of an appointment that was seen: `rises` with what calendars show, `live` while it occupies."""
+
+    seen: Appointment
+    to: AppointmentState
+    rises: bool
+    live: bool
+    lapses_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Occupation:
     """A range of one resource that an appointment takes, until it lapses."""
 

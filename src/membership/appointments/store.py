@@ -12,6 +12,7 @@ from membership.appointments.model import (
     AppointmentId,
     AppointmentState,
     Change,
+    NextStep,
     Occupation,
     Period,
     Resource,
@@ -24,7 +25,7 @@ from membership.appointments.model import (
 )
 from membership.appointments.rows import appointment_of, resource_of, service_of
 from membership.kernel.actor import Actor, Role
-from membership.members.model import MemberId
+from membership.members.model import MemberId, MembershipKey
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
 from membership.postgres.json import to_json
@@ -156,29 +157,28 @@ def _join(shifts: list[Period], following: Period) -> None:
         shifts.append(following)
 
 
-async def insert_appointment(conn: Conn, appointment: Appointment, *, actor: Actor) -> None:
-    await SQL.insert_appointment.exec(
+async def insert_appointments(conn: Conn, member: MembershipKey, held: Sequence[Appointment], *, actor: Actor) -> None:
+    """Slots that one member holds from one moment on."""
+    await SQL.insert_appointments.exec(
         conn,
-        appointment.appointment_id,
-        appointment.uid,
-        appointment.sequence,
-        appointment.visit_id,
-        appointment.membership.member_id,
-        appointment.membership.programme_id,
-        appointment.store_id,
-        appointment.counter_id,
-        appointment.service_id,
-        appointment.associate_id,
-        appointment.period.start,
-        appointment.period.end,
-        appointment.state.value,
-        appointment.lapses_at,
-        appointment.held_until,
-        appointment.answer_until,
-        appointment.free_until,
-        appointment.no_show_from,
-        appointment.replaces,
-        appointment.booked_at,
+        [entry.appointment_id for entry in held],
+        [entry.uid for entry in held],
+        [entry.sequence for entry in held],
+        [entry.visit_id for entry in held],
+        member.member_id,
+        member.programme_id,
+        [entry.store_id for entry in held],
+        [entry.counter_id for entry in held],
+        [entry.service_id for entry in held],
+        [entry.associate_id for entry in held],
+        [entry.period.start for entry in held],
+        [entry.period.end for entry in held],
+        [entry.lapses_at for entry in held],
+        [entry.answer_until for entry in held],
+        [entry.free_until for entry in held],
+        [entry.no_show_from for entry in held],
+        held[0].booked_at,
+        [entry.replaces for entry in held],
         actor.role.value,
         actor.subject,
     )
@@ -196,32 +196,24 @@ async def insert_occupied(conn: Conn, entries: Sequence[Occupation]) -> None:
     )
 
 
-async def change_appointment(
-    conn: Conn,
-    seen: Appointment,
-    to: AppointmentState,
-    *,
-    live: bool,
-    rises: bool,
-    lapses_at: datetime | None,
-    actor: Actor,
-    now: datetime,
-) -> Appointment | None:
-    """None: it has changed since it was seen."""
-    row = await SQL.change_appointment.maybe(
+async def change_appointments(
+    conn: Conn, steps: Sequence[NextStep], *, actor: Actor, now: datetime
+) -> dict[AppointmentId, Appointment]:
+    """Without those that have changed since they were seen."""
+    rows = await SQL.change_appointments.many(
         conn,
-        seen.appointment_id,
-        seen.step,
-        to.value,
-        int(rises),
-        lapses_at,
-        live,
+        [entry.seen.appointment_id for entry in steps],
+        [entry.seen.step for entry in steps],
+        [entry.seen.state.value for entry in steps],
+        [entry.to.value for entry in steps],
+        [int(entry.rises) for entry in steps],
+        [entry.lapses_at for entry in steps],
+        [entry.live for entry in steps],
         now,
-        seen.state.value,
         actor.role.value,
         actor.subject,
     )
-    return None if row is None else appointment_of(row)
+    return {row["appointment_id"]: appointment_of(row) for row in rows}
 
 
 async def lock_live_of_members(conn: Conn, member_ids: Collection[MemberId]) -> list[Appointment]:
