@@ -52,7 +52,7 @@ async def desk(database: Database, conn: Conn) -> AppointmentDesk:
 
 def rules_of_a_year(pick: Random, day: date) -> ServiceRules:
     """Of few slots a day, each of which is booked."""
-    changed = {"duration_minutes": pick.choice((45, 60, 150)), "every_minutes": pick.choice((45, 60, 90))}
+    changed = {"duration_minutes": pick.choice((30, 45, 150)), "every_minutes": pick.choice((30, 45, 60))}
     return service_rules(pick, [day]).model_copy(update=changed)
 
 
