@@ -70,12 +70,7 @@ LEFT JOIN appointments.resources associate
 WHERE owner.member_id IS NOT NULL OR associate.resource_id IS NOT NULL;
 
 -- name: list_entries_of_member :many
--- What a member has booked between two moments, and what those had booked whom the member took over, by time.
-WITH RECURSIVE people AS (
-    SELECT $1::uuid AS member_id
-    UNION
-    SELECT merged.member_id FROM people JOIN members.members merged ON merged.merged_into = people.member_id
-)
+-- What a member has booked between two moments, by time.
 SELECT entry.appointment_id, entry.uid, entry.sequence, entry.state, entry.lapses_at, entry.starts_at, entry.ends_at,
     entry.booked_at, entry.changed_at, entry.member_id, entry.programme_id, entry.store_id, entry.counter_id,
     service.names AS service_names, associate.names AS associate_names,
@@ -86,7 +81,7 @@ SELECT entry.appointment_id, entry.uid, entry.sequence, entry.state, entry.lapse
 FROM appointments.appointments entry
 JOIN appointments.services service ON service.service_id = entry.service_id
 LEFT JOIN appointments.resources associate ON associate.resource_id = entry.associate_id
-WHERE entry.member_id IN (SELECT people.member_id FROM people) AND entry.programme_id = $2::uuid
+WHERE entry.member_id = $1::uuid AND entry.programme_id = $2::uuid
     AND entry.starts_at >= $3::timestamptz AND entry.starts_at < $4::timestamptz
     AND entry.state <> ALL (ARRAY['HELD', 'EXPIRED', 'SUPERSEDED'])
 ORDER BY entry.starts_at, entry.appointment_id
@@ -112,16 +107,7 @@ SELECT entry.appointment_id, entry.uid, entry.sequence, entry.state, entry.lapse
     ), false) AS consented
 FROM appointments.appointments entry
 JOIN appointments.services service ON service.service_id = entry.service_id
-CROSS JOIN LATERAL (
-    WITH RECURSIVE pointers AS (
-        SELECT own.member_id, own.merged_into FROM members.members own WHERE own.member_id = entry.member_id
-        UNION ALL
-        SELECT winner.member_id, winner.merged_into
-        FROM pointers JOIN members.members winner ON winner.member_id = pointers.merged_into
-    )
-    SELECT pointers.member_id FROM pointers WHERE pointers.merged_into IS NULL
-) today
-JOIN members.members person ON person.member_id = today.member_id
+JOIN members.members person ON person.member_id = entry.member_id
 LEFT JOIN tiers.records recorded
     ON recorded.member_id = person.member_id AND recorded.programme_id = entry.programme_id
 WHERE entry.associate_id = $1::uuid

@@ -60,6 +60,19 @@ async def test_a_second_worker_steps_over_what_the_first_is_telling(calendar: Ca
     assert await calendar.remind() == 0  # it has been told
 
 
+async def test_what_another_worker_tells_at_this_moment_is_not_told_again(calendar: CalendarDesk, conn: Conn) -> None:
+    """One that looked before the other had locked: the row of what was told decides."""
+    [(_, booked)] = await book(calendar, 1)
+    async with calendar.desk.database.engine(HOLDER, calendar.desk.now) as tx:
+        await tx.conn.execute(
+            "INSERT INTO calendars.reminders VALUES ($1, 1440, $2, $3)", booked.appointment_id, START, DUE
+        )
+        rival = asyncio.create_task(calendar.remind())
+        await until_blocked(conn)
+    assert await rival == 0
+    assert await calendar.reminders() == []
+
+
 async def test_a_worker_that_dies_in_between_has_told_nobody(calendar: CalendarDesk) -> None:
     await book(calendar, 1)
     with pytest.raises(RuntimeError):

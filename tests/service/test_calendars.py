@@ -5,6 +5,8 @@ from uuid import UUID
 
 import pytest
 
+from membership.accounts import merge as accounts
+from membership.accounts.model import MergeMembers
 from membership.appointments import store as appointments_store
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
 from membership.appointments.model import Appointment, ResourceKind, Service, Stop
@@ -14,6 +16,7 @@ from membership.calendars.errors import UnknownAssociate, UnknownCalendarFeed
 from membership.calendars.rules.showing import KEPT_BACK, KEPT_CANCELLED
 from membership.calendars.rules.writing import UID_DOMAIN
 from membership.calendars.service import associate_owner, member_owner
+from membership.kernel.actor import Role
 from membership.kernel.ids import derived_id, new_id
 from membership.members.errors import UnknownMember
 from membership.members.keyring import Keyring
@@ -25,6 +28,7 @@ from membership.postgres.idempotency import IdempotencyConflict
 from support.appointment_desk import OTHER_COUNTER, at, rules
 from support.calendar_client import ReadEvent, by_icalendar, by_vobject
 from support.calendar_desk import CalendarDesk, open_calendar_desk
+from support.people import account_workings
 
 
 @pytest.fixture
@@ -249,21 +253,14 @@ async def test_nobody_creates_an_address_for_somebody_else(calendar: CalendarDes
 # ---- merges
 
 
-async def merge(conn: Conn, loser: MembershipKey, winner: MembershipKey) -> None:
-    """As accounts.merge leaves the people behind."""
-    await conn.execute(
-        "UPDATE members.members SET status = 'MERGED', merged_into = $2 WHERE member_id = $1",
-        loser.member_id,
-        winner.member_id,
-    )
-    await conn.execute(
-        "UPDATE members.memberships SET merged_into = $2 WHERE member_id = $1", loser.member_id, winner.member_id
-    )
+async def merge(calendar: CalendarDesk, loser: MembershipKey, winner: MembershipKey) -> None:
+    desk = calendar.desk
+    command = MergeMembers(str(new_id()), winner.member_id, loser.member_id)
+    workings = account_workings(desk.database, calendar.calendars.keyring)
+    await accounts.merge(workings, desk.actor(Role.MEMBER_SERVICES), desk.now, command)
 
 
-async def test_after_a_merge_both_addresses_show_all_of_it_until_a_new_one_is_created(
-    calendar: CalendarDesk, conn: Conn
-) -> None:
+async def test_after_a_merge_both_addresses_show_all_of_it_until_a_new_one_is_created(calendar: CalendarDesk) -> None:
     desk, fitting = calendar.desk, await fitting_of(calendar)
     loser, winner = await desk.join(), await desk.join()
     feeds = [await calendar.member_feed(member) for member in (loser, winner)]
@@ -271,8 +268,8 @@ async def test_after_a_merge_both_addresses_show_all_of_it_until_a_new_one_is_cr
         (await desk.book(member, Stop(fitting.service_id, at(hour))))[0] for member, hour in ((loser, 14), (winner, 17))
     ]
     last = await desk.join()
-    await merge(conn, loser, winner)
-    await merge(conn, winner, last)
+    await merge(calendar, loser, winner)
+    await merge(calendar, winner, last)
     for feed in feeds:
         assert [event.uid for event in by_vobject(await calendar.fetch(feed))] == [uid_of(entry) for entry in booked]
     # A token of before the merge is the winner's.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from membership.appointments import store as appointments_store
 from membership.appointments.model import Service, ServiceRules, Stop
 from membership.appointments.rules.states import Step
-from membership.calendars.reminding import BY_DEFAULT, KEPT_AFTER, LONGEST_BEFORE, forget_reminders
+from membership.calendars.reminding import BY_DEFAULT, KEPT_AFTER, LONGEST_BEFORE, forget_reminders, remind_due
 from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
@@ -72,6 +72,16 @@ async def test_in_one_statement(calendar: CalendarDesk, fitting: Service, statem
     statements.clear()
     assert await calendar.remind() == 3
     assert len([text for text in statements if text.startswith(("--", "WITH", "INSERT"))]) == 2  # and the outbox
+
+
+async def test_piece_by_piece_everybody_is_told(calendar: CalendarDesk, fitting: Service) -> None:
+    desk = calendar.desk
+    for hour in (13, 15, 17):
+        await desk.book(await desk.join(), Stop(fitting.service_id, at(hour, days=2)))
+    desk.clock.set(at(16, days=1))
+    pieces = [await remind_due(desk.database, RELAY, desk.now, limit=1) for _ in range(3)]
+    assert pieces == [1, 1, 0]  # the last one is not due yet
+    assert len({entry["uid"] for entry in await calendar.reminders()}) == 2
 
 
 async def test_a_service_says_how_long_before(calendar: CalendarDesk) -> None:
