@@ -117,21 +117,23 @@ async def test_a_booking_that_needs_a_place_of_the_merged_waits_and_has_it(
     assert await owners(conn) == {winner.member_id, other.member_id}
 
 
+@pytest.mark.parametrize("merge_first", [False, True])
 async def test_a_merge_and_a_booking_lock_what_is_held_in_one_order(
-    desk: AppointmentDesk, conn: Conn, two: tuple[MembershipKey, MembershipKey]
+    desk: AppointmentDesk, conn: Conn, two: tuple[MembershipKey, MembershipKey], merge_first: bool
 ) -> None:
     """Whoever comes second waits at the first of the holds, with nothing in hand."""
     single, (winner, loser) = await desk.service("SINGLE", units=1), two
     held = [(await desk.hold(loser, Stop(single.service_id, at(hour))))[0].appointment_id for hour in (14, 16)]
     other = await desk.join()
     desk.clock.advance(HOLD)
+    both = [desk.book(other, Stop(single.service_id, at(14))), desk.merge(loser, winner)]
     async with desk.database.engine(HOLDER, desk.now) as tx:
         await hold_rows(tx, [min(held)])
-        booking = asyncio.create_task(desk.book(other, Stop(single.service_id, at(14))))
-        await until_blocked(conn)
-        merging = asyncio.create_task(desk.merge(loser, winner))
-        await until_blocked(conn, count=2)
-    assert [entry.membership for entry in await booking] == [other]
-    await merging
+        tasks = []
+        for work in reversed(both) if merge_first else both:
+            tasks.append(asyncio.create_task(work))
+            await until_blocked(conn, count=len(tasks))
+    for task in tasks:
+        await task
     assert await desk.states() == ["EXPIRED", "EXPIRED", "CONFIRMED"]
     assert await owners(conn) == {winner.member_id, other.member_id}

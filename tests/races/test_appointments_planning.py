@@ -6,7 +6,7 @@ from datetime import time
 import pytest
 
 from membership.appointments import arranging, store
-from membership.appointments.configuring import Diaries
+from membership.appointments.configuring import Diaries, PlannedService
 from membership.appointments.errors import AssociateOffShift, CapacityReached, SlotTaken
 from membership.appointments.model import ResourceKind, ServiceEntry, Stop
 from membership.kernel.actor import Role
@@ -81,19 +81,28 @@ async def test_a_planner_who_waited_for_a_booking_hears_of_it(
     assert list((await planning).unserved) == await booking
 
 
-async def test_planners_and_bookings_lock_in_one_order(desk: AppointmentDesk, diaries: Diaries, conn: Conn) -> None:
+@pytest.mark.parametrize("planner_first", [False, True])
+async def test_planners_and_bookings_lock_in_one_order(
+    desk: AppointmentDesk, diaries: Diaries, conn: Conn, planner_first: bool
+) -> None:
     """Whoever comes second waits at the first of the resources, with nothing in hand."""
     [service] = await services_of(desk, 1)
     member, first = await desk.join(), min(service.resource_ids)
+    retiring = diaries.retire_service(desk.actor(Role.PLANNER), desk.now, service.service_id, key=new_key())
+    both = [desk.book(member, Stop(service.service_id, at(18))), retiring]
     async with desk.database.engine(HOLDER, desk.now) as tx:
         await store.lock_resources(tx.conn, [first])
-        booking = asyncio.create_task(desk.book(member, Stop(service.service_id, at(18))))
-        await until_blocked(conn)
-        planning = asyncio.create_task(
-            diaries.retire_service(desk.actor(Role.PLANNER), desk.now, service.service_id, key=new_key())
-        )
-        await until_blocked(conn, count=2)
-    assert list((await planning).unserved) == await booking
+        tasks: list[asyncio.Task[object]] = []
+        for work in reversed(both) if planner_first else both:
+            tasks.append(asyncio.create_task(work))
+            await until_blocked(conn, count=len(tasks))
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    if planner_first:
+        assert [type(answer).__name__ for answer in answers] == ["PlannedService", "UnknownService"]
+    else:
+        [booked, planned] = answers
+        assert isinstance(planned, PlannedService)
+        assert list(planned.unserved) == booked
 
 
 async def test_two_planners_set_up_one_service(desk: AppointmentDesk, diaries: Diaries, conn: Conn) -> None:

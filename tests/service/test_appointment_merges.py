@@ -64,6 +64,7 @@ async def test_what_both_booked_is_the_winners(desk: AppointmentDesk, conn: Conn
     assert await store.list_appointments_of_member(conn, loser.member_id, since=at(0)) == []
     starts = await desk.starts(fitting, member=winner)
     assert not {at(14), at(16), at(20)} & set(starts) and at(15) in starts
+    assert await desk.starts(fitting, member=loser) == starts
     assert (await desk.move(winner, booked, at(17))).membership == winner
     # A token of before the merge still names the loser.
     assert (await desk.cancel(loser, own)).state is State.LATE_CANCELLED

@@ -12,12 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from membership.appointments import store
+from membership.appointments.lapsing import end_due
 from membership.appointments.model import Appointment, AppointmentState, ResourceKind, Service, Slot, Stop
 from membership.appointments.rules.states import HOLD, LIVE, TRANSITIONS, Step
 from membership.kernel.errors import DomainError
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.postgres.outbox import RELAY
 from support.appointment_desk import OTHER_COUNTER, TODAY, AppointmentDesk, at, open_appointment_desk, rules
 
 Act = Callable[["Day"], Awaitable[None]]
@@ -102,6 +104,13 @@ class Day:
     async def wait(self, by: timedelta) -> None:
         self.desk.clock.advance(by)
 
+    async def end_lapsed(self) -> None:
+        await end_due(self.desk.database, RELAY, self.desk.now, limit=2)
+
+    async def merge(self, loser: int, winner: int) -> None:
+        """The loser's token is still about: what they do later is the winner's."""
+        await self.desk.merge(self.members[loser], self.members[winner])
+
 
 WHO, WHAT, WHICH, HOUR = st.integers(0, 2), st.integers(0, 2), st.integers(0, 40), st.integers(12, 20)
 ACTS = st.one_of(
@@ -127,6 +136,7 @@ ACTS = st.one_of(
         st.booleans(),
     ),
     st.builds(lambda which: lambda day: day.confirm(which), WHICH),
+    st.just(lambda day: day.end_lapsed()),
     st.builds(
         lambda by: lambda day: day.wait(by),
         st.sampled_from([timedelta(minutes=1), HOLD, timedelta(minutes=45), timedelta(hours=2)]),
@@ -139,8 +149,10 @@ ACTS = st.one_of(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(acts=st.lists(ACTS, min_size=6, max_size=20))
-async def test_any_day_keeps_the_laws(desk: AppointmentDesk, conn: Conn, acts: list[Act]) -> None:
+@given(acts=st.lists(ACTS, min_size=6, max_size=20), merged_at=st.none() | st.integers(2, 12))
+async def test_any_day_keeps_the_laws(
+    desk: AppointmentDesk, conn: Conn, acts: list[Act], merged_at: int | None
+) -> None:
     desk.clock.set(at(12))
     number = next(_codes)
     services = [
@@ -153,7 +165,10 @@ async def test_any_day_keeps_the_laws(desk: AppointmentDesk, conn: Conn, acts: l
         await desk.service(f"TASTING-{number}", units=CAPACITY, counter=OTHER_COUNTER),
     ]
     day = Day(desk, [await desk.join() for _ in range(3)], services)
-    for act in acts:
+    for place, act in enumerate(acts):
+        if place == merged_at:
+            await day.merge(2, 0)
+            await check_places(day, conn)
         await act(day)
         await check_places(day, conn)
     await check_stories(day, conn)

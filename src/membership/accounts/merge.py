@@ -72,6 +72,7 @@ async def take_over(workings: AccountWorkings, tx: Transaction, command: MergeMe
     for entry in theirs:
         await _move_membership(workings, tx, directory, loser=entry, winner=mine[entry.key.programme_id])
     await store.point_at(tx.conn, loser.member_id, winner.member_id)
+    # Last: offers and their pools, which are locked above, come before what serves appointments.
     await appointments.merge(tx, loser=loser.member_id, winner=winner.member_id)
     tx.emit(events.merged(loser=loser.member_id, winner=winner.member_id))
     tx.audit(_entry(winner.member_id, loser.member_id, tx.actor.programme_id))

@@ -5,9 +5,10 @@
     3  whatever serves the services, by id
     4  rows, written
 
-Whoever has 3 waits for nothing more, so nobody waits in a circle. Two things follow. All resources of a transaction are
-locked by one call; and whoever has written an appointment (a step that frees its time, and the hook that is told of it)
-no longer waits at 1 or 2, where others may wait for that very row: what they cannot have at once counts as taken.
+Offers and pools come between 1 and 2. Whoever has 3 waits for nothing more, so nobody waits in a circle. Two things
+follow. All resources of a transaction are locked by one call; and whoever has written an appointment (a step that frees
+its time, and the hook that is told of it) no longer waits at 1 or 2, where others may wait for that very row: what they
+cannot have at once counts as taken.
 
 A member's own appointments need no lock of their own. With 1 in hand nobody changes them but who ends what has lapsed,
 and a step from what is no longer so is refused by `change`.

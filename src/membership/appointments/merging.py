@@ -17,7 +17,8 @@ from membership.postgres.transaction import Transaction
 async def merge(tx: Transaction, *, loser: MemberId, winner: MemberId) -> None:
     """The last step of a merge, which has locked every membership of both: a booking has committed or meets the winner.
 
-    Last, because a booking that waits for what is locked here may hold anything that a merge waits for before.
+    Last, because whoever waits for an appointment that is locked here may have what a merge waits for before: offers,
+    pools.
     """
     live = await store.lock_live_of_members(tx.conn, [loser, winner])
     await store.move_appointments(tx.conn, loser=loser, winner=winner)
