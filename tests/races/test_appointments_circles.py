@@ -152,3 +152,29 @@ async def test_two_who_free_a_place_offer_it_to_each_other(desk: AppointmentDesk
     # The first to get there finds the other one busy; the second finds the first gone or still committing.
     assert offers[0] is False
     await assert_nobody_twice(conn)
+
+
+@pytest.mark.parametrize("confirm_first", [False, True])
+async def test_steps_and_whoever_ends_what_has_lapsed_lock_in_one_order(
+    desk: AppointmentDesk, conn: Conn, confirm_first: bool
+) -> None:
+    """A visit is booked in time beside somebody by whose clock it has lapsed: one of them has it, all of it."""
+    services = await services_of(desk, 2)
+    owner, other = await desk.join(), await desk.join()
+    stops = [Stop(service.service_id, at(18 + 2 * place)) for place, service in enumerate(services)]
+    held = [entry.appointment_id for entry in await desk.hold(owner, *stops)]
+    confirm = desk.appointments.confirm(desk.member(owner), desk.now, held, key=new_key())
+    book = desk.appointments.book(desk.member(other), desk.now + HOLD, other, stops, key=new_key())
+    async with desk.database.engine(HOLDER, desk.now) as tx:
+        await hold_rows(tx, [min(held)])
+        tasks: list[asyncio.Task[list[Appointment]]] = []
+        for work in (confirm, book) if confirm_first else (book, confirm):
+            tasks.append(asyncio.create_task(work))
+            await until_blocked(conn, count=len(tasks))
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer).__name__ for answer in answers] == [
+        "list",
+        "SlotTaken" if confirm_first else "AppointmentStepRefused",
+    ]
+    assert await desk.live() == 6
+    await assert_nobody_twice(conn)
