@@ -424,16 +424,6 @@ GROUP BY service.service_id;
 SELECT resource_id, store_id, counter_id, kind, code, names, retired_at IS NOT NULL AS retired
 FROM appointments.resources;
 
--- name: list_appointments_of_associate :many
--- An associate's day: what begins between two moments, by time.
-SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
-    changed_at
-FROM appointments.appointments
-WHERE associate_id = $1::uuid AND starts_at >= $2::timestamptz AND starts_at < $3::timestamptz
-    AND state <> 'SUPERSEDED'
-ORDER BY starts_at, appointment_id;
-
 -- name: list_changes :many
 -- What happened to an appointment and, if it was moved, to those that it came from, by time.
 SELECT change.appointment_id, change.step, change.from_state, change.to_state, change.at, change.actor_role, change.actor

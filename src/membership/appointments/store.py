@@ -274,11 +274,6 @@ def _states(rows: Sequence[asyncpg.Record]) -> dict[AppointmentId, AppointmentSt
     return {row["appointment_id"]: AppointmentState(row["state"]) for row in rows}
 
 
-async def list_appointments_of_associate(conn: Conn, associate_id: ResourceId, window: Period) -> list[Appointment]:
-    rows = await SQL.list_appointments_of_associate.many(conn, associate_id, window.start, window.end)
-    return [appointment_of(row) for row in rows]
-
-
 async def find_associate(conn: Conn, counter_id: CounterId, subject: str) -> Resource | None:
     """Whose token it is: an associate's code at the counter is the staff number, which the token has as its subject.
     None: nobody who serves there by appointment."""
