@@ -30,7 +30,9 @@ from support.tie_desk import at
 
 TIE, UNTIE, TIES = trusted("app/TieGiftToVisit"), trusted("app/UntieGiftFromVisit"), trusted("app/AppointmentTies")
 TIE_COUPON, UNTIE_COUPON = trusted("app/TieCouponToVisit"), trusted("app/UntieCouponFromVisit")
-BRING_BACK, AT_COUNTER = trusted("desk/BringGiftBack"), trusted("desk/AppointmentTiesAtCounter")
+BRING_BACK, AT_COUNTER = trusted("desk/BringGiftBack"), trusted("associate/AppointmentTiesAtCounter")
+BOARD, SEND_BACK = trusted("associate/CounterBoard"), trusted("associate/SendGiftBack")
+AT_THE_COUNTER, HAND_OVER = trusted("associate/GiftsAtCounter"), trusted("associate/CollectGiftAtCounter")
 TO_COLLECT, COLLECT = trusted("desk/GiftsToCollect"), trusted("desk/CollectGift")
 
 
@@ -202,6 +204,44 @@ async def test_a_coupon_is_shown_at_the_counter(house: House) -> None:
     assert (await house.send(UNTIE_COUPON, house.gifts.services, **coupon))["__typename"] == "CouponPayload"
     stranger = member_actor(await house.gifts.join())
     assert (await house.send(UNTIE_COUPON, stranger, **coupon))["code"] == "UNKNOWN_COUPON"
+
+
+async def test_what_the_board_of_the_counter_says(house: House, statements: list[str]) -> None:
+    member = await house.gifts.join()
+    me, booked = member_actor(member), await house.booked(member)
+    await house.booked(member, hour=18)
+    await house.send(TIE, me, **await house.claimed(member), **id_of(booked))
+    coupon = await coupon_of(house, member)
+    await house.send(TIE_COUPON, me, **coupon, **id_of(booked))
+    statements.clear()
+    first, second = await board_of(house)
+    assert len([text for text in statements if "coupons.ties" in text]) == 1
+    assert (part(first["guest"])["giftWaits"], part(second["guest"])["giftWaits"]) == (True, False)
+    [shown] = rows(first["coupons"])
+    assert (shown["id"], shown["state"], second["coupons"]) == (coupon["couponId"], "ACTIVE", [])
+    await house.diary.cancel(member, booked)
+    cancelled, _ = await board_of(house)
+    assert (part(cancelled["guest"])["giftWaits"], cancelled["coupons"]) == (False, [])
+
+
+async def board_of(house: House) -> list[dict[str, object]]:
+    """The brand's, of tomorrow."""
+    result = await house.run(BOARD, {"day": at(15, days=1).date().isoformat()}, caller=house.gifts.associate())
+    return rows(answer(result)["appointments"])
+
+
+async def test_the_associates_own_documents(house: House) -> None:
+    member = await house.gifts.join()
+    one, other, booked = await house.claimed(member), await house.claimed(member), await house.booked(member)
+    for wanted in (one, other):
+        await house.send(TIE, member_actor(member), **wanted, **id_of(booked))
+    associate = house.gifts.associate()
+    found = rows(part(answer(await house.run(AT_THE_COUNTER, caller=associate))["gifts"])["nodes"])
+    assert {row["id"] for row in found} == {one["giftId"], other["giftId"]}
+    handed = await house.send(HAND_OVER, associate, gift={"id": one["giftId"]})
+    assert part(handed["gift"])["state"] == "COLLECTED"
+    back = await house.send(SEND_BACK, associate, **other)
+    assert part(back["gift"])["desk"] == COUNTER
 
 
 async def test_a_board_reads_no_more_for_many(house: House, statements: list[str]) -> None:

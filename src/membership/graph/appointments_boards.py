@@ -20,12 +20,14 @@ from membership.graph.appointments_types import (
 )
 from membership.graph.cards import IDENTIFY_REFUSALS
 from membership.graph.context import Info, RequestContext
+from membership.graph.coupons_types import Coupon
 from membership.graph.faults import bad_user_input
 from membership.graph.fields import query, subscription
 from membership.graph.localisation import localised
 from membership.graph.lookups import MemberLookupInput
 from membership.graph.relay import global_id, key_of
 from membership.graph.stores import Counter, counter_node
+from membership.graph.ties import coupons_tied
 from membership.members.model import MembershipKey
 from membership.stores import model
 from membership.stores.model import CounterId
@@ -50,6 +52,9 @@ class BoardAppointment:
     room: str | None = strawberry.field(description="The room or place, in the request's language; null if none.")
     guest: BoardGuest | None = strawberry.field(
         description="Who comes; null for somebody without a card, and while a time is only held."
+    )
+    coupons: list[Coupon] = strawberry.field(
+        description="What the member means to use here, for the till to apply: a few. They reserve nothing."
     )
 
 
@@ -208,11 +213,13 @@ async def _entries(context: RequestContext, place: _Place, entries: Sequence[Boa
     catalogue = await context.services.appointment_catalogue.catalogue(
         context.now, resource_ids={resource_id for entry in entries for resource_id in entry.resources}
     )
+    coupons = await coupons_tied(context, {appointment.uid for appointment in appointments})
     return [
         BoardAppointment(
             appointment=node,
             room=_room([catalogue.resource(resource_id) for resource_id in entry.resources], context.locale),
             guest=guests.get(entry.appointment.appointment_id),
+            coupons=coupons.get(entry.appointment.uid, []),
         )
         for entry, node in zip(entries, nodes, strict=True)
     ]

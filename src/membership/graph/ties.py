@@ -1,7 +1,6 @@
 """What a member wants to find at an appointment: gifts that wait there, coupons that the associate has applied."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Annotated
 from uuid import UUID
 
@@ -85,31 +84,24 @@ class AppointmentTies:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Tied:
-    """By the UID of an appointment."""
-
-    gifts: dict[UUID, list[Gift]]
-    coupons: dict[UUID, list[Coupon]]
-
-
-async def tied_to(context: RequestContext, uids: Sequence[UUID]) -> Tied:
-    """What is tied to appointments, in two statements, however many they are: for boards and itineraries. To be asked
-    for appointments that the caller was shown: of gifts row-level security shows an associate those of the counter, of
-    coupons those of the programme."""
+async def gifts_tied(context: RequestContext, uids: Collection[UUID]) -> dict[UUID, list[Gift]]:
+    """What waits, or was collected, at appointments, by their UIDs: in one statement, for boards and itineraries. Of
+    what waits at other counters row-level security shows an associate nothing."""
     async with context.reader() as conn:
-        found_gifts = await list_gifts_of_visits(conn, uids)
-        found_coupons = await list_coupons_of_stops(conn, uids)
-    some_gifts = [gift for of_stop in found_gifts.values() for gift in of_stop]
-    some_coupons = [coupon for of_stop in found_coupons.values() for coupon in of_stop]
-    gift_of = dict(zip((gift.gift_id for gift in some_gifts), await gift_nodes(context, some_gifts), strict=True))
-    coupon_of = dict(
-        zip((coupon.coupon_id for coupon in some_coupons), await coupon_nodes(context, some_coupons), strict=True)
-    )
-    return Tied(
-        {uid: [gift_of[gift.gift_id] for gift in of_stop] for uid, of_stop in found_gifts.items()},
-        {uid: [coupon_of[coupon.coupon_id] for coupon in of_stop] for uid, of_stop in found_coupons.items()},
-    )
+        found = await list_gifts_of_visits(conn, uids)
+    some = [gift for of_stop in found.values() for gift in of_stop]
+    nodes = dict(zip((gift.gift_id for gift in some), await gift_nodes(context, some), strict=True))
+    return {uid: [nodes[gift.gift_id] for gift in of_stop] for uid, of_stop in found.items()}
+
+
+async def coupons_tied(context: RequestContext, uids: Collection[UUID]) -> dict[UUID, list[Coupon]]:
+    """What is meant to be used at appointments, by their UIDs: in one statement. Row-level security shows an associate
+    those of the programme, so that it is asked for appointments that the caller was shown."""
+    async with context.reader() as conn:
+        found = await list_coupons_of_stops(conn, uids)
+    some = [coupon for of_stop in found.values() for coupon in of_stop]
+    nodes = dict(zip((coupon.coupon_id for coupon in some), await coupon_nodes(context, some), strict=True))
+    return {uid: [nodes[coupon.coupon_id] for coupon in of_stop] for uid, of_stop in found.items()}
 
 
 @strawberry.type
@@ -132,15 +124,16 @@ class TiesQuery:
                 return await list_appointments(conn, keys)
 
         seen = await find_own(context, find)
-        tied = await tied_to(context, [appointment.uid for appointment in seen])
+        uids = {appointment.uid for appointment in seen}
+        gifts_there, coupons_there = await gifts_tied(context, uids), await coupons_tied(context, uids)
         return [
             AppointmentTies(
                 appointment_id=global_id("Appointment", appointment.appointment_id),
-                gifts=tied.gifts.get(appointment.uid, []),
-                coupons=tied.coupons.get(appointment.uid, []),
+                gifts=gifts_there.get(appointment.uid, []),
+                coupons=coupons_there.get(appointment.uid, []),
             )
             for appointment in seen
-            if appointment.uid in tied.gifts or appointment.uid in tied.coupons
+            if appointment.uid in gifts_there or appointment.uid in coupons_there
         ]
 
 
