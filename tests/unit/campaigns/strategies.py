@@ -122,7 +122,12 @@ gift_offers = st.builds(
     drop_time=maybe_times,
     limit_per_member_day=st.integers(1, 1_000),
     limit_per_member=st.none() | st.integers(1, 1_000),
-    collection=st.builds(Collection, days_after=st.integers(0, 60), until=maybe_times),
+    collection=st.builds(
+        Collection,
+        days_after=st.integers(0, 60),
+        until=maybe_times,
+        visit_days_after=st.none() | st.integers(0, 60),
+    ),
     returned_units=st.sampled_from(ReturnedUnits),
     threshold=st.none() | st.builds(SpendThreshold, minimum_spend_minor=amounts, per=st.sampled_from(ThresholdPer)),
     **shared,
