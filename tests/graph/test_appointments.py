@@ -206,6 +206,9 @@ class TestAvailability:
         assert [entry["id"] for entry in rows(free, "services")] == [
             global_id("Service", entry.service_id) for entry in (fitting, watches)
         ]
+        nothing = {"of": {"counterIds": [global_id("Counter", desk.counter(OTHER_COUNTER))]}, "from": TODAY.isoformat()}
+        empty = answer(await run(AVAILABILITY, nothing, caller=desk.member(await desk.join())))
+        assert (empty["services"], empty["days"], empty["slots"]) == ([], [], [])
 
     @pytest.mark.parametrize("days", [0, MOST_DAYS + 1])
     async def test_too_many_days_or_none(self, run: Run, desk: AppointmentDesk, days: int) -> None:

@@ -17,7 +17,7 @@ from membership.members.model import ConsentAnswer, ConsentPurpose, MembershipKe
 from membership.postgres.connection import Conn
 from membership.stores.model import BrandId
 from sample_store import card_number_of
-from support.appointment_desk import COUNTER, OTHER_COUNTER, TODAY, AppointmentDesk, at, new_key, rules
+from support.appointment_desk import COUNTER, OTHER_COUNTER, TODAY, ZONE, AppointmentDesk, at, new_key, rules
 from support.appointment_graph import answer, appointment_desk_on, change, node_id, part, rows, stop
 from support.clock import StoppedClock
 from support.operations import Run, codes, trusted
@@ -27,7 +27,7 @@ STEPS = ("AcceptAppointment", "CheckInAppointment", "StartAppointment", "Complet
 BOARD, WATCH_BOARD = trusted("associate/CounterBoard"), trusted("associate/WatchCounterBoard")
 DAY, WATCH_DAY = trusted("associate/AssociateDay"), trusted("associate/WatchAssociateDay")
 GUEST, WALK_IN = trusted("associate/Guest"), trusted("associate/BookWalkIn")
-BOOK, MOVE = trusted("associate/BookAppointmentAtCounter"), trusted("associate/RescheduleAppointmentAtCounter")
+BOOK = trusted("associate/BookAppointmentAtCounter")
 CANCEL = trusted("associate/CancelAppointmentAtCounter")
 STORY = trusted("associate/AppointmentStory")
 NODE = "query ($id: ID!) { node(id: $id) { id } }"
@@ -133,20 +133,27 @@ async def test_whose_appointments_staff_touch(run: Run, desk: AppointmentDesk) -
 
 
 class TestBooking:
-    async def test_for_a_member_on_the_phone(self, run: Run, desk: AppointmentDesk) -> None:
+    @pytest.mark.parametrize(("client", "suffix"), [("associate", "AtCounter"), ("desk", "AtDesk")])
+    async def test_for_a_member_on_the_phone(self, run: Run, desk: AppointmentDesk, client: str, suffix: str) -> None:
+        caller = actor(desk, Role.ASSOCIATE if client == "associate" else Role.DESK)
+        find, book, move, cancel = (
+            trusted(f"{client}/{name}{suffix}")
+            for name in ("Availability", "BookAppointment", "RescheduleAppointment", "CancelAppointment")
+        )
         fitting, member = await desk.service("FITTING", associates=1), await desk.join()
-        wanted = {"memberId": global_id("Member", member.member_id), "stop": stop(fitting, at(14))}
-        booked = part(await change(run, BOOK, actor(desk), **wanted), "appointment")
+        whose = global_id("Member", member.member_id)
+        of = {"serviceIds": [global_id("Service", fitting.service_id)]}
+        free = answer(await run(find, {"of": of, "from": TODAY.isoformat(), "forMember": whose}, caller=caller))
+        assert at(14).astimezone(ZONE).isoformat() in {slot["startsAt"] for slot in rows(free, "slots")}
+        booked = part(await change(run, book, caller, memberId=whose, stop=stop(fitting, at(14))), "appointment")
         assert booked["state"] == "CONFIRMED"
-        moved = await change(run, MOVE, actor(desk), appointmentId=booked["id"], startsAt=at(17).isoformat())
+        moved = await change(run, move, caller, appointmentId=booked["id"], startsAt=at(17).isoformat())
         assert part(moved, "appointment")["startsAt"] == "2026-05-20T17:00:00+08:00"
         for wish, state in ((True, "LATE_CANCELLED"), (False, "CANCELLED")):
             if not wish:
                 [again] = await desk.book(member, Stop(fitting.service_id, at(17)))
                 moved = {"appointment": {"id": node_id(again)}}
-            ended = await change(
-                run, CANCEL, actor(desk), appointmentId=part(moved, "appointment")["id"], membersWish=wish
-            )
+            ended = await change(run, cancel, caller, appointmentId=part(moved, "appointment")["id"], membersWish=wish)
             assert (part(ended, "appointment")["state"], ended["wasLate"]) == (state, wish)
 
     async def test_staff_name_the_member(self, run: Run, desk: AppointmentDesk) -> None:
@@ -233,7 +240,8 @@ class TestBoard:
     )
     async def test_whose_board(self, run: Run, desk: AppointmentDesk, role: Role, counter: str, seen: bool) -> None:
         asked = {"counterId": global_id("Counter", desk.counter(counter))}
-        shown = answer(await run(BOARD, asked, caller=actor(desk, role)))
+        document = trusted("desk/CounterBoardAtDesk") if role is Role.DESK else BOARD
+        shown = answer(await run(document, asked, caller=actor(desk, role)))
         assert (shown["__typename"] == "CounterBoard") is seen
         assert seen or shown["code"] == "NOT_ON_THIS_BOARD"
 
@@ -250,17 +258,25 @@ class TestBoard:
     async def test_one_row_costs_as_much_as_many(
         self, run: Run, desk: AppointmentDesk, statements: list[str], services: Services
     ) -> None:
-        fitting = await served_by(desk, await associate(desk))
+        fitting, guest = await served_by(desk, await associate(desk)), await desk.join()
+        by = {"by": {"cardNumber": card_number_of(guest)}}
         counts = []
         for hour in (14, 15, 16, 17):
-            member = await named(desk, services, consents=True, counter=COUNTER)
-            await desk.book(member, Stop(fitting.service_id, at(hour)))
-            for document in (BOARD, DAY):
-                await run(document, {}, caller=actor(desk))
+            member = guest if hour % 2 else await named(desk, services, consents=True, counter=COUNTER)
+            [booked] = await desk.book(member, Stop(fitting.service_id, at(hour)))
+            story = {"appointmentId": node_id(booked)}
+            if hour == 17:
+                booked = await desk.move(member, booked, at(18))
+            for document, variables in ((BOARD, {}), (DAY, {}), (STORY, story)):
+                await run(document, variables, caller=actor(desk))
                 statements.clear()
-                answer(await run(document, {}, caller=actor(desk)))
-                counts.append(len(statements))
-        assert len(set(counts)) == 1
+                answer(await run(document, variables, caller=actor(desk)))
+                counts.append((document, len(statements)))
+            if member is guest:
+                statements.clear()
+                answer(await run(GUEST, by, caller=actor(desk)))
+                counts.append((GUEST, len(statements)))
+        assert len(set(counts)) == 4
 
 
 class TestWhatABoardTells:

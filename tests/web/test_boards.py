@@ -27,6 +27,7 @@ from web.test_events import Listener
 
 SUBJECT = "lin.mei"
 WATCH_BOARD = document_id(trusted("associate/WatchCounterBoard"))
+WATCH_AT_DESK = document_id(trusted("desk/WatchCounterBoardAtDesk"))
 WATCH_DAY = document_id(trusted("associate/WatchAssociateDay"))
 
 
@@ -51,6 +52,13 @@ def token(desk: AppointmentDesk, issuer_folder: Path, host_clock: Clock) -> str:
     )
 
 
+@pytest.fixture
+def desk_token(desk: AppointmentDesk, issuer_folder: Path, host_clock: Clock) -> str:
+    shop = desk.store
+    now = host_clock.now()
+    return issue_token(issuer_folder, Role.DESK, now=now, programme=shop.programme_id, store=shop.store_id)
+
+
 async def associate(desk: AppointmentDesk) -> ResourceId:
     resource_id = ResourceId(new_id())
     entry = Resource(
@@ -66,7 +74,9 @@ def states(told: object) -> list[object]:
     return [part(entry, "appointment")["state"] for entry in rows(field, "appointments")]
 
 
-async def test_a_counter_sees_who_books_comes_and_goes(make_app: MakeApp, desk: AppointmentDesk, token: str) -> None:
+async def test_a_counter_sees_who_books_comes_and_goes(
+    make_app: MakeApp, desk: AppointmentDesk, token: str, desk_token: str
+) -> None:
     app = make_app(Profile.PRODUCTION, load_manifest())
     fitting = await desk.service("FITTING", associates=1)
     request = {"documentId": WATCH_BOARD, "variables": {}}
@@ -78,8 +88,9 @@ async def test_a_counter_sees_who_books_comes_and_goes(make_app: MakeApp, desk: 
         http.stream("POST", served.url, json=request, headers=headers) as response,
     ):
         events = Listener(response)
-        await socket.begin(authorization=f"Bearer {token}")
-        await socket.say("subscribe", id="board", payload=request)
+        await socket.begin(authorization=f"Bearer {desk_token}")
+        named = {"counterId": global_id("Counter", desk.counter())}
+        await socket.say("subscribe", id="board", payload={"documentId": WATCH_AT_DESK, "variables": named})
 
         async def told() -> list[object]:
             by_socket, by_event = states(await socket.hear()), states(await events.event())
