@@ -108,7 +108,10 @@ class Day:
         await end_due(self.desk.database, RELAY, self.desk.now, limit=2)
 
     async def merge(self, loser: int, winner: int) -> None:
-        """The loser's token is still about: what they do later is the winner's."""
+        """After both have booked, often for the same time. The loser's token is still about: what they do later is the
+        winner's."""
+        for who in (winner, loser):
+            await self.book_listed(who, 2, 5, hold=False)
         await self.desk.merge(self.members[loser], self.members[winner])
 
 
