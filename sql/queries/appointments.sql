@@ -157,16 +157,20 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('appointments.person/' || $1::
 -- name: lock_lapsed :many
 -- Locks holds that expired and requests that nobody answered in time, of whatever serves these services and of one
 -- person. Sorted, because one hold lies on several resources, whose bookings may come to it together; the second finds
--- it cleared.
+-- it cleared. One look into the index for each resource: planned otherwise, it reads all that is booked.
 SELECT appointment.appointment_id, appointment.state
 FROM appointments.appointments appointment
 WHERE appointment.appointment_id IN (
-        SELECT entry.appointment_id FROM appointments.occupied entry
-        WHERE entry.resource_id IN (
-                SELECT link.resource_id FROM appointments.service_resources link WHERE link.service_id = ANY ($1::uuid[])
-                UNION ALL SELECT $2::uuid
-            )
-            AND entry.live AND entry.lapses_at <= $3::timestamptz
+        SELECT due.appointment_id
+        FROM (
+            SELECT link.resource_id FROM appointments.service_resources link WHERE link.service_id = ANY ($1::uuid[])
+            UNION ALL SELECT $2::uuid
+        ) wanted
+        CROSS JOIN LATERAL (
+            SELECT entry.appointment_id FROM appointments.occupied entry
+            WHERE entry.resource_id = wanted.resource_id AND entry.live AND entry.lapses_at <= $3::timestamptz
+            OFFSET 0
+        ) due
     )
     AND appointment.lapses_at <= $3::timestamptz
 ORDER BY appointment.appointment_id
@@ -177,12 +181,16 @@ FOR NO KEY UPDATE OF appointment;
 SELECT appointment.appointment_id, appointment.state
 FROM appointments.appointments appointment
 WHERE appointment.appointment_id IN (
-        SELECT entry.appointment_id FROM appointments.occupied entry
-        WHERE entry.resource_id IN (
-                SELECT link.resource_id FROM appointments.service_resources link WHERE link.service_id = ANY ($1::uuid[])
-                UNION ALL SELECT $2::uuid
-            )
-            AND entry.live AND entry.lapses_at <= $3::timestamptz
+        SELECT due.appointment_id
+        FROM (
+            SELECT link.resource_id FROM appointments.service_resources link WHERE link.service_id = ANY ($1::uuid[])
+            UNION ALL SELECT $2::uuid
+        ) wanted
+        CROSS JOIN LATERAL (
+            SELECT entry.appointment_id FROM appointments.occupied entry
+            WHERE entry.resource_id = wanted.resource_id AND entry.live AND entry.lapses_at <= $3::timestamptz
+            OFFSET 0
+        ) due
     )
     AND appointment.lapses_at <= $3::timestamptz
 ORDER BY appointment.appointment_id

@@ -104,6 +104,12 @@ class Day:
     async def wait(self, by: timedelta) -> None:
         self.desk.clock.advance(by)
 
+    async def after_a_lapse(self, who: int, other: int, what: int, which: int) -> None:
+        """A10: what one has let lapse is listed for another, who books it."""
+        await self.book_listed(who, what, which, hold=True)
+        await self.wait(HOLD)
+        await self.book_listed(other, what, which, hold=False)
+
     async def end_lapsed(self) -> None:
         await end_due(self.desk.database, RELAY, self.desk.now, limit=2)
 
@@ -140,6 +146,9 @@ ACTS = st.one_of(
     ),
     st.builds(lambda which: lambda day: day.confirm(which), WHICH),
     st.just(lambda day: day.end_lapsed()),
+    st.builds(
+        lambda who, other, what, which: lambda day: day.after_a_lapse(who, other, what, which), WHO, WHO, WHAT, WHICH
+    ),
     st.builds(
         lambda by: lambda day: day.wait(by),
         st.sampled_from([timedelta(minutes=1), HOLD, timedelta(minutes=45), timedelta(hours=2)]),

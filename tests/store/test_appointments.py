@@ -111,6 +111,18 @@ async def test_what_is_asked_of_a_day_is_looked_up_in_the_index(desk: Appointmen
     assert all("during &&" in line and "resource_id =" in line for line in conditions)
 
 
+@pytest.mark.parametrize("query", ["lock_lapsed", "lock_free_lapsed", "lock_lapsed_batch"])
+async def test_what_has_lapsed_is_looked_up_in_the_index(desk: AppointmentDesk, conn: Conn, query: str) -> None:
+    """Of all that was ever booked only what waits for its end is in these."""
+    member, service, _ = await one_booked(desk)
+    arguments = [desk.now, 5] if query == "lock_lapsed_batch" else [[service.service_id], member.member_id, desk.now]
+    async with conn.transaction():
+        await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
+        plan = await conn.fetch(f"EXPLAIN {getattr(store.SQL, query).text}", *arguments)
+    text = "\n".join(row[0] for row in plan)
+    assert ("appointments_lapsing" if query == "lock_lapsed_batch" else "occupied_lapsing") in text
+
+
 async def test_a_member_and_a_counter_see_their_days(desk: AppointmentDesk, conn: Conn) -> None:
     member, service, first = await one_booked(desk)
     [second] = await desk.book(member, Stop(service.service_id, at(17)))
