@@ -19,6 +19,10 @@ CREATE TABLE visits.visits (
     CONSTRAINT visits_note CHECK (char_length(note) BETWEEN 1 AND 500)
 );
 
+-- A day of a store: its stops are found by when they begin, whatever there was before.
+CREATE INDEX appointments_visits_of_store ON appointments.appointments (store_id, starts_at)
+    WHERE visit_id IS NOT NULL;
+
 GRANT SELECT, INSERT, UPDATE ON visits.visits TO membership_engine;
 GRANT SELECT ON visits.visits TO membership_reader;
 

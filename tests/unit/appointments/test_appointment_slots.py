@@ -252,3 +252,26 @@ def test_free_and_at_work_are_what_they_say(data: st.DataObject) -> None:
     for periods in (*taken.busy.values(), *taken.shifts.values()):
         assert is_free(periods, wanted) == (not any(clash(period, wanted) for period in periods))
         assert is_at_work(periods, wanted) == any(p.start <= wanted.start and wanted.end <= p.end for p in periods)
+
+
+def test_whoever_serves_is_chosen_by_that_opening_alone() -> None:
+    """A proposal knows a week and a booking knows a day: both choose the same."""
+    store, service = (
+        store_with(hours((time(10), time(18)))),
+        service_with(rules(), {ResourceKind.ASSOCIATE: ASSOCIATES}),
+    )
+    first, second, third = ASSOCIATES
+    stop = Stop(service.service_id, datetime(2026, 5, 20, 12, tzinfo=LONDON))
+
+    def busy(*hours_of_days: tuple[int, int]) -> list[Period]:
+        starts = [datetime(2026, 5, number, hour, tzinfo=LONDON) for number, hour in sorted(hours_of_days)]
+        return [Period(start, start + timedelta(hours=1)) for start in starts]
+
+    that_day = {first: busy((20, 10)), second: busy(), third: busy((20, 10), (20, 14))}
+    week = that_day | {second: busy((18, 10), (19, 10), (21, 10))}
+    shifts = {associate: [ALWAYS] for associate in ASSOCIATES}
+    for known in (that_day, week):
+        taken = Taken(known, shifts)
+        chosen = choose(service, store, stop, taken, now=datetime(2026, 5, 1, tzinfo=UTC), member=MEMBER)
+        assert chosen is not None
+        assert chosen.resources == {ResourceKind.ASSOCIATE: second}

@@ -133,6 +133,16 @@ def test_two_stops_that_want_one_associate_do_not_get_them_at_once() -> None:
     assert first.stops[0].chosen.resources == {ResourceKind.ASSOCIATE: resource("lin")}
 
 
+def test_what_a_booking_would_refuse_is_not_proposed_whatever_the_search_thinks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    same = {ResourceKind.ROOM: ("the room",)}
+    mall = Mall([service(number, counter_number=0, candidates=same, after_minutes=30) for number in range(2)])
+    monkeypatch.setattr(searching, "_rivals", lambda wishes, services: [0] * len(wishes))
+    for proposal in found(mall, wish_for(mall)):
+        assert proposal.stops[1].period.start - proposal.stops[0].period.end >= timedelta(minutes=30)
+
+
 def test_where_a_stop_cannot_be_made_nothing_is_proposed() -> None:
     mall = Mall([service(0), service(1)], busy={resource("room 1"): [Period(at(0), at(0, days=1))]})
     assert found(mall, wish_for(mall)) == ()
