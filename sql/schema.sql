@@ -1903,6 +1903,8 @@ CREATE INDEX appointments_member ON appointments.appointments USING btree (membe
 
 CREATE INDEX appointments_visit ON appointments.appointments USING btree (visit_id) WHERE (visit_id IS NOT NULL);
 
+CREATE INDEX appointments_visits_of_store ON appointments.appointments USING btree (store_id, starts_at) WHERE (visit_id IS NOT NULL);
+
 CREATE INDEX occupied_lapsing ON appointments.occupied USING btree (resource_id, lapses_at) WHERE (live AND (lapses_at IS NOT NULL));
 
 CREATE INDEX services_store ON appointments.services USING btree (store_id);

@@ -60,11 +60,11 @@ class VisitDesk:
             key=new_key(),
         )
 
-    async def services(self, number: int = 3, *, given: ServiceRules = HOUR) -> list[Service]:
+    async def services(self, number: int = 3, *, given: ServiceRules = HOUR, code: str = "SERVICE") -> list[Service]:
         """Each at a counter of its own, with an associate and a room."""
         return [
             await self.appointments.service(
-                f"SERVICE-{place}", associates=1, rooms=1, counter=COUNTERS[place % len(COUNTERS)], given=given
+                f"{code}-{place}", associates=1, rooms=1, counter=COUNTERS[place % len(COUNTERS)], given=given
             )
             for place in range(number)
         ]

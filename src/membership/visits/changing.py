@@ -75,14 +75,12 @@ async def cancel(
 
     Raises UnknownAppointment, AppointmentStepRefused, VisitStepRefused.
     """
-    freed: list[Appointment] = []
-    # By id: what is held or asked for may lapse meanwhile, and is ended by id.
-    for stop in sorted(_to_cancel(tx, locked, chosen), key=lambda stop: stop.appointment_id):
-        zone = directory.store(stop.store_id).zone
-        await changing.change(tx, stop, states.after(stop, Step.CANCEL, tx.now, zone, by_member=by_member))
-        if stop.state is AppointmentState.CONFIRMED:
-            freed.append(stop)
-    return freed
+    steps = [
+        (stop, states.after(stop, Step.CANCEL, tx.now, directory.store(stop.store_id).zone, by_member=by_member))
+        for stop in _to_cancel(tx, locked, chosen)
+    ]
+    await changing.change_all(tx, steps)
+    return [stop for stop, _ in steps if stop.state is AppointmentState.CONFIRMED]
 
 
 def to_move(tx: Transaction, locked: Locked, times: Sequence[NewTime]) -> list[tuple[Appointment, Stop]]:
