@@ -28,9 +28,9 @@ MEMBER = MemberId(derived_id("member"))
 WALKING = WalkingTimes(same_floor_minutes=5, per_floor_minutes=5)
 
 
-def store(opens: time = time(10), closes: time = time(16)) -> Store:
+def store(opens: time = time(10), closes: time = time(16), zone: ZoneInfo = ZONE) -> Store:
     hours = OpeningHours(weekly=dict.fromkeys(range(1, 8), (opens, closes)))
-    return Store(StoreId(derived_id("s")), ProgrammeId(derived_id("p")), "S", {}, ZONE, time(4), hours, WALKING)
+    return Store(StoreId(derived_id("s")), ProgrammeId(derived_id("p")), "S", {}, zone, time(4), hours, WALKING)
 
 
 def at(hour: int, minute: int = 0, *, days: int = 0) -> datetime:
@@ -80,7 +80,7 @@ class Mall:
 
     @property
     def diary(self) -> Diary:
-        always = [Period(at(0, days=-30), at(0, days=60))]
+        always = [Period(at(0, days=-200), at(0, days=200))]
         associates = {one for entry in self.services for one in entry.candidates.get(ResourceKind.ASSOCIATE, ())}
         return Diary(
             services={entry.service_id: entry for entry in self.services},

@@ -3,21 +3,23 @@
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise, permutations, product
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from membership.appointments.model import Period, ResourceKind, Service, Stop, resource_of
+from membership.appointments.model import Period, ResourceKind, Service, ServiceRules, Stop, resource_of
 from membership.appointments.rules.admitting import Admit, by_horizon
 from membership.appointments.rules.deciding import decide
 from membership.appointments.rules.hours import given_on, starts
 from membership.kernel.errors import DomainError
 from membership.stores.model import Store
+from membership.stores.rules import local_instant
 from membership.visits.model import Proposal, StopOrder, VisitWish, Wish
 from membership.visits.rules import searching
 from membership.visits.rules.searching import search
-from unit.visits.diaries import DAY, MEMBER, NOW, Mall, at, resource, service, store
+from unit.visits.diaries import DAY, MEMBER, NOW, ZONE, Mall, at, resource, service, store
 
 Told = list[tuple[list[int], list[str]]]
 
@@ -165,7 +167,7 @@ def test_a_search_that_stops_early_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 Cost = tuple[timedelta, datetime, timedelta, tuple[int, ...]]
 
 
-def everything(mall: Mall, wish: VisitWish, day: date) -> Iterator[tuple[Cost, dict[int, Stop]]]:
+def everything(mall: Mall, wish: VisitWish, day: date, now: datetime) -> Iterator[tuple[Cost, dict[int, Stop]]]:
     """Every visit of a day that could be booked: all orders, all starts of the grid, put to `decide`."""
     services = [mall.diary.services[entry.service_id] for entry in wish.wishes]
     grids = [list(grid(mall, entry, day, wish)) for entry in services]
@@ -186,7 +188,7 @@ def everything(mall: Mall, wish: VisitWish, day: date) -> Iterator[tuple[Cost, d
                 place: Stop(wish.wishes[place].service_id, start, wish.wishes[place].associate_id)
                 for place, start in zip(order, moments, strict=True)
             }
-            if not decide(mall.diary, stops, member_id=MEMBER, now=NOW).refusals:
+            if not decide(mall.diary, stops, member_id=MEMBER, now=now).refusals:
                 yield (periods[-1].end - periods[0].start, moments[0], sum(walks, timedelta()), order), stops
 
 
@@ -198,11 +200,11 @@ def grid(mall: Mall, entry: Service, day: date, wish: VisitWish) -> Iterator[dat
             yield start
 
 
-def best_of(mall: Mall, wish: VisitWish) -> list[Cost]:
+def best_of(mall: Mall, wish: VisitWish, now: datetime) -> list[Cost]:
     """Of each beginning the best, of these the best, of one day at most its share before the others had theirs."""
     of_start: dict[datetime, tuple[Cost, date]] = {}
     for day in wish.dates:
-        for cost, _ in everything(mall, wish, day):
+        for cost, _ in everything(mall, wish, day, now):
             if cost[1] not in of_start or cost < of_start[cost[1]][0]:
                 of_start[cost[1]] = (cost, day)
     ranked, taken = sorted(of_start.values()), dict.fromkeys(wish.dates, 0)
@@ -221,6 +223,17 @@ def cost_of(proposal: Proposal) -> Cost:
 
 
 NAMES = ("a", "b", "c")
+LONDON = ZoneInfo("Europe/London")
+NIGHTS = store(time(23), time(3), LONDON)
+PLACES = [
+    (store(time(10), time(14)), DAY),
+    (store(time(10), time(14)), DAY),
+    # Open past midnight, when clocks are put on or back in that night or the next.
+    (NIGHTS, date(2026, 3, 28)),
+    (NIGHTS, date(2026, 3, 27)),
+    (NIGHTS, date(2026, 10, 24)),
+]
+HOURLY = ServiceRules(duration_minutes=60, every_minutes=60)
 
 
 @st.composite
@@ -246,8 +259,10 @@ def malls(draw: st.DrawFn) -> tuple[Mall, VisitWish]:
             )
         )
     resources = sorted({one for entry in services for one in entry.resource_ids} | {resource_of(MEMBER)})
-    busy = {one: draw(busy_periods()) for one in resources}
-    mall = Mall(services, draw(st.permutations([0, 1, 2])), busy, store(time(10), time(14)), draw(admits()))
+    shop, first_day = draw(st.sampled_from(PLACES))
+    busy = {one: draw(busy_periods(shop, first_day)) for one in resources}
+    mall = Mall(services, draw(st.permutations([0, 1, 2])), busy, shop, draw(admits()))
+    by_day = shop.zone == ZONE
     wishes = tuple(
         Wish(
             entry.service_id,
@@ -259,26 +274,27 @@ def malls(draw: st.DrawFn) -> tuple[Mall, VisitWish]:
     )
     return mall, VisitWish(
         wishes,
-        DAY,
+        first_day,
         days=draw(st.sampled_from([1, 1, 2])),
         order=draw(st.sampled_from(StopOrder)),
-        earliest=draw(st.sampled_from([None, None, time(10, 30)])),
-        latest=draw(st.sampled_from([None, None, time(13)])),
+        earliest=draw(st.sampled_from([None, None, time(10, 30)])) if by_day else None,
+        latest=draw(st.sampled_from([None, None, time(13)])) if by_day else None,
         most=draw(st.sampled_from([1, 4, 20])),
     )
 
 
 @st.composite
-def busy_periods(draw: st.DrawFn) -> list[Period]:
+def busy_periods(draw: st.DrawFn, shop: Store, first_day: date) -> list[Period]:
     cuts = sorted(draw(st.sets(st.integers(0, 12), max_size=4)))
-    moments = [at(10, days=day) + timedelta(minutes=30 * cut) for day in (0, 1) for cut in cuts]
+    openings = [given_on(HOURLY, shop, first_day + timedelta(days=by)) for by in (0, 1)]
+    moments = [entry.start + timedelta(minutes=30 * cut) for entry in openings if entry is not None for cut in cuts]
     return [Period(*pair) for pair in zip(moments[::2], moments[1::2], strict=False)]
 
 
 @st.composite
 def admits(draw: st.DrawFn) -> Admit:
     """Some moments are not open for booking."""
-    closed = draw(st.sets(st.integers(10, 13), max_size=1))
+    closed = draw(st.sets(st.sampled_from([0, 10, 11, 12, 13, 23]), max_size=1))
 
     def admit(entry: Service, shop: Store, starts_at: datetime, now: datetime) -> DomainError | None:
         if starts_at.astimezone(shop.zone).hour in closed:
@@ -292,12 +308,13 @@ def admits(draw: st.DrawFn) -> Admit:
 @given(malls())
 def test_the_best_visits_are_found_and_each_of_them_books(drawn: tuple[Mall, VisitWish]) -> None:
     mall, wish = drawn
-    searched = search(wish, mall.diary, mall.walk, member_id=MEMBER, now=NOW)
+    now = local_instant(mall.shop.zone, wish.first_day, time(9)) - timedelta(days=1)
+    searched = search(wish, mall.diary, mall.walk, member_id=MEMBER, now=now)
     assert searched.complete
-    assert [cost_of(proposal) for proposal in searched.found] == best_of(mall, wish)
+    assert [cost_of(proposal) for proposal in searched.found] == best_of(mall, wish, now)
     for proposal in searched.found:
         stops = {stop.place: stop.stop for stop in proposal.stops}
-        decision = decide(mall.diary, stops, member_id=MEMBER, now=NOW)
+        decision = decide(mall.diary, stops, member_id=MEMBER, now=now)
         assert not decision.refusals
         assert {place: chosen.period for place, chosen in decision.chosen.items()} == {
             stop.place: stop.period for stop in proposal.stops
