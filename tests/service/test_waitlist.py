@@ -553,8 +553,8 @@ async def test_an_offer_that_fails_leaves_the_cancellation_as_it_is(waits: Waitl
     assert await waits.states(entry) == [S.OFFERED]
 
 
-async def test_one_whose_offer_is_refused_keeps_no_other_from_it(waits: WaitlistDesk) -> None:
-    """Each offer is a part of its own."""
+async def test_one_whose_offer_is_refused_keeps_no_other_from_it(waits: WaitlistDesk, conn: Conn) -> None:
+    """Each offer is a part of its own: what the refused one wrote is undone."""
     fitting = await one_slot(waits)
     holder, booked = await full(waits, fitting)
     first, second = [await waits.join(await waits.desk.join(), fitting) for _ in range(2)]
@@ -563,7 +563,7 @@ async def test_one_whose_offer_is_refused_keeps_no_other_from_it(waits: Waitlist
     async def refused_under_the_lock(tx: Transaction, membership: MembershipKey | None, *_: object) -> Admit:
         asked.append(membership)
         if asked == [first.membership] * 2:
-            await tx.conn.execute("UPDATE waitlist.entries SET offered_level = NULL")
+            await tx.conn.execute("UPDATE waitlist.groups SET looked_at = '2000-01-01'")
             raise UnknownMember
         return by_horizon
 
@@ -571,3 +571,4 @@ async def test_one_whose_offer_is_refused_keeps_no_other_from_it(waits: Waitlist
     desk = replace(waits.desk, appointments=replace(waits.desk.appointments, on_freed=offering.offer_freed))
     await desk.cancel(holder, booked)
     assert await waits.states(first, second) == [S.WAITING, S.OFFERED]
+    assert await conn.fetchval("SELECT count(*) FROM waitlist.groups WHERE looked_at IS NOT NULL") == 0
