@@ -128,9 +128,10 @@ ACTS = st.one_of(
         WHICH,
         st.sampled_from([Step.CANCEL, Step.ACCEPT, Step.DECLINE, Step.CANCEL]),
     ),
-    st.builds(lambda by: lambda week: week.wait(by), st.sampled_from([timedelta(minutes=5), timedelta(minutes=40)])),
-    st.builds(lambda who: lambda week: week.look(who), st.integers(0, 2)),
+    st.builds(lambda by: lambda week: week.wait(by), st.sampled_from([timedelta(minutes=40), timedelta(minutes=5)])),
 )
+LOOKERS = st.frozensets(st.integers(0, 2))
+"""Whose calendars fetch after an act."""
 
 
 @settings(
@@ -138,8 +139,10 @@ ACTS = st.one_of(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(acts=st.lists(ACTS, min_size=8, max_size=24))
-async def test_who_follows_a_feed_ends_with_what_stands(calendar: CalendarDesk, acts: list[Act]) -> None:
+@given(acts=st.lists(st.tuples(ACTS, LOOKERS), min_size=4, max_size=14))
+async def test_who_follows_a_feed_ends_with_what_stands(
+    calendar: CalendarDesk, acts: list[tuple[Act, frozenset[int]]]
+) -> None:
     desk, number = calendar.desk, next(_codes)
     desk.clock.set(at(12))
     fitting = await desk.service(f"FITTING-{number}", associates=2)
@@ -149,8 +152,13 @@ async def test_who_follows_a_feed_ends_with_what_stands(calendar: CalendarDesk, 
     for associate in fitting.candidates[ResourceKind.ASSOCIATE]:
         feeds[associate] = await calendar.associate_feed(associate)
     week = Week(calendar, member, [fitting, viewing], {who: Follower(feed) for who, feed in feeds.items()})
-    for act in acts:
+    for hour in (11, 14):
+        await week.book(0, hour, hold=False)
+        await week.book(1, hour + 1, hold=False)
+    for act, lookers in acts:
         await act(week)
+        for who in lookers:
+            await week.look(who)
     for who in range(len(feeds)):
         await week.look(who)
     standing = await week.standing()
