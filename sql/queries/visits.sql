@@ -37,3 +37,25 @@ JOIN visits.visits visit ON visit.visit_id = stops.visit_id
 WHERE $4::timestamptz IS NULL OR (stops.begins_at, stops.visit_id) > ($4::timestamptz, $5::uuid)
 ORDER BY stops.begins_at, stops.visit_id
 LIMIT $6::integer;
+
+-- name: list_tie_versions :many
+-- By which it is seen that what is tied to the appointments of boards has changed: of many counters and days in one
+-- look. A gift's step rises with each change, a coupon is told by its state. What was moved counts once, where it is.
+SELECT wanted.place, tied_gifts.gifts, tied_coupons.coupons
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
+    AS wanted (counter_id, starts_at, ends_at, place)
+CROSS JOIN LATERAL (
+    SELECT coalesce(bit_xor(hashtextextended(gift.gift_id::text || gift.step::text, 0)), 0) AS gifts
+    FROM appointments.appointments appointment JOIN gifts.gifts gift ON gift.waits_for = appointment.uid
+    WHERE appointment.counter_id = wanted.counter_id AND appointment.state <> 'SUPERSEDED'
+        AND appointment.starts_at >= wanted.starts_at AND appointment.starts_at < wanted.ends_at
+) tied_gifts
+CROSS JOIN LATERAL (
+    SELECT coalesce(bit_xor(hashtextextended(coupon.coupon_id::text || coupon.state, 0)), 0) AS coupons
+    FROM appointments.appointments appointment
+    JOIN coupons.ties tie ON tie.appointment_uid = appointment.uid
+    JOIN coupons.coupons coupon ON coupon.coupon_id = tie.coupon_id
+    WHERE appointment.counter_id = wanted.counter_id AND appointment.state <> 'SUPERSEDED'
+        AND appointment.starts_at >= wanted.starts_at AND appointment.starts_at < wanted.ends_at
+) tied_coupons
+ORDER BY wanted.place;

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 from strawberry.types import ExecutionResult
 
+from membership.appointments.boards import board_day
 from membership.appointments.model import Appointment, ResourceKind, Service, Stop
 from membership.appointments.rules.states import Step
 from membership.campaigns.content import GiftPool
@@ -12,6 +13,7 @@ from membership.campaigns.scheduling import Hooks
 from membership.cards.service import issue_code_seed
 from membership.coupons.issuing import campaign_hooks
 from membership.coupons.store import list_offers_of_campaign
+from membership.graph.board_versions import board_versions
 from membership.graph.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor
@@ -228,6 +230,31 @@ async def board_of(house: House) -> list[dict[str, object]]:
     """The brand's, of tomorrow."""
     result = await house.run(BOARD, {"day": at(15, days=1).date().isoformat()}, caller=house.gifts.associate())
     return rows(answer(result)["appointments"])
+
+
+async def test_a_board_is_told_anew_when_something_is_tied(house: House) -> None:
+    services, shop = house.services, (await DirectoryCache(house.services.database.pool).directory(NOON))
+    counter = shop.counter(house.gifts.shop.counters[BRAND])
+    day = board_day(counter, shop.store(house.gifts.shop.store_id), at(15, days=1).date())
+    member = await house.gifts.join()
+    me, booked = member_actor(member), await house.booked(member)
+    moved = await house.diary.move(member, booked, at(18, days=1))  # what it was counts no more
+    wanted, coupon = await house.claimed(member), await coupon_of(house, member)
+    seen = [(await board_versions(services.boards, services.ties, [day]))[day]]
+
+    async def is_new() -> bool:
+        seen.append((await board_versions(services.boards, services.ties, [day]))[day])
+        return seen[-1] not in seen[:-1]
+
+    await house.send(TIE, me, **wanted, **id_of(moved))
+    assert await is_new()
+    await house.send(TIE_COUPON, me, **coupon, **id_of(moved))
+    assert await is_new()
+    await house.send(HAND_OVER, house.gifts.associate(), gift={"id": wanted["giftId"]})
+    assert await is_new()
+    await house.send(UNTIE_COUPON, me, **coupon)
+    assert await is_new()
+    assert not await is_new()
 
 
 async def test_the_associates_own_documents(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from membership.accounts.context import AccountWorkings
@@ -9,7 +10,7 @@ from membership.accounts.service import Accounts
 from membership.appointments.boards import Boards
 from membership.appointments.catalogue import CatalogueCache
 from membership.appointments.configuring import Diaries
-from membership.appointments.model import BoardDay, BoardVersion
+from membership.appointments.model import BoardDay
 from membership.appointments.service import Appointments, told_in_turn
 from membership.calendars.service import Calendars
 from membership.campaigns.bookings import BookingWindows
@@ -27,6 +28,7 @@ from membership.coupons.newcomers import NewlyEligible, OffersToAll
 from membership.coupons.service import Withdrawals
 from membership.gifts.model import GiftPoolId
 from membership.gifts.service import Gifts, gifts_on
+from membership.graph.board_versions import ShownVersion, board_versions
 from membership.graph.live import LiveValues
 from membership.inventory.model import PoolId, PoolLevel
 from membership.inventory.service import Inventory
@@ -85,7 +87,7 @@ class Services:
     waitlist: Waitlist
     boards: Boards
     diaries: Diaries
-    board_versions: LiveValues[BoardDay, BoardVersion]
+    board_versions: LiveValues[BoardDay, ShownVersion]
     ties: Ties
     simulations: Simulations
     explanations: Explanations
@@ -162,7 +164,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         waitlist=Waitlist(database, offering),
         boards=boards,
         diaries=Diaries(database, directory, new_id),
-        board_versions=LiveValues(boards.versions, period_seconds=BOARD_PERIOD_SECONDS),
+        board_versions=LiveValues(partial(board_versions, boards, ties), period_seconds=BOARD_PERIOD_SECONDS),
         stock=LiveValues(lambda pool_ids: inventory.levels(pool_ids, clock.now())),
         claims=Claims(coupon_workings),
         coupon_codes=Codes(coupon_workings),

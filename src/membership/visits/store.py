@@ -1,13 +1,14 @@
 """Rows of schema `visits` to model."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-from membership.appointments.model import Appointment, Period, VisitId
+from membership.appointments.model import Appointment, BoardDay, Period, VisitId
 from membership.appointments.store import list_appointments_of_visits
 from membership.members.model import MemberId
 from membership.postgres.catalogue import queries_of
@@ -16,6 +17,9 @@ from membership.stores.model import StoreId
 from membership.visits.model import Visit, VisitRecord, VisitSource
 
 SQL = queries_of("visits")
+
+TieVersion: TypeAlias = tuple[int, int]
+"""Another one when what is tied to the appointments of a board has changed: of gifts, and of coupons."""
 
 Position = tuple[datetime | None, UUID | None]
 """When a visit begins, and its id; from where a page goes on."""
@@ -76,3 +80,14 @@ def _visit(row: asyncpg.Record) -> Visit:
         note=row["note"],
         made_at=row["made_at"],
     )
+
+
+async def list_tie_versions(conn: Conn, days: Sequence[BoardDay]) -> list[TieVersion]:
+    """In their order."""
+    rows = await SQL.list_tie_versions.many(
+        conn,
+        [day.counter_id for day in days],
+        [day.window.start for day in days],
+        [day.window.end for day in days],
+    )
+    return [(row["gifts"], row["coupons"]) for row in rows]

@@ -9,16 +9,17 @@ Locks: the member, who is the only one to change their appointments; at the end 
 waits for nothing of a diary, so the hook may wait for one with resources in its hands.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
+from membership.appointments.boards import WATCHER
 from membership.appointments.changing import is_self, lock_own
 from membership.appointments.errors import AppointmentStepRefused
-from membership.appointments.model import Appointment, AppointmentId, AppointmentState
+from membership.appointments.model import Appointment, AppointmentId, AppointmentState, BoardDay
 from membership.appointments.rules.states import state_at
 from membership.appointments.store import list_current
 from membership.campaigns.cache import CampaignCache
@@ -43,6 +44,7 @@ from membership.postgres.outbox import Delivery, Handlers
 from membership.postgres.transaction import Transaction
 from membership.stores.model import ProgrammeId
 from membership.stores.service import Directory, DirectoryCache
+from membership.visits.store import TieVersion, list_tie_versions
 
 BOOKED = frozenset({AppointmentState.CONFIRMED, AppointmentState.CHECKED_IN, AppointmentState.IN_SERVICE})
 """To what is only held or asked for, nothing is sent yet."""
@@ -107,6 +109,12 @@ class Ties:
 
         keyed = Keyed("visits.untie_coupon", key, str(coupon_id))
         return await once(self.database, actor, now, keyed, work=work, facts=coupon_fact, restore=restore_coupon)
+
+    async def versions(self, days: Collection[BoardDay], now: datetime) -> Mapping[BoardDay, TieVersion]:
+        """Of all boards that are watched, in one statement that costs what their days hold."""
+        asked = list(days)
+        async with self.database.engine(WATCHER, now) as tx:
+            return dict(zip(asked, await list_tie_versions(tx.conn, asked), strict=True))
 
     async def on_freed(self, tx: Transaction, freed: Sequence[Appointment]) -> None:
         """Confirmed appointments were cancelled, moved, or nobody came. What was tied to them goes along or ends."""
