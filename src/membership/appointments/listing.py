@@ -1,5 +1,5 @@
-"""Looking at diaries inside a transaction, in two statements, whatever the number of services and days; for a member in
-three, and one more where a service remembers who did not come."""
+"""Looking at diaries inside a transaction, in two statements, whatever the number of services and days; in three for a
+member, where a service remembers who did not come."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
@@ -13,7 +13,6 @@ from membership.appointments.rules.hours import given_on
 from membership.appointments.rules.slots import looked_at, slots
 from membership.kernel.actor import Role
 from membership.members.model import MemberId
-from membership.members.store import find_current_member
 from membership.postgres.transaction import Transaction
 from membership.stores.model import Store, StoreId
 from membership.stores.service import Directory
@@ -32,21 +31,18 @@ async def read_diary(
     admit: Admit = by_horizon,
 ) -> Diary:
     """Everything that says which slots of these services are free in the openings that begin on these days, which
-    should lie together. A member who was merged is as busy as the one they are now. Raises UnknownService."""
+    should lie together. `member_id`: who the member is by now, after any merge. Raises UnknownService."""
     services = await store.list_services(tx.conn, service_ids)
     if len(services) != len(set(service_ids)):
         raise UnknownService
     stores = {service.store_id: directory.store(service.store_id) for service in services.values()}
-    current = None if member_id is None else await find_current_member(tx.conn, member_id) or member_id
-    if current is not None:
-        admit = await admitting(tx, services.values(), current, admit)
+    if member_id is not None:
+        admit = await admitting(tx, services.values(), member_id, admit)
     window = _window(services.values(), stores, days)
     concerned = {resource for service in services.values() for resource in service.resource_ids}
-    if current is not None:
-        concerned.add(resource_of(current))
+    if member_id is not None:
+        concerned.add(resource_of(member_id))
     taken = Taken() if window is None else await store.list_taken(tx.conn, concerned, window, now=tx.now)
-    if member_id is not None and current is not None and member_id != current:
-        taken = Taken({**taken.busy, resource_of(member_id): taken.busy.get(resource_of(current), ())}, taken.shifts)
     return Diary(services, stores, taken, admit)
 
 

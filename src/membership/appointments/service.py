@@ -25,6 +25,7 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import NewId
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
+from membership.members.store import find_current_member
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed, once
@@ -82,13 +83,18 @@ class Appointments:
         membership: MembershipKey | None = None,
     ) -> FreeSlots:
         """Free slots of many services in the openings that begin on these days, in two statements and those of the
-        admission; with a member, what this member may book, where they are nowhere else. Raises UnknownService,
-        UnknownMember."""
+        admission; with a member, in one more, what this member may book, where they are nowhere else.
+
+        Raises UnknownService, UnknownMember.
+        """
         directory = await self.directories.directory(now)
         member_id = None if membership is None else membership.member_id
         async with self.database.engine(actor, now) as tx:
             if membership is not None and not await changing.may_book(tx, membership):
                 raise UnknownMember
+            if member_id is not None:
+                # Who still comes with an account that was merged is where the person is.
+                member_id = await find_current_member(tx.conn, member_id)
             admit = await self._admit(tx, membership)
             diary = await read_diary(tx, directory, service_ids, days, member_id=member_id, admit=admit)
         return free_slots(diary, days, now, member_id=member_id)
