@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from membership.kernel.errors import DomainError, Fact
+from membership.kernel.errors import DomainError, Fact, Part, part_types
 
 
 @dataclass(eq=False)
@@ -29,6 +29,34 @@ class ShopClosed(DomainError):
     @property
     def message(self) -> str:
         return "The shop is closed. Come back at ten."
+
+
+@dataclass(frozen=True)
+class Missing(Part):
+    shelf: str
+    nearest: str | None
+
+
+@dataclass(eq=False)
+class ShelvesMissing(DomainError):
+    code = "TEST_SHELVES_MISSING"
+    shelves: list[Missing]
+    of: int
+
+    @property
+    def message(self) -> str:
+        return f"{len(self.shelves)} of {self.of} shelves are missing. Use the nearest."
+
+
+def test_a_fact_may_be_a_list_of_parts_and_comes_back_as_it_was() -> None:
+    refusal = ShelvesMissing([Missing("A", "B"), Missing("C", None)], 3)
+    facts = refusal.facts()
+    assert facts == {"shelves": [{"shelf": "A", "nearest": "B"}, {"shelf": "C", "nearest": None}], "of": 3}
+    restored = DomainError.restore(refusal.code, facts)
+    assert isinstance(restored, ShelvesMissing)
+    assert restored.shelves == refusal.shelves
+    assert part_types(ShelvesMissing) == {"shelves": Missing}
+    assert part_types(ShopClosed) == part_types(ShelfFull) == {}
 
 
 def test_facts_are_the_fields() -> None:
