@@ -288,7 +288,7 @@ class Storm:
             if state_at(entry, desk.now) is S.WAITING:
                 service = next(one for one in self.services if one.service_id == entry.service_id)
                 by_day = await desk.appointments.availability(
-                    WAITLIST, desk.now, [service.service_id], [TODAY], membership=entry.membership
+                    desk.member(entry.membership), desk.now, [service.service_id], [TODAY], membership=entry.membership
                 )
                 shop = (await self.waits.offering.workings.directories.directory(desk.now)).store(entry.store_id)
                 missed += [

@@ -24,7 +24,6 @@ from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.waitlist import store
-from membership.waitlist.context import WAITLIST
 from membership.waitlist.model import Entry, EntryState, Offer
 from membership.waitlist.rules import TRANSITIONS, fitting, offer_until, state_at, touches
 from support.appointment_desk import OTHER_COUNTER, TODAY, at, rules
@@ -165,7 +164,7 @@ class Day:
         desk = self.waits.desk
         service = next(one for one in self.services if one.service_id == entry.service_id)
         by_day = await desk.appointments.availability(
-            WAITLIST, desk.now, [service.service_id], [TODAY], membership=entry.membership
+            desk.member(entry.membership), desk.now, [service.service_id], [TODAY], membership=entry.membership
         )
         shop = (await self.waits.offering.workings.directories.directory(desk.now)).store(service.store_id)
         wished = fitting(entry.wish, entry.associate_id, shop, by_day[service.service_id])
