@@ -1,12 +1,13 @@
 """Waiting, being offered a place, answering; what is refused and why."""
 
+import asyncio
 from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from membership.appointments.errors import AssociateNotSkilled, TooEarlyToBook, UnknownService
+from membership.appointments.errors import AssociateNotSkilled, BookingSuspended, TooEarlyToBook, UnknownService
 from membership.appointments.model import (
     Appointment,
     AppointmentState,
@@ -41,6 +42,7 @@ from membership.waitlist.errors import (
 from membership.waitlist.model import Entry, EntryState
 from membership.waitlist.offering import Offering
 from membership.waitlist.rules import HANDING_ON, MOST_ENTRIES
+from membership.worker.waitlist import keep_offering
 from support.appointment_desk import OTHER_COUNTER, TODAY, at, rules
 from support.waitlist_desk import WaitlistDesk, new_key, open_waitlist_desk
 
@@ -423,6 +425,18 @@ async def test_why_nobody_waits(waits: WaitlistDesk) -> None:
         await waits.join(member, fitting, times=(time(13), time(16)))
 
 
+async def test_who_often_did_not_come_asks_staff_to_wait_too(waits: WaitlistDesk) -> None:
+    desk, fitting = waits.desk, await one_slot(waits, given=one_a_day(no_show_limit=1, no_show_days=30))
+    member = await desk.join()
+    [booked] = await desk.book(member, Stop(fitting.service_id, at(14)))
+    assert (await desk.cancel(member, booked)).state is AppointmentState.LATE_CANCELLED
+    await full(waits, fitting)
+    with pytest.raises(BookingSuspended):
+        await waits.join(member, fitting)
+    entry = await waits.join(member, fitting, actor=desk.actor(Role.ASSOCIATE))
+    assert entry.membership == member
+
+
 async def test_nobody_waits_everywhere(waits: WaitlistDesk) -> None:
     member = await waits.desk.join()
     for number in range(MOST_ENTRIES + 1):
@@ -572,3 +586,17 @@ async def test_one_whose_offer_is_refused_keeps_no_other_from_it(waits: Waitlist
     await desk.cancel(holder, booked)
     assert await waits.states(first, second) == [S.WAITING, S.OFFERED]
     assert await conn.fetchval("SELECT count(*) FROM waitlist.groups WHERE looked_at IS NOT NULL") == 0
+
+
+async def test_the_worker_offers_until_it_is_stopped(waits: WaitlistDesk) -> None:
+    fitting = await one_slot(waits)
+    await waits.desk.hold(await waits.desk.join(), Stop(fitting.service_id, at(14)))
+    entry = await waits.join(await waits.desk.join(), fitting)
+    waits.desk.clock.advance(HOLD)
+    stop = asyncio.Event()
+    worker = asyncio.create_task(keep_offering(waits.passes, waits.desk.clock, stop))
+    async with asyncio.timeout(30):
+        while await waits.states(entry) != [S.OFFERED]:  # noqa: ASYNC110 - the row has no event
+            await asyncio.sleep(0.01)
+        stop.set()
+        await worker

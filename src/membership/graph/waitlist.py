@@ -34,6 +34,7 @@ JOIN_REFUSALS = (
     appointments.UnknownService,
     appointments.AssociateNotSkilled,
     appointments.TooEarlyToBook,
+    appointments.BookingSuspended,
     campaigns.TooEarlyForTier,
     campaigns.BookingNotForTier,
     campaigns.BookingPaused,

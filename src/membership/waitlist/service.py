@@ -56,7 +56,7 @@ class Waitlist:
         """Wait for a place.
 
         Raises UnknownMember, UnknownService, AssociateNotSkilled, WaitTooLong, NothingToWaitFor, WaitIsOver,
-        SlotFreeNow, AlreadyWaiting, TooManyWaiting, and why the member may not book at any of these times yet.
+        SlotFreeNow, AlreadyWaiting, TooManyWaiting, and why the member may not book at any of these times.
         """
 
         async def work(tx: Transaction) -> Entry:
@@ -167,13 +167,13 @@ class Waitlist:
         workings, wish = self.offering.workings, command.wish
         # As the member books for themself, whoever writes them down.
         admit: Admit = await workings.admission(replace(tx, actor=WAITLIST), member, [shop.store_id])
-        refused = rules.admitted(wish, service, shop, admit, tx.now)
-        if refused is not None:
-            raise refused
         directory = await workings.directories.directory(tx.now)
         diary = await read_diary(
             tx, directory, [service.service_id], wish.days, member_id=member.member_id, admit=admit
         )
+        refused = rules.admitted(wish, service, shop, diary.admit, tx.now)
+        if refused is not None:
+            raise refused
         by_day = free_slots(diary, wish.days, tx.now, member_id=member.member_id)[service.service_id]
         free = next(rules.fitting(wish, command.associate_id, shop, by_day), None)
         if free is not None:
