@@ -97,7 +97,7 @@ SELECT entry.appointment_id, entry.uid, entry.sequence, entry.state, entry.lapse
         SELECT FROM appointments.changes change
         WHERE change.appointment_id = entry.appointment_id AND change.to_state = 'PENDING'
     ) AS asked,
-    person.display_name_encrypted, person.display_name_key_version, recorded.records,
+    entry.member_id <> entry.uid AS is_member, person.display_name_encrypted, person.display_name_key_version, recorded.records,
     coalesce((
         SELECT consent.granted FROM members.consents consent
         WHERE consent.member_id = person.member_id AND consent.programme_id = entry.programme_id
@@ -107,7 +107,7 @@ SELECT entry.appointment_id, entry.uid, entry.sequence, entry.state, entry.lapse
     ), false) AS consented
 FROM appointments.appointments entry
 JOIN appointments.services service ON service.service_id = entry.service_id
-JOIN members.members person ON person.member_id = entry.member_id
+LEFT JOIN members.members person ON person.member_id = entry.member_id
 LEFT JOIN tiers.records recorded
     ON recorded.member_id = person.member_id AND recorded.programme_id = entry.programme_id
 WHERE entry.associate_id = $1::uuid
@@ -142,7 +142,7 @@ LIMIT $3::integer;
 
 -- name: remind :many
 -- Everything that its service wants members to be reminded of by now, written down as told. Not what was confirmed only
--- after that moment, or has begun. What somebody is changing is left for the next time: nothing is waited for, so what
+-- after that moment, or has begun, or is of somebody without a card. What somebody is changing is left for the next time: nothing is waited for, so what
 -- is locked is as it was seen, and PostgreSQL looks at the state once more when it locks.
 WITH due AS (
     SELECT entry.appointment_id, wanted.minutes_before, entry.uid, entry.sequence,
@@ -154,7 +154,7 @@ WITH due AS (
         SELECT DISTINCT given.minutes::integer AS minutes_before
         FROM jsonb_array_elements_text(coalesce(service.rules -> 'reminder_minutes', $2::jsonb)) AS given (minutes)
     ) wanted
-    WHERE entry.state = 'CONFIRMED'
+    WHERE entry.state = 'CONFIRMED' AND entry.member_id <> entry.uid
         AND entry.starts_at > $1::timestamptz AND entry.starts_at <= $1::timestamptz + $3::interval
         AND entry.starts_at - wanted.minutes_before * interval '1 minute' <= $1::timestamptz
         AND entry.changed_at < entry.starts_at - wanted.minutes_before * interval '1 minute'

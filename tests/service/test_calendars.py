@@ -333,12 +333,19 @@ async def test_an_associate_is_told_of_a_member_what_the_brand_may_know(
         assert (event.note, event.alarms) == (None, (timedelta(minutes=-15),))
         return event.title.removeprefix("Fitting · ")
 
-    without = {"ACTIVE": f"Member · {lowest}", "SELECTIVE": "Member", "TRADITIONAL": "Member"}[level]
-    assert await title() == without
+    assert await title() == "Member"
     await consent(conn, member, brand_id, granted=True, at=desk.now)
-    assert await title() == ("Member" if level == "TRADITIONAL" else f"王•• · {lowest}")
+    assert await title() == {"ACTIVE": f"王•• · {lowest}", "SELECTIVE": "王••", "TRADITIONAL": "Member"}[level]
     await consent(conn, member, brand_id, granted=False, at=desk.now + timedelta(seconds=1))
-    assert await title() == without
+    assert await title() == "Member"
+
+
+async def test_somebody_without_a_card_is_in_the_associates_calendar(calendar: CalendarDesk) -> None:
+    desk, fitting = calendar.desk, await fitting_of(calendar, associates=1)
+    [associate] = fitting.candidates[ResourceKind.ASSOCIATE]
+    booked = await desk.appointments.walk_in(calendar.associate(), desk.now, None, fitting.service_id, key="walk-in")
+    [event] = by_vobject(await calendar.fetch(await calendar.associate_feed(associate)))
+    assert (event.uid, event.status, event.title) == (uid_of(booked), "CONFIRMED", "Fitting · Walk-in")
 
 
 async def test_what_somebody_else_took_over_is_off_in_the_associates_calendar(calendar: CalendarDesk) -> None:

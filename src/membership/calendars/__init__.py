@@ -10,8 +10,8 @@ Holds
 
 A feed's address holds 256 secret bits, made again from the feed's id by a hash key for whoever repeats the request,
 and stored as a SHA-256 only. Whoever has the address reads the feed until a new one is created or it is revoked; it
-tells no more than the appointments of one member, or those of one associate, without members' names. How often it is
-fetched is not limited: two indexed statements answer, and what has not changed is not sent again (304).
+tells no more than the appointments of one member, or those of one associate, without anybody's full name. How often it
+is fetched is not limited: two indexed statements answer, and what has not changed is not sent again (304).
 
 A reminder tells a member of what they booked: a message of the service, not of marketing, so no consent to marketing is
 asked for, and no quiet hours delay what is about to begin. Who sends it may still choose the channel.

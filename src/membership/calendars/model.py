@@ -39,10 +39,12 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """What may be told to a brand of whom it serves, as far as it is allowed: see rules.privacy. `name` is masked."""
+    """What may be told to a brand of whom it serves, as far as it is allowed: see rules.privacy. `name` is masked.
+    `walk_in`: somebody without a card."""
 
     name: str | None = None
     tier: str | None = None
+    walk_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

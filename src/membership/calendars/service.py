@@ -190,6 +190,8 @@ class _Guests:
     locale: str
 
     def guest(self, person: Person) -> Guest:
+        if not person.is_member:
+            return Guest(walk_in=True)
         return guest_shown(
             self.directory.brand(self.counter.brand_id).activation_level,
             consented=person.consented,

@@ -30,8 +30,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known of a member whom an associate serves. `records`: for tiers.records.records_of."""
+    """What is known of somebody whom an associate serves. `records`: for tiers.records.records_of."""
 
+    is_member: bool
     display_name: str | None
     records: str | None
     consented: bool
@@ -169,6 +170,7 @@ def _entry(row: asyncpg.Record, *, guest: Guest | None = None) -> Entry:
 def _person(row: asyncpg.Record, keyring: Keyring) -> Person:
     name = sealed_name(row)
     return Person(
+        is_member=row["is_member"],
         display_name=None if name is None else keyring.open_text(NAME, name),
         records=row["records"],
         consented=row["consented"],

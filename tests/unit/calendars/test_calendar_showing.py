@@ -89,8 +89,8 @@ def test_for_who_no_longer_serves_it_it_is_off_under_the_sequence_of_what_took_i
     ("level", "consented", "expected"),
     [
         (ActivationLevel.ACTIVE, True, Guest("王••", "Gold")),
-        (ActivationLevel.ACTIVE, False, Guest(None, "Gold")),
-        (ActivationLevel.SELECTIVE, True, Guest("王••", "Gold")),
+        (ActivationLevel.ACTIVE, False, Guest()),
+        (ActivationLevel.SELECTIVE, True, Guest("王••")),
         (ActivationLevel.SELECTIVE, False, Guest()),
         (ActivationLevel.TRADITIONAL, True, Guest()),
         (ActivationLevel.TRADITIONAL, False, Guest()),
@@ -102,13 +102,9 @@ def test_what_a_brand_is_told(level: ActivationLevel, consented: bool, expected:
 
 def test_nothing_known_reads_as_member() -> None:
     assert guest_text(Guest(), words_in("zh-CN")) == "会员"
+    assert guest_text(Guest(None, "金卡"), words_in("zh-CN")) == "会员 · 金卡"
     assert guest_text(Guest("J•• S••", "Gold"), words_in("en")) == "J•• S•• · Gold"
-    assert (
-        guest_text(
-            guest_shown(ActivationLevel.ACTIVE, consented=True, display_name=None, tier="金卡"), words_in("zh-CN")
-        )
-        == "会员 · 金卡"
-    )
+    assert guest_text(Guest(walk_in=True), words_in("en")) == "Walk-in"
 
 
 def test_every_language_of_the_house_has_its_words() -> None:

@@ -14,6 +14,7 @@ class Words:
     calendar: str
     served_by: str
     guest: str
+    walk_in: str
     tentative: str
     cancelled: str
 
@@ -29,10 +30,10 @@ class Words:
 
 
 WORDS: Mapping[str, Words] = {
-    "en": Words("{}: appointments", "With {}", "Member", "To be confirmed: {}", "Cancelled: {}"),
-    "zh-CN": Words("{}预约", "接待顾问：{}", "会员", "待确认：{}", "已取消：{}"),
-    "ko": Words("{} 예약", "담당자: {}", "회원", "확인 대기: {}", "취소됨: {}"),
-    "ja": Words("{}のご予約", "担当：{}", "会員", "確認待ち：{}", "キャンセル済み：{}"),
+    "en": Words("{}: appointments", "With {}", "Member", "Walk-in", "To be confirmed: {}", "Cancelled: {}"),
+    "zh-CN": Words("{}预约", "接待顾问：{}", "会员", "到店顾客", "待确认：{}", "已取消：{}"),
+    "ko": Words("{} 예약", "담당자: {}", "회원", "방문 고객", "확인 대기: {}", "취소됨: {}"),
+    "ja": Words("{}のご予約", "担当：{}", "会員", "ご来店のお客様", "確認待ち：{}", "キャンセル済み：{}"),
 }
 
 
@@ -41,5 +42,7 @@ def words_in(locale: str) -> Words:
 
 
 def guest_text(guest: Guest, words: Words) -> str:
+    if guest.walk_in:
+        return words.walk_in
     told = [part for part in (guest.name or words.guest, guest.tier) if part]
     return " · ".join(told)
