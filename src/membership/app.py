@@ -37,6 +37,9 @@ from membership.web.websocket import WebSocketEndpoint
 
 log = structlog.get_logger("membership.app")
 
+_BESIDE_CONNECTIONS = 1
+"""To read what the process remembers."""
+
 
 def create_app(
     settings: Settings,
@@ -91,11 +94,17 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         max_size=settings.database_pool_size,
         statement_cache_size=settings.database_statement_cache_size,
     )
+    beside = await open_pool(
+        str(settings.database_url),
+        max_size=_BESIDE_CONNECTIONS,
+        statement_cache_size=settings.database_statement_cache_size,
+    )
     bell = OutboxBell(pool)
     redis = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)
     try:
         async with _service_clock(pool) as moved:
-            app = create_app(settings, Database(pool, on_events=bell.ring), redis, clock or moved)
+            database = Database(pool, beside=beside, on_events=bell.ring)
+            app = create_app(settings, database, redis, clock or moved)
             try:
                 yield app
             finally:
@@ -103,6 +112,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     finally:
         await bell.close()
         await redis.aclose()
+        await beside.close()
         await pool.close()
 
 

@@ -64,7 +64,7 @@ def gifts_on(
     keyring: Keyring,
 ) -> Gifts:
     """The use cases on one database, with caches that they share with others."""
-    pools, tiers = PoolCache(database.pool), TierReads(database, ladders)
+    pools, tiers = PoolCache(database.beside), TierReads(database, ladders)
     claims = GiftClaims(
         database,
         directories=directories,

@@ -108,9 +108,9 @@ class Services:
 
 def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: RedisClient) -> Services:
     """The use cases on one database, with the caches that they share."""
-    directory, ladders = DirectoryCache(database.pool), LadderCache(database.pool)
+    directory, ladders = DirectoryCache(database.beside), LadderCache(database.beside)
     inventory = Inventory(database, redis)
-    campaign_cache = CampaignCache(database.pool)
+    campaign_cache = CampaignCache(database.beside)
     newly_eligible = NewlyEligible(OffersToAll(campaign_cache), directory, ladders, new_id)
     workings = Workings(database, directory, ladders, CardReader(keyring), new_id, campaign_cache, newly_eligible)
     account_workings = AccountWorkings(
@@ -157,7 +157,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         calendars=Calendars(database, directory, ladders, keyring, new_id),
         inventory=inventory,
         gifts=gifts,
-        appointment_catalogue=CatalogueCache(database.pool),
+        appointment_catalogue=CatalogueCache(database.beside),
         visits=Visits(database, directory, windows, new_id, on_freed),
         appointments=Appointments(database, directory, new_id, on_freed=on_freed, admission=windows.admission),
         ties=ties,

@@ -31,12 +31,22 @@ class TransactionAborted(Exception):
 
 
 class Database:
-    """Opens transactions on a pool. `on_events` is called after a commit that wrote to the outbox."""
+    """Opens transactions on a pool. `on_events` is called after a commit that wrote to the outbox.
+
+    `beside`: another pool, for what a process remembers. Transactions ask for that; were it read on their own pool,
+    they could all hold a connection and wait for one, for ever.
+    """
 
     def __init__(
-        self, pool: Pool, *, statement_timeout_ms: int = 10_000, on_events: Callable[[], None] = lambda: None
+        self,
+        pool: Pool,
+        *,
+        beside: Pool | None = None,
+        statement_timeout_ms: int = 10_000,
+        on_events: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
+        self._beside = beside or pool
         self._on_events = on_events
         self._statement_timeout_ms = statement_timeout_ms
         self._begin_engine = (
@@ -46,6 +56,11 @@ class Database:
     @property
     def pool(self) -> Pool:
         return self._pool
+
+    @property
+    def beside(self) -> Pool:
+        """To read what is remembered."""
+        return self._beside
 
     @asynccontextmanager
     async def engine(self, actor: Actor, now: datetime) -> AsyncIterator[Transaction]:
