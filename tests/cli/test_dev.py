@@ -31,7 +31,7 @@ CALLERS = {
     "SECOND_MEMBER",
     "ASSOCIATE",
 }
-NO_REFUSALS = {"Member", "RecognisedMember", "GiftsAtDeskPayload"}
+NO_REFUSALS = {"Member", "RecognisedMember", "GiftsAtDeskPayload", "CounterBoard"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,10 +125,11 @@ def _callers() -> Iterator[Caller]:
         member=demo.second_member_id,
     )
     yield Caller(
-        "An associate of a watch brand looks at the store",
+        "An associate of a watch brand sees who comes to the counter today",
         "ASSOCIATE",
         Role.ASSOCIATE,
-        "{ stores { nodes { code name } } }",
+        "{ counterBoard { __typename ... on CounterBoard { day appointments { appointment { startsAt state "
+        "service { name } } guest { name tier } } } } }",
         store=demo.store_id,
         counter=demo.associate_counter_id,
         brand=demo.associate_brand_id,
