@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from membership.bench import Plan, run_bench
 SMALL = Plan(
-    people=25, rounds=1, connections=(2,), warm_up_seconds=0, members=2_000, units=50, claimers=8, drops=1
+    people=25, rounds=1, connections=(2,), warm_up_seconds=0, members=2_000, units=50, claimers=8, drops=1,
+    associates=2, past_days=1, listings=2, bookings=10, storms=2,
 )
 run_bench(Path(sys.argv[1]), 0.2, SMALL)
 """
@@ -28,6 +29,8 @@ THROUGH_THE_API = [
     "commit, 30 lines",
     "claim a gift",
     "claim, sold out",
+    "free times, 40 brands",
+    "visit proposals, 3 stops",
 ]
 IN_PROCESS = [
     "claim, in process, gathered",
@@ -35,6 +38,13 @@ IN_PROCESS = [
     "claim, in process, one by one",
     "sold out, in process, one by one",
 ]
+DIARIES = [
+    "list a day, 640 appointments",
+    "list a day, 32,320 appointments",
+    "propose 3 stops, 1 day",
+    "propose 3 stops, 7 days",
+]
+BOOKINGS = ["book one stop", "storm of visits, 40 clients"]
 
 
 def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> None:
@@ -42,9 +52,17 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     finished = subprocess.run([sys.executable, "-c", SMALL, str(results)], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     found = json.loads(results.read_text(encoding="utf-8"))
-    api, dropped, issued = found[: len(THROUGH_THE_API)], found[len(THROUGH_THE_API) : -1], found[-1]
-    assert [row["operation"] for row in api] == THROUGH_THE_API
-    assert [row["operation"] for row in dropped] == IN_PROCESS
+    assert [row["operation"] for row in found[:-1]] == [*THROUGH_THE_API, *IN_PROCESS, *DIARIES, *BOOKINGS]
+    rows, issued = {row["operation"]: row for row in found}, found[-1]
+    api, dropped = [rows[name] for name in THROUGH_THE_API], [rows[name] for name in IN_PROCESS]
+    assert all(rows[name]["rps"] > 0 for name in [*DIARIES, *BOOKINGS])
+    short, long = (rows[name] for name in DIARIES[:2])
+    assert short["sql_round_trips"] == long["sql_round_trips"] == 2
+    assert (short["rows_read"], short["found"]) == (long["rows_read"], long["found"])
+    storm = rows[BOOKINGS[1]]
+    assert (storm["asked"], storm["deadlocks"]) == (80, 0)
+    assert 0 < storm["won"] < storm["asked"]
+    assert storm["slots"] == 3 * storm["won"] <= storm["contested"]
     for row, fields in [*((row, FIELDS) for row in api), *((row, DROP_FIELDS) for row in dropped)]:
         assert row.keys() >= fields
         assert all(row[name] > 0 for name in fields - {"operation"} if row[name] is not None)

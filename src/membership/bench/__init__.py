@@ -7,8 +7,9 @@ in production; the API as `membership serve` starts it, with tokens and trusted 
 Machines are noisy. So each figure is the median of several rounds; what is compared runs back to back within a round,
 and ratios are taken there. Of every competitor the best of several numbers of connections is shown.
 
-Three databases: the sample without a campaign, a copy of it with one of fifty rules live (season.py), and one with as
-many members as shall get a coupon (issue.py). A drop is measured through the API and in this process (drop.py).
+Four databases: the sample without a campaign, a copy of it with one of fifty rules live (season.py), one with as many
+members as shall get a coupon (issue.py), and one whose diaries have a long past (diaries.py). A drop is measured
+through the API and in this process (drop.py), and so are free times, visits and their storms (listing.py, storm.py).
 
 Owns no tables; a room beside `cli`, which nothing else imports.
 """

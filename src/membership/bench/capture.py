@@ -10,7 +10,6 @@ from starlette.types import ASGIApp, Message
 from membership.app import create_app
 from membership.bench.load import Caller
 from membership.kernel.clock import SystemClock
-from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Settings
@@ -37,13 +36,13 @@ def round_trips(statements: Sequence[Statement]) -> int:
 
 
 class Camera:
-    """The API in this process, on one connection whose statements are noted."""
+    """The API in this process, on one connection whose statements are noted; what it remembers is read beside it."""
 
     def __init__(
-        self, app: ASGIApp, pool: Pool, redis: RedisClient, seen: list[asyncpg.connection.LoggedQuery]
+        self, app: ASGIApp, database: Database, redis: RedisClient, seen: list[asyncpg.connection.LoggedQuery]
     ) -> None:
         self._app = app
-        self._pool = pool
+        self._database = database
         self._redis = redis
         self._seen = seen
 
@@ -51,18 +50,21 @@ class Camera:
     async def on(cls, settings: Settings) -> "Camera":
         seen: list[asyncpg.connection.LoggedQuery] = []
         pool = await open_pool(str(settings.database_url), max_size=1)
+        beside = await open_pool(str(settings.database_url), max_size=1)
         async with pool.acquire() as conn:
             conn.add_query_logger(seen.append)
         redis = open_redis(str(settings.redis_url))
-        return cls(create_app(settings, Database(pool), redis, SystemClock()), pool, redis, seen)
+        database = Database(pool, beside=beside)
+        return cls(create_app(settings, database, redis, SystemClock()), database, redis, seen)
 
     async def close(self) -> None:
-        await self._pool.close()
+        await self._database.pool.close()
+        await self._database.beside.close()
         await self._redis.aclose()
 
     async def execute(self, statement: str) -> None:
         """On the same connection."""
-        async with self._pool.acquire() as conn:
+        async with self._database.pool.acquire() as conn:
             await conn.execute(statement)
 
     async def statements(self, template: str, caller: Caller, number: str) -> tuple[bytes, list[Statement]]:

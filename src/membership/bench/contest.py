@@ -43,7 +43,9 @@ class Arena:
 class Plan:
     """How much is done. `people`: in the sample; a quarter as many shop. `connections`: the numbers that are tried
     for each competitor. `warm_up_seconds` of each run of pgbench do not count: it connects and plans then. `members`
-    get a coupon each. `units` are claimed in the process, by `claimers` at a time, in each of `drops` rounds."""
+    get a coupon each. `units` are claimed in the process, by `claimers` at a time, in each of `drops` rounds. A day of
+    a store is listed `listings` times beside a past of `past_days`, and of a hundred times as many, at forty brands
+    with so many `associates` each; `bookings` are made there one by one, and storms break out in `storms` rounds."""
 
     people: int = 2_000
     rounds: int = 5
@@ -53,6 +55,11 @@ class Plan:
     units: int = 1_000
     claimers: int = 64
     drops: int = 3
+    associates: int = 10
+    past_days: int = 2
+    listings: int = 60
+    bookings: int = 1_000
+    storms: int = 30
 
 
 class Contest:

@@ -3,12 +3,11 @@
 Claims go through `Inventory`, without HTTP: what GraphQL adds is measured by the other operations.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from time import perf_counter
 
+from membership.bench.pace import Pace, pace
 from membership.inventory.errors import SoldOut
 from membership.inventory.model import ClaimRequest, GrantedClaim, Limits, NewPool, Offer, OfferId, PoolId
 from membership.inventory.rules import HOLD_FOR, claim_id_of
@@ -31,20 +30,6 @@ WAYS: Mapping[str, Batching] = {"gathered": Batching(), "one by one": Batching(m
 
 _PROGRAMME = ProgrammeId(derived_id("bench.drop"))
 _MEMBERS = Actor(Role.SERVICE, "bench", programme_id=_PROGRAMME)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """So many calls in so much time."""
-
-    calls: int
-    seconds: float
-    p50_ms: float
-    p99_ms: float
-
-    @property
-    def rate(self) -> float:
-        return self.calls / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +78,8 @@ async def measure_drop(
             return
         raise RuntimeError("a unit was left")
 
-    confirmed = await _pace(claim, units, clients)
-    refused = await _pace(be_refused, units, clients)
+    confirmed = await pace(claim, units, clients)
+    refused = await pace(be_refused, units, clients)
     return DropFigures(confirmed, refused, await _script_pace(database, inventory, redis, units))
 
 
@@ -116,24 +101,6 @@ async def _give_nothing(tx: Transaction, claims: Sequence[GrantedClaim]) -> None
     """The owner's rows are the owner's cost."""
 
 
-async def _pace(call: Callable[[], Awaitable[None]], calls: int, clients: int) -> Pace:
-    left = count(calls, -1)
-    latencies: list[float] = []
-
-    async def client() -> None:
-        while next(left) > 0:
-            began = perf_counter()
-            await call()
-            latencies.append(perf_counter() - began)
-
-    began = perf_counter()
-    await asyncio.gather(*(client() for _ in range(clients)))
-    seconds = perf_counter() - began
-    latencies.sort()
-    p50, p99 = (1000 * latencies[int(len(latencies) * part)] for part in (0.50, 0.99))
-    return Pace(len(latencies), seconds, p50, p99)
-
-
 async def _script_pace(database: Database, inventory: Inventory, redis: RedisClient, units: int) -> Pace:
     """Of a fresh load, so that every call holds a unit."""
     fresh, pool_id = await _open(database, inventory, units)
@@ -149,4 +116,4 @@ async def _script_pace(database: Database, inventory: Inventory, redis: RedisCli
         held = ToHold(request.claim_id, pool_id, request.member.member_id, day, request.fingerprint, deadline)
         await stock.hold(fresh.offer_id, epoch, [held])
 
-    return await _pace(hold, units, clients=1)
+    return await pace(hold, units, clients=1)

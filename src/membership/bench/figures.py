@@ -5,13 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import orjson
 
 from membership.bench.drop import DropFigures
 from membership.bench.issue import Issued
+from membership.bench.listing import STOPS, Listed, Proposed
+from membership.bench.pace import Pace
 from membership.bench.servers import PROCESSES, Measured
+from membership.bench.storm import Stormed
 
 PROCESSORS = os.cpu_count() or 1
 """All that runs shares them: the servers, the API, the load generator."""
@@ -78,7 +81,46 @@ class IssueResult:
     load_average: float
 
 
-AnyResult: TypeAlias = Result | DropResult | IssueResult
+@dataclass(frozen=True, slots=True)
+class DiaryResult:
+    """What is read from the diaries of a store whose forty brands have so many associates each, by one caller.
+    `rows_read`: from tables and indexes, by the statement that reads what is taken; None where nobody looked.
+    `appointments`: in the database, nearly all of them past. `found`: free times, or visits proposed, in one answer."""
+
+    operation: str
+    rps: float
+    p50_ms: float
+    p99_ms: float
+    sql_round_trips: int
+    rows_read: int | None
+    appointments: int
+    found: int
+    processors: int
+    load_average: float
+
+
+@dataclass(frozen=True, slots=True)
+class BookingResult:
+    """Bookings by `clients` at a time, each in a transaction of its own. `stops`: of each. `won` of `asked` were
+    booked, the others refused; of `contested` hours of associates `slots` were won, each by exactly one client."""
+
+    operation: str
+    rps: float
+    p50_ms: float
+    p99_ms: float
+    clients: int
+    stops: int
+    asked: int
+    won: int
+    won_per_second: float
+    slots: int
+    contested: int
+    deadlocks: int
+    processors: int
+    load_average: float
+
+
+AnyResult: TypeAlias = Result | DropResult | IssueResult | DiaryResult | BookingResult
 
 
 @dataclass(slots=True)
@@ -176,8 +218,83 @@ def issue_result(issued: Issued) -> IssueResult:
         batch=issued.batch,
         sql_round_trips=issued.statements,
         processors=PROCESSORS,
-        load_average=round(os.getloadavg()[0], 1),
+        load_average=_load_average(),
     )
+
+
+def listing_result(listed: Listed) -> DiaryResult:
+    return DiaryResult(
+        operation=f"list a day, {listed.appointments:,} appointments",
+        **_paced(listed.pace),
+        sql_round_trips=listed.statements,
+        rows_read=listed.rows_read,
+        appointments=listed.appointments,
+        found=listed.slots,
+        processors=PROCESSORS,
+        load_average=_load_average(),
+    )
+
+
+def proposals_result(proposed: Proposed, *, days: int, appointments: int) -> DiaryResult:
+    return DiaryResult(
+        operation=f"propose 3 stops, {days} day{'s' if days > 1 else ''}",
+        **_paced(proposed.pace),
+        sql_round_trips=proposed.statements,
+        rows_read=None,
+        appointments=appointments,
+        found=proposed.found,
+        processors=PROCESSORS,
+        load_average=_load_average(),
+    )
+
+
+def bookings_result(paced: Pace, *, clients: int) -> BookingResult:
+    return BookingResult(
+        operation="book one stop",
+        **_paced(paced),
+        clients=clients,
+        stops=1,
+        asked=paced.calls,
+        won=paced.calls,
+        won_per_second=round(paced.rate, 1),
+        slots=paced.calls,
+        contested=0,
+        deadlocks=0,
+        processors=PROCESSORS,
+        load_average=_load_average(),
+    )
+
+
+def storm_result(stormed: Stormed, *, clients: int) -> BookingResult:
+    return BookingResult(
+        operation=f"storm of visits, {clients} clients",
+        **_paced(stormed.pace),
+        clients=clients,
+        stops=STOPS,
+        asked=stormed.pace.calls,
+        won=stormed.won,
+        won_per_second=round(stormed.won / stormed.pace.seconds, 1),
+        slots=stormed.slots,
+        contested=stormed.contested,
+        deadlocks=stormed.deadlocks,
+        processors=PROCESSORS,
+        load_average=_load_average(),
+    )
+
+
+class _Paced(TypedDict):
+    rps: float
+    p50_ms: float
+    p99_ms: float
+
+
+def _paced(paced: Pace) -> _Paced:
+    return {"rps": round(paced.rate, 1), "p50_ms": round(paced.p50_ms, 3), "p99_ms": round(paced.p99_ms, 3)}
+
+
+def _load_average() -> float:
+    """At the end of what was measured."""
+    return round(os.getloadavg()[0], 1)
 
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -1,5 +1,6 @@
 """What is measured: the documents that clients really send, with variables to be filled in for each caller."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,16 +17,19 @@ from membership.graph.inventory import POOL
 from membership.graph.relay import global_id
 from membership.kernel.actor import Role
 from membership.sample import identifiers as ids
+from membership.sample.files import sample_programmes
 from membership.web.development_issuer import issue_token
 
 QUOTE_IN_SEASON = f"quote, {RULES} rules live"
 COMMIT_IN_SEASON = f"commit, {RULES} rules live"
 CLAIM, REFUSAL = "claim a gift", "claim, sold out"
+LISTING, PROPOSALS = "free times, 40 brands", "visit proposals, 3 stops"
 
 _BEST_OF_WALLET = f'"rule":"{CAMPAIGN}/WALLET-3"'
 _CODE = "<code>"
 _LINE_MINOR = 60_00
 _TOKEN_LIFETIME = timedelta(hours=6)
+_STOPS = (("2F-ALVENNA", "FITTING"), ("1F-QUILLMONT", "WATCH_SERVICE"), ("1F-LISABEAU", "MAKE_UP"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ def operations(crowd: Crowd, season: Season, now: datetime) -> list[Operation]:
         Operation("commit, 30 lines", many_lines),
         Operation(CLAIM, claim_of(season.plenty, '"ClaimGiftPayload"'), in_season=True),
         Operation(REFUSAL, claim_of(season.gone, '"SoldOut"'), in_season=True, beside=CLAIM),
+        Operation(LISTING, free_times_of_a_day(now)),
+        Operation(PROPOSALS, proposals_for_a_day(now)),
     ]
 
 
@@ -114,6 +120,29 @@ def claim_of(pool_id: GiftPoolId, expects: str) -> Ask:
     return _ask("ClaimGift", Role.MEMBER, {"input": asked}, expects)
 
 
+def free_times_of_a_day(now: datetime) -> Ask:
+    """Of everything that can be booked at the counters of the store."""
+    counters = [str(global_id("Counter", ids.counter_id(STORE, code))) for code in _counters()]
+    asked = {"of": {"counterIds": counters}, "from": _day(now), "days": 1}
+    return _ask("Availability", Role.MEMBER, asked, '"slots":[{')
+
+
+def proposals_for_a_day(now: datetime) -> Ask:
+    stops = [{"serviceId": str(global_id("Service", ids.service_id(STORE, *stop)))} for stop in _STOPS]
+    wish = {"stops": stops, "firstDay": _day(now), "days": 1}
+    return _ask("VisitProposals", Role.MEMBER, {"wish": wish}, '"proposals":[{')
+
+
+def _counters() -> list[str]:
+    (sample,) = (entry for entry in sample_programmes() if entry.programme.code == PROGRAMME)
+    return [counter.code for counter in sample.counters]
+
+
+def _day(now: datetime) -> str:
+    """A week from now: a day as many others."""
+    return (now + timedelta(days=7)).date().isoformat()
+
+
 def _basket(lines: int) -> dict[str, object]:
     sold = [
         {"lineNo": number, "category": "WOMENSWEAR", "quantity": 1, "netMinor": _LINE_MINOR, "description": "羊毛围巾"}
@@ -127,7 +156,8 @@ def _basket(lines: int) -> dict[str, object]:
 
 
 def _ask(operation: str, role: Role, variables: dict[str, object], expects: str) -> Ask:
-    (identity,) = (key for key, text in load_manifest().items() if f" {operation}" in text)
+    named = re.compile(rf"(query|mutation) {operation}\b")
+    (identity,) = (key for key, text in load_manifest().items() if named.search(text))
     body = orjson.dumps({"documentId": identity, "variables": variables}).decode()
     # Numbers stand without quotes, where the template needed them.
     return Ask(operation, role, body.replace(f'"{NUMBER}"', NUMBER), expects)

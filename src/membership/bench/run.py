@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from membership import logging
 from membership.bench.contest import Arena, Contest, Plan
+from membership.bench.diary_run import STEPS, measure_diaries
 from membership.bench.drop import WAYS, measure_ways
 from membership.bench.figures import AnyResult, Result, drop_results, issue_result, write_results
 from membership.bench.issue import make_members, measure_issue
@@ -38,7 +39,7 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyRes
     with ExitStack() as stack, Progress(console=Console(stderr=True)) as progress:
         stores = stack.enter_context(Datastores(results.absolute().parent))
         bench = _Bench(stores, seconds, plan, program, progress)
-        found: list[AnyResult] = [*bench.contest(), *bench.drop(), bench.issue()]
+        found: list[AnyResult] = [*bench.contest(), *bench.drop(), *bench.diaries(), bench.issue()]
     write_results(found, results)
     print_table(found, console, filesystem=stores.filesystem, load_average=load_average)
     if program is None:
@@ -95,6 +96,14 @@ class _Bench:
             )
         )
         return [*drop_results(found, claimers=plan.claimers)]
+
+    def diaries(self) -> list[AnyResult]:
+        """In this process too."""
+        plan = self._plan
+        booking = self._progress.add_task("Filling diaries and booking", total=STEPS + plan.storms)
+        return uvloop.run(
+            measure_diaries(self._places.diaries.settings, plan, advance=lambda: self._progress.advance(booking))
+        )
 
     def issue(self) -> AnyResult:
         """To everybody."""

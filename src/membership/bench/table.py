@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from membership.bench.figures import PROCESSORS, AnyResult, DropResult, IssueResult, Result
+from membership.bench.figures import (
+    PROCESSORS,
+    AnyResult,
+    BookingResult,
+    DiaryResult,
+    DropResult,
+    IssueResult,
+    Result,
+)
 from membership.bench.servers import PROCESSES
 
 _COLUMNS = ("per s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "pgbench tps", "to pgbench", "to hello")
@@ -42,6 +50,14 @@ def _cells(result: AnyResult) -> list[str]:
             return [f"{result.rps:,.0f}", f"{result.p50_ms:.1f}", _NONE, f"{result.p99_ms:.1f}", *[_NONE] * 5]
         case IssueResult():
             return [f"{result.rps:,.0f}", *[_NONE] * 4, f"{result.sql_round_trips:g}", *[_NONE] * 3]
+        case DiaryResult():
+            return [*_paced(result), _NONE, str(result.sql_round_trips), *[_NONE] * 3]
+        case BookingResult():
+            return [*_paced(result), *[_NONE] * 5]
+
+
+def _paced(result: DiaryResult | BookingResult) -> list[str]:
+    return [f"{result.rps:,.0f}", f"{result.p50_ms:.1f}", _NONE, f"{result.p99_ms:.1f}"]
 
 
 def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -> Iterable[str]:
@@ -69,10 +85,27 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
                 f"{issue.again_seconds:.1f} s); {issue.batch:,} members and {issue.sql_round_trips:g} statements "
                 f"a batch; load average {issue.load_average:.1f} at its end."
             )
+    yield from _notes_of_diaries(results)
     yield (
         f"All shared {PROCESSORS} processors: PostgreSQL, Valkey, the API, the load. Load average before: "
         f"{load_average:.1f}. Data on {filesystem}; fsync and synchronous_commit on."
     )
+
+
+def _notes_of_diaries(results: Sequence[AnyResult]) -> Iterable[str]:
+    for diary in results:
+        if isinstance(diary, DiaryResult) and diary.rows_read is not None:
+            yield (
+                f"{diary.operation}: {diary.found:,} free times of 40 brands; {diary.rows_read:,} rows read; "
+                f"load average {diary.load_average:.1f} at its end."
+            )
+    for booking in results:
+        if isinstance(booking, BookingResult) and booking.contested:
+            yield (
+                f"{booking.operation}: {booking.asked:,} asked for {booking.stops} stops each, {booking.won:,} won "
+                f"({booking.won_per_second:,.0f}/s), {booking.slots:,} of {booking.contested:,} hours, each by one "
+                f"client; {booking.deadlocks} deadlocks; load average {booking.load_average:.1f} at its end."
+            )
 
 
 def _trips(sizes: dict[str, int]) -> str:

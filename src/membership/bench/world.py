@@ -16,7 +16,7 @@ from membership.sample.loading import load_sample
 from membership.settings import Profile, Settings
 from membership.web.development_issuer import ensure_keys
 
-_PLAIN, _SEASON, _ISSUE = "plain", "season", "issue"
+_PLAIN, _SEASON, _ISSUE, _DIARIES = "plain", "season", "issue", "diaries"
 _KEYS = ("MEMBERSHIP_IDENTITY_HASH_KEYS", "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS")
 
 
@@ -41,22 +41,25 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """`season` is a copy of `plain` in which a campaign is live. `issue` is empty."""
+    """`season` is a copy of `plain` in which a campaign is live. `issue` and `diaries` are empty."""
 
     plain: Place
     season: Place
     issue: Place
+    diaries: Place
 
 
 async def open_places(stores: Datastores, people: int) -> tuple[Places, Crowd, Season]:
-    """The databases: the sample with its crowd, once without a campaign and once with one, and an empty one."""
+    """The databases: the sample with its crowd, once without a campaign and once with one, and empty ones."""
     given = environment(stores)
-    plain, season, issue = (_place(given, stores.postgres.dsn(name)) for name in (_PLAIN, _SEASON, _ISSUE))
+    names = (_PLAIN, _SEASON, _ISSUE, _DIARIES)
+    plain, season, issue, diaries = (_place(given, stores.postgres.dsn(name)) for name in names)
     await _create(stores, f"CREATE DATABASE {_PLAIN}")
     crowd = await fill(plain.settings, people)
     await _create(stores, f"CREATE DATABASE {_SEASON} TEMPLATE {_PLAIN}")
-    await _create(stores, f"CREATE DATABASE {_ISSUE}")
-    return Places(plain, season, issue), crowd, await open_season(season.settings)
+    for empty in (_ISSUE, _DIARIES):
+        await _create(stores, f"CREATE DATABASE {empty}")
+    return Places(plain, season, issue, diaries), crowd, await open_season(season.settings)
 
 
 def _place(given: dict[str, str], dsn: str) -> Place:
