@@ -174,6 +174,29 @@ async def test_bounds_are_refusals_and_malformed_input_is_a_fault(desk: VisitDes
     assert refused["code"] == "UNKNOWN_SERVICE"
 
 
+@pytest.mark.parametrize("day", ["0002-01-01", "1900-01-01", "9998-12-31"])
+async def test_days_far_away_have_nothing(desk: VisitDesk, run: Run, day: str) -> None:
+    member, services = await desk.join(), await desk.services(1)
+    caller = desk.member(member)
+    found = answer(await run(PROPOSE, wish(services, firstDay=day, days=7), caller=caller))
+    assert found["proposals"] == []
+    start = f"{day}T12:00:00Z"
+    stops = [{"serviceId": global_id("Service", services[0].service_id), "startsAt": start}]
+    refused = answer(await run(BOOK, {"input": {"idempotencyKey": new_key(), "stops": stops}}, caller=caller))
+    assert refused["code"] == "VISIT_PARTLY_UNAVAILABLE"
+    shown = answer(await run(OF_DAY, {"day": day}, caller=desk.appointments.actor(Role.DESK)))
+    assert shown["nodes"] == []
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+async def test_the_ends_of_the_calendar_are_no_days(desk: VisitDesk, run: Run, day: str) -> None:
+    member, services = await desk.join(), await desk.services(1)
+    found = await run(PROPOSE, wish(services, firstDay=day), caller=desk.member(member))
+    assert codes(found) == ["BAD_USER_INPUT"]
+    shown = await run(OF_DAY, {"day": day}, caller=desk.appointments.actor(Role.DESK))
+    assert codes(shown) == ["BAD_USER_INPUT"]
+
+
 async def test_a_stranger_finds_nothing(desk: VisitDesk, run: Run) -> None:
     member, services = await desk.join(), await desk.services(1)
     visit = await booked(desk, run, member, services)
@@ -224,6 +247,8 @@ async def test_the_visits_of_a_day_come_by_their_first_stop(desk: VisitDesk, run
     services_desk = desk.appointments.actor(Role.MEMBER_SERVICES)
     nowhere = await run(OF_DAY, caller=replace(services_desk, store_id=None))
     assert codes(nowhere) == ["BAD_USER_INPUT"]
+    unknown = await run(OF_DAY, {"store": global_id("Store", services[0].service_id)}, caller=at_desk)
+    assert codes(unknown) == ["BAD_USER_INPUT"]
 
 
 async def test_staff_find_and_book_for_a_member(desk: VisitDesk, run: Run) -> None:

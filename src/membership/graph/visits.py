@@ -21,6 +21,7 @@ from membership.graph.visits_inputs import (
     MakeVisitInput,
     MoveVisitInput,
     VisitWishInput,
+    checked_day,
     visit_key,
 )
 from membership.graph.visits_types import Visit, VisitProposal, proposal_nodes, visit_nodes
@@ -28,8 +29,10 @@ from membership.kernel.payment_cards import PaymentCardNumber
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId
 from membership.postgres.idempotency import IdempotencyConflict
-from membership.stores.model import StoreId
+from membership.stores.errors import UnknownStore
+from membership.stores.model import Store, StoreId
 from membership.stores.rules import business_date, business_day_ends, business_day_starts
+from membership.stores.service import Directory
 from membership.visits import errors, store
 from membership.visits.errors import UnavailableStop
 from membership.visits.model import Made, VisitRecord
@@ -148,8 +151,8 @@ class VisitsQuery:
         after: After = None,
     ) -> Connection[Visit]:
         context, page = info.context, OF_DAY.page(first, after)
-        shop = (await context.directory()).store(_store_meant(context, store_id))
-        on = day or business_date(shop, context.now)
+        shop = _store_meant(context, await context.directory(), store_id)
+        on = business_date(shop, context.now) if day is None else checked_day(day)
         window = Period(business_day_starts(shop, on), business_day_ends(shop, on))
         async with context.reader() as conn:
             found = await store.list_records_of_store(
@@ -267,12 +270,14 @@ async def _changed(context: RequestContext, made: Made) -> ChangeVisitPayload:
     return ChangeVisitPayload(visit=visit)
 
 
-def _store_meant(context: RequestContext, store_id: strawberry.ID | None) -> StoreId:
-    if store_id is not None:
-        return StoreId(key_of(store_id, "Store"))
-    if context.actor.store_id is None:
+def _store_meant(context: RequestContext, directory: Directory, store_id: strawberry.ID | None) -> Store:
+    named = context.actor.store_id if store_id is None else key_of(store_id, "Store")
+    if named is None:
         raise bad_user_input("`storeId` is needed: the token names no store.")
-    return StoreId(context.actor.store_id)
+    try:
+        return directory.store(StoreId(named))
+    except UnknownStore:
+        raise bad_user_input("`storeId` names no store.") from None
 
 
 def _position(page: Page) -> Position:

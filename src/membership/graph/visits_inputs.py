@@ -1,6 +1,6 @@
 """What is sent about visits."""
 
-from datetime import date, datetime, time
+from datetime import MAXYEAR, MINYEAR, date, datetime, time
 
 import strawberry
 
@@ -50,6 +50,13 @@ def visit_key(visit_id: strawberry.ID) -> VisitId:
     return VisitId(key_of(visit_id, "Visit"))
 
 
+def checked_day(day: date) -> date:
+    """Raises BAD_USER_INPUT for the first and last year of all, where there is no day before or after."""
+    if not MINYEAR < day.year < MAXYEAR:
+        raise bad_user_input("No store keeps a diary for that day.")
+    return day
+
+
 def _associate(associate_id: strawberry.ID | None) -> ResourceId | None:
     return None if associate_id is None else ResourceId(key_of(associate_id, "Associate"))
 
@@ -81,7 +88,7 @@ class VisitWishInput:
     def to_model(self) -> VisitWish:
         return VisitWish(
             wishes=tuple(stop.to_model() for stop in self.stops[:_MOST_LISTED]),
-            first_day=self.first_day,
+            first_day=checked_day(self.first_day),
             days=self.days,
             order=self.order,
             earliest=self.earliest,
