@@ -147,6 +147,12 @@ async def test_what_was_cancelled_is_not_told(calendar: CalendarDesk, fitting: S
     assert await told(calendar, START - timedelta(hours=1)) == []
 
 
+async def test_who_has_no_card_cannot_be_told(calendar: CalendarDesk, fitting: Service, conn: Conn) -> None:
+    await calendar.desk.book(await calendar.desk.join(), Stop(fitting.service_id, START))
+    await conn.execute("UPDATE appointments.appointments SET member_id = uid")
+    assert await told(calendar, START - timedelta(hours=1)) == []
+
+
 async def test_what_was_moved_is_told_by_its_new_time(calendar: CalendarDesk, fitting: Service) -> None:
     desk, member = calendar.desk, await calendar.desk.join()
     [booked] = await desk.book(member, Stop(fitting.service_id, START))
