@@ -150,13 +150,32 @@ async def test_the_counter_sees_who_waits_there(waits: WaitlistDesk, run: Run) -
     assert codes(result) == ["BAD_USER_INPUT"]
 
 
-async def test_staff_write_down_whoever_stands_before_them(waits: WaitlistDesk, run: Run) -> None:
-    service, _, _ = await full(waits)
-    member = await waits.desk.join()
+@pytest.mark.parametrize(
+    ("role", "document"),
+    [
+        (Role.ASSOCIATE, "associate/{}AtCounter"),
+        (Role.DESK, "desk/{}ForMember"),
+        (Role.MEMBER_SERVICES, "desk/{}ForMember"),
+    ],
+)
+async def test_staff_act_for_whom_they_have_before_them(
+    waits: WaitlistDesk, run: Run, role: Role, document: str
+) -> None:
+    member, caller = await waits.desk.join(), waits.desk.actor(role)
     named = {"memberId": global_id("Member", member.member_id)}
-    entry = part(answer(await run(JOIN, joining(service, **named), caller=waits.desk.actor(Role.ASSOCIATE)))["entry"])
-    [mine] = nodes(answer(await run(MINE, caller=waits.desk.member(member))))
-    assert mine["id"] == entry["id"]
+    reached = []
+    for number, step in enumerate(("WithdrawFromWaitlist", "DeclineWaitlistOffer", "AcceptWaitlistOffer")):
+        service, holder, booked = await full(waits, f"S{number}")
+        joining_them = trusted(document.format("JoinWaitlist"))
+        entry = part(answer(await run(joining_them, joining(service, **named), caller=caller))["entry"])
+        [mine, *_] = nodes(answer(await run(MINE, caller=waits.desk.member(member))))
+        assert mine["id"] == entry["id"]
+        if step != "WithdrawFromWaitlist":
+            await waits.desk.cancel(holder, booked)
+        ended = await stepped(run, trusted(document.format(step)), entry["id"], caller)
+        reached.append(part(ended["entry"])["state"])
+        waits.desk.clock.advance(timedelta(seconds=1))
+    assert reached == ["WITHDRAWN", "DECLINED", "ACCEPTED"]
 
 
 async def test_an_entry_by_its_id(waits: WaitlistDesk, run: Run) -> None:
