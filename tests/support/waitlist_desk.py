@@ -11,7 +11,8 @@ from itertools import count
 from uuid import UUID
 
 from membership.appointments import store as appointment_store
-from membership.appointments.model import Appointment, ResourceId, Service
+from membership.appointments.model import Appointment, AppointmentState, ResourceId, Service, ServiceRules, Stop
+from membership.appointments.rules.states import Step
 from membership.appointments.service import Admission, Appointments, horizon_only
 from membership.kernel.actor import Actor
 from membership.kernel.ids import new_id
@@ -28,7 +29,7 @@ from membership.waitlist.model import Entry, EntryState, JoinWaitlist, Wish
 from membership.waitlist.offering import Offering
 from membership.waitlist.passing import Passes
 from membership.waitlist.service import Waitlist
-from support.appointment_desk import TODAY, AppointmentDesk, open_appointment_desk
+from support.appointment_desk import TODAY, AppointmentDesk, at, open_appointment_desk, rules
 
 _keys = count(1)
 
@@ -141,3 +142,29 @@ async def open_waitlist_desk(database: Database, conn: Conn, *, admission: Admis
     offering = Offering(WaitlistWorkings(directories, LadderCache(database.pool), new_id, admission))
     appointments = Appointments(database, directories, new_id, on_freed=offering.offer_freed, admission=admission)
     return WaitlistDesk(replace(desk, appointments=appointments), Waitlist(database, offering))
+
+
+def one_a_day(**changed: object) -> ServiceRules:
+    """At 14:00."""
+    return rules(hours={"weekly": dict.fromkeys(range(1, 8), ("14:00", "15:00"))}, **changed)
+
+
+async def one_slot(waits: WaitlistDesk, code: str = "FITTING", given: ServiceRules | None = None) -> Service:
+    return await waits.desk.service(code, units=1, given=given or one_a_day())
+
+
+async def full(waits: WaitlistDesk, service: Service) -> tuple[MembershipKey, Appointment]:
+    """Its one place of today is somebody's."""
+    holder = await waits.desk.join()
+    [booked] = await waits.desk.book(holder, Stop(service.service_id, at(14)))
+    return holder, booked
+
+
+async def offered_place(waits: WaitlistDesk, given: ServiceRules | None = None) -> Entry:
+    fitting = await one_slot(waits, given=given)
+    holder, booked = await full(waits, fitting)
+    if booked.state is AppointmentState.PENDING:
+        booked = await waits.desk.step(booked, Step.ACCEPT)
+    entry = await waits.join(await waits.desk.join(), fitting)
+    await waits.desk.cancel(holder, booked)
+    return await waits.entry(entry)

@@ -43,6 +43,8 @@ class Offering:
 
         By its own locks it waits for resources alone. A member who is busy elsewhere is passed over.
         """
+        if not freed:
+            return
         try:
             async with savepoint(tx):
                 await self._offer_freed(replace(tx, actor=WAITLIST), freed)
