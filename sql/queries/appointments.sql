@@ -252,7 +252,8 @@ FOR NO KEY UPDATE;
 
 -- name: list_taken :many
 -- What of these resources is occupied at $4 (NULL: by whatever nobody has ended yet), and when they work, between $2 and
--- $3. One look into the index for each resource and nothing else: its cost follows the time asked for, not the history.
+-- $3; without what the appointments $5 occupy. One look into the index for each resource and nothing else: its cost
+-- follows the time asked for, not the history.
 SELECT wanted.resource_id, true AS busy, lower(entry.during) AS starts_at, upper(entry.during) AS ends_at
 FROM unnest($1::uuid[]) AS wanted (resource_id)
 CROSS JOIN LATERAL (
@@ -260,6 +261,7 @@ CROSS JOIN LATERAL (
     WHERE occupied.resource_id = wanted.resource_id
         AND occupied.during && tstzrange($2::timestamptz, $3::timestamptz)
         AND occupied.live AND (occupied.lapses_at IS NULL OR occupied.lapses_at > coalesce($4::timestamptz, '-infinity'))
+        AND NOT occupied.appointment_id = ANY ($5::uuid[])
     OFFSET 0
 ) entry
 UNION ALL
@@ -271,6 +273,13 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) entry
 ORDER BY 1, 3;
+
+-- name: list_occupied :many
+-- What live appointments take of whom, with buffers.
+SELECT appointment_id, resource_id, lower(during) AS starts_at, upper(during) AS ends_at
+FROM appointments.occupied
+WHERE appointment_id = ANY ($1::uuid[]) AND live
+ORDER BY appointment_id, resource_id;
 
 -- name: insert_appointments :exec
 -- Slots that are held from now on, and the first line of the story of each.

@@ -1,6 +1,6 @@
 """Appointments in the app: services, free times, hold, book, move, cancel; and why not, refusal by refusal."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -233,6 +233,51 @@ class TestAvailability:
         assert (
             answer(await run(AVAILABILITY, asked, caller=desk.member(await desk.join())))["code"] == "UNKNOWN_SERVICE"
         )
+
+
+class TestMoving:
+    async def test_an_appointment_is_moved_to_a_time_that_overlaps_with_it(
+        self, run: Run, desk: AppointmentDesk
+    ) -> None:
+        """By the member, at the counter and at the desk; each time it makes way for itself."""
+        fitting, member = await desk.service("FITTING", associates=1, given=rules(after_minutes=30)), await desk.join()
+        await desk.service("WATCHES", units=1)
+        [booked] = await desk.book(member, Stop(fitting.service_id, at(14)))
+        appointment_id = global_id("Appointment", booked.appointment_id)
+        listed: list[list[datetime]] = []
+        for find, move, caller, start in (
+            ("app/Availability", "app/RescheduleAppointment", desk.member(member), at(14, 30)),
+            (
+                "associate/AvailabilityAtCounter",
+                "associate/RescheduleAppointmentAtCounter",
+                desk.actor(Role.ASSOCIATE),
+                at(15),
+            ),
+            ("desk/AvailabilityAtDesk", "desk/RescheduleAppointmentAtDesk", desk.actor(Role.DESK), at(14)),
+        ):
+            asked = {"of": {"moving": appointment_id}, "from": TODAY.isoformat()}
+            free = answer(await run(trusted(find), asked, caller=caller))
+            assert [entry["id"] for entry in rows(free, "services")] == [global_id("Service", fitting.service_id)]
+            listed.append([datetime.fromisoformat(str(slot["startsAt"])) for slot in rows(free, "slots")])
+            assert start in listed[-1]
+            changed = await change(run, trusted(move), caller, appointmentId=appointment_id, startsAt=start.isoformat())
+            appointment_id = str(part(changed, "appointment")["id"])
+        assert listed[0] == listed[1] == listed[2]
+
+    async def test_whose_it_is_is_looked_at(self, run: Run, desk: AppointmentDesk) -> None:
+        fitting, member = await desk.service("FITTING", associates=1), await desk.join()
+        [booked] = await desk.book(member, Stop(fitting.service_id, at(14)))
+        asked = {
+            "of": {"moving": global_id("Appointment", booked.appointment_id)},
+            "from": TODAY.isoformat(),
+            "forMember": global_id("Member", member.member_id),
+        }
+        stranger = answer(await run(AVAILABILITY, asked, caller=desk.member(await desk.join())))
+        assert stranger["code"] == "UNKNOWN_APPOINTMENT"
+        assert codes(await run(FOR_SOMEBODY, asked, caller=desk.actor(Role.ASSOCIATE))) == ["BAD_USER_INPUT"]
+        await desk.cancel(member, booked)
+        refused = answer(await run(AVAILABILITY, asked, caller=desk.member(member)))
+        assert refused["code"] == "APPOINTMENT_STEP_REFUSED"
 
 
 class TestLists:

@@ -99,6 +99,7 @@ TABLE = {
     "Mutation.settleCampaign":       "- -----yyy-",
     "Mutation.closeCampaign":        "- -----yyy-",
     "Query.visitProposals":          "- y-yyy--y-",
+    "Query.visitMoves":              "- y-yyy--y-",
     "Query.visit":                   "- y-yyy--yy",
     "Query.myVisits":                "- y--------",
     "Query.memberVisits":            "- --yyy--yy",

@@ -277,6 +277,48 @@ async def test_staff_find_and_book_for_a_member(desk: VisitDesk, run: Run) -> No
     assert states(part(answer(await run(trusted("associate/BookVisitAtCounter"), request, caller=at_counter))["visit"]))
 
 
+def between(first: str, last: str) -> Answer:
+    return {"firstDay": TODAY.isoformat(), "earliest": first, "latest": last, "order": "GIVEN"}
+
+
+def moving(proposal: Answer) -> list[Answer]:
+    """The stops of a proposal as `moveVisit` takes them."""
+    return [
+        {key: stop[key] for key in ("appointmentId", "startsAt", "associateId")} for stop in rows(proposal["stops"])
+    ]
+
+
+async def test_other_times_are_found_and_taken_as_they_were_proposed(desk: VisitDesk, run: Run) -> None:
+    """Half an hour later than now: that member and associates are busy with the visit itself is no hindrance."""
+    member, services = await desk.join(), await desk.services()
+    visit, caller = await booked(desk, run, member, services), desk.member(member)
+    staff = desk.appointments.actor(Role.MEMBER_SERVICES)
+    for document, asker, move, first, last in (
+        ("app/VisitMoves", caller, MOVE, "14:30", "18:30"),
+        ("desk/VisitMovesForMember", staff, trusted("desk/MoveVisitForMember"), "15:00", "19:00"),
+    ):
+        asked = {"visit": visit["id"], "wish": between(first, last)}
+        [proposal] = rows(answer(await run(trusted(document), asked, caller=asker))["proposals"])
+        assert [stop["place"] for stop in rows(proposal["stops"])] == [0, 1, 2]
+        visit = part(answer(await run(move, about(visit, stops=moving(proposal)), caller=asker))["visit"])
+        assert starts(visit) == [stop["startsAt"] for stop in rows(proposal["stops"])]
+        assert str(visit["startsAt"]).startswith(f"{TODAY.isoformat()}T{first}")
+    same = {"visit": visit["id"], "wish": between("15:00", "19:00") | {"sameAssociates": True}}
+    [proposal] = rows(answer(await run(trusted("app/VisitMoves"), same, caller=caller))["proposals"])
+    assert all(stop["associateId"] for stop in rows(proposal["stops"]))
+
+
+async def test_other_times_are_for_whose_visit_it_is_while_it_can_be_moved(desk: VisitDesk, run: Run) -> None:
+    member, services = await desk.join(), await desk.services(1)
+    visit = await booked(desk, run, member, services)
+    asked = {"visit": visit["id"], "wish": {"firstDay": TODAY.isoformat()}}
+    stranger = desk.member(await desk.join())
+    assert answer(await run(trusted("app/VisitMoves"), asked, caller=stranger))["code"] == "UNKNOWN_VISIT"
+    await run(CANCEL, about(visit), caller=desk.member(member))
+    refused = answer(await run(trusted("app/VisitMoves"), asked, caller=desk.member(member)))
+    assert refused["code"] == "VISIT_STEP_REFUSED"
+
+
 @pytest.mark.parametrize("document", ["app/MyVisits", "desk/VisitsOfDay", "desk/MemberVisits"])
 async def test_a_list_reads_no_more_for_many_visits(
     desk: VisitDesk, run: Run, statements: list[str], document: str

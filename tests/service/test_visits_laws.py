@@ -18,10 +18,10 @@ from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.visits import store
-from membership.visits.errors import VisitPartlyUnavailable
+from membership.visits.errors import VisitPartlyUnavailable, VisitStepRefused
 from membership.visits.model import Made, NewTime, StopOrder, VisitMode, VisitRecord, VisitWish
 from support.appointment_desk import TODAY, at, rules
-from support.visit_desk import COUNTERS, VisitDesk, open_visit_desk, stops_of
+from support.visit_desk import COUNTERS, VisitDesk, open_visit_desk, stops_of, times_of
 
 Act: TypeAlias = Callable[["Days"], Awaitable[None]]
 _codes = count(1)
@@ -109,6 +109,30 @@ class Days:
             uid: sequence + (uid in moved_uids) for uid, sequence in was.items()
         }
 
+    async def move_proposed(self, which: int, place: int, *, bounds: VisitWish, same_associates: bool) -> None:
+        """A2: nothing may refuse it, wherever the stops are now, and each is where it was proposed."""
+        seen = await self.record(which)
+        if seen is None:
+            return
+        member, made = seen.stops[0].membership, self.made[which % len(self.made)]
+        confirmed = {stop.appointment_id: stop for stop in seen.stops if stop.state is AppointmentState.CONFIRMED}
+        try:
+            proposals = await self.desk.propose_moves(member, made, bounds=bounds, same_associates=same_associates)
+        except VisitStepRefused:
+            assert not confirmed
+            return
+        if not proposals.found:
+            return
+        times = times_of(proposals.found[place % len(proposals.found)])
+        assert {new.appointment_id for new in times} == confirmed.keys()
+        moved = await self.desk.move(member, made, *times)
+        stands = {stop.uid: (stop.period.start, stop.associate_id) for stop in moved.record.stops}
+        for new in times:
+            old = confirmed[new.appointment_id]
+            starts_at, associate_id = stands[old.uid]
+            assert starts_at == new.starts_at
+            assert not same_associates or associate_id == old.associate_id
+
     async def cancel(self, which: int, *, only_first: bool) -> None:
         seen = await self.record(which)
         if seen is None:
@@ -189,6 +213,15 @@ ACTS = st.one_of(
         lambda which, by, only_first: lambda days: days.move(which, by, only_first=only_first),
         WHICH,
         st.integers(-4, 4),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda which, place, bounds, same_associates: (
+            lambda days: days.move_proposed(which, place, bounds=bounds, same_associates=same_associates)
+        ),
+        WHICH,
+        PLACE,
+        WISHES,
         st.booleans(),
     ),
     st.builds(lambda which, only_first: lambda days: days.cancel(which, only_first=only_first), WHICH, st.booleans()),

@@ -96,13 +96,33 @@ async def test_taken_is_what_is_live_or_worked_in_the_window(desk: AppointmentDe
     assert await taken(0, 9) == ([], [], [])
 
 
+async def test_what_is_to_be_moved_can_be_left_out_of_what_is_taken(desk: AppointmentDesk, conn: Conn) -> None:
+    member, service, booked = await one_booked(desk)
+    [other] = await desk.book(await desk.join(), Stop(service.service_id, at(17)))
+    [associate], person = service.candidates[ResourceKind.ASSOCIATE], resource_of(member.member_id)
+    everything = Period(at(9), at(23))
+    for left_out, busy in (
+        ([], {associate: [booked.period, other.period], person: [booked.period]}),
+        ([booked.appointment_id], {associate: [other.period]}),
+        ([booked.appointment_id, other.appointment_id], {}),
+    ):
+        found = await store.list_taken(conn, [associate, person], everything, now=desk.now, without=left_out)
+        assert found.busy == busy
+        assert found.shifts == {associate: [everything]}
+    occupied = await store.list_occupied(conn, [booked.appointment_id])
+    taken = {person, *service.resource_ids}
+    assert occupied == {booked.appointment_id: tuple((resource, booked.period) for resource in sorted(taken))}
+    await desk.cancel(member, booked)
+    assert await store.list_occupied(conn, [booked.appointment_id]) == {}
+
+
 async def test_what_is_asked_of_a_day_is_looked_up_in_the_index(desk: AppointmentDesk, conn: Conn) -> None:
     """Its cost must not follow the history: no table is read through, and no row of another day."""
     _, service, _ = await one_booked(desk)
     async with conn.transaction():
         await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan")
         plan = await conn.fetch(
-            f"EXPLAIN {store.SQL.list_taken.text}", list(service.resource_ids), at(9), at(23), desk.now
+            f"EXPLAIN {store.SQL.list_taken.text}", list(service.resource_ids), at(9), at(23), desk.now, [new_id()]
         )
     text = "\n".join(row[0] for row in plan)
     assert "occupied_once" in text and "shifts_once" in text

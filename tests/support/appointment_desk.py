@@ -176,6 +176,12 @@ class AppointmentDesk:
     async def starts(self, service: Service, *, member: MembershipKey | None = None) -> list[datetime]:
         return [slot.period.start for slot in await self.slots(service, member=member)]
 
+    async def starts_to_move(self, member: MembershipKey, booked: Appointment) -> list[datetime]:
+        actor, days = self.member(member), [TODAY]
+        service_id, found = await self.appointments.availability_to_move(actor, self.now, booked.appointment_id, days)
+        assert set(found) <= {booked.service_id} == {service_id}
+        return [slot.period.start for slots in found.values() for day in slots.values() for slot in day]
+
     async def states(self) -> list[str]:
         rows = await self.conn.fetch("SELECT state FROM appointments.appointments ORDER BY appointment_id")
         return [row["state"] for row in rows]

@@ -76,6 +76,23 @@ class VisitDesk:
         asked = VisitWish(wishes, TODAY) if wish is None else replace(wish, wishes=wishes)
         return await self.visits.propose(actor or self.member(member), self.now, member, asked)
 
+    async def propose_moves(
+        self,
+        member: MembershipKey,
+        made: Made,
+        *,
+        actor: Actor | None = None,
+        bounds: VisitWish | None = None,
+        same_associates: bool = False,
+    ) -> Proposals:
+        return await self.visits.propose_moves(
+            actor or self.member(member),
+            self.now,
+            made.record.visit.visit_id,
+            bounds or VisitWish((), TODAY),
+            same_associates=same_associates,
+        )
+
     async def hold(
         self,
         member: MembershipKey,
@@ -127,6 +144,12 @@ class VisitDesk:
 def stops_of(proposal: Proposal) -> list[Stop]:
     """As they were asked for."""
     return [planned.stop for planned in sorted(proposal.stops, key=lambda planned: planned.place)]
+
+
+def times_of(proposal: Proposal) -> list[NewTime]:
+    """As a move takes them."""
+    times = [(planned.moves, planned.stop) for planned in proposal.stops]
+    return [NewTime(moves, stop.starts_at, stop.associate_id) for moves, stop in times if moves is not None]
 
 
 def one_after_another(services: Sequence[Service], hour: int = 14, *, days: int = 0) -> list[Stop]:

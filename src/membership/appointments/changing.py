@@ -19,6 +19,14 @@ from membership.stores.service import Directory
 
 async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
     """Appointments of one member, who is locked, by time. Raises UnknownAppointment, UnknownMember."""
+    seen = await see_own(tx, appointment_ids)
+    if not seen[0].is_guest:
+        await lock_member(tx, seen[0].membership)
+    return await store.list_appointments(tx.conn, appointment_ids)
+
+
+async def see_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) -> list[Appointment]:
+    """Appointments of one member that the caller may touch, by time. Raises UnknownAppointment."""
     seen = await store.list_appointments(tx.conn, appointment_ids)
     members = {appointment.membership for appointment in seen}
     if len(seen) != len(set(appointment_ids)) or len(members) != 1:
@@ -27,9 +35,7 @@ async def lock_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) 
     for appointment in seen[:1] if tx.actor.role is Role.MEMBER else seen:
         if not await reaches(tx.conn, tx.actor, appointment):
             raise UnknownAppointment
-    if not seen[0].is_guest:
-        await lock_member(tx, members.pop())
-    return await store.list_appointments(tx.conn, appointment_ids)
+    return seen
 
 
 async def book_held(tx: Transaction, directory: Directory, held: Collection[Appointment]) -> list[Appointment]:

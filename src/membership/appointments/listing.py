@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from membership.appointments import store
 from membership.appointments.errors import UnknownService
-from membership.appointments.model import Period, Service, ServiceId, Slot, Taken, resource_of
+from membership.appointments.model import AppointmentId, Period, Service, ServiceId, Slot, Taken, resource_of
 from membership.appointments.rules.admitting import Admit, by_horizon, longest_memory, unless_broken
 from membership.appointments.rules.deciding import Diary
 from membership.appointments.rules.hours import given_on
@@ -29,20 +29,25 @@ async def read_diary(
     *,
     member_id: MemberId | None = None,
     admit: Admit = by_horizon,
+    without: Collection[AppointmentId] = (),
 ) -> Diary:
     """Everything that says which slots of these services are free in the openings that begin on these days, which
-    should lie together. `member_id`: who the member is by now, after any merge. Raises UnknownService."""
+    should lie together. `member_id`: who the member is by now, after any merge. `without`: as if these appointments were
+    not there, for the member who moves them, which supersedes them first. Raises UnknownService."""
     services = await store.list_services(tx.conn, service_ids)
     if len(services) != len(set(service_ids)):
         raise UnknownService
     stores = {service.store_id: directory.store(service.store_id) for service in services.values()}
-    if member_id is not None:
+    if member_id is not None and not without:
+        # Who moves an appointment has kept it so far: see `holding`.
         admit = await admitting(tx, services.values(), member_id, admit)
     window = _window(services.values(), stores, days)
     concerned = {resource for service in services.values() for resource in service.resource_ids}
     if member_id is not None:
         concerned.add(resource_of(member_id))
-    taken = Taken() if window is None else await store.list_taken(tx.conn, concerned, window, now=tx.now)
+    taken = Taken()
+    if window is not None:
+        taken = await store.list_taken(tx.conn, concerned, window, now=tx.now, without=without)
     return Diary(services, stores, taken, admit)
 
 

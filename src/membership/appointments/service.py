@@ -99,6 +99,22 @@ class Appointments:
             diary = await read_diary(tx, directory, service_ids, days, member_id=member_id, admit=admit)
         return free_slots(diary, days, now, member_id=member_id)
 
+    async def availability_to_move(
+        self, actor: Actor, now: datetime, appointment_id: AppointmentId, days: Collection[date]
+    ) -> tuple[ServiceId, FreeSlots]:
+        """When its service is free for the member of an appointment as if that were not there: `reschedule` supersedes
+        it first, so that it may overlap with itself. Raises UnknownAppointment, AppointmentStepRefused, UnknownService.
+        """
+        directory = await self.directories.directory(now)
+        async with self.database.engine(actor, now) as tx:
+            [old] = await changing.see_own(tx, [appointment_id])
+            states.check_movable(old, now)
+            member_id, admit = old.membership.member_id, await self._admit(tx, old.membership)
+            diary = await read_diary(
+                tx, directory, [old.service_id], days, member_id=member_id, admit=admit, without=[appointment_id]
+            )
+        return old.service_id, free_slots(diary, days, now, member_id=member_id)
+
     async def hold(
         self, actor: Actor, now: datetime, membership: MembershipKey, stops: Sequence[Stop], *, key: str
     ) -> list[Appointment]:

@@ -135,19 +135,36 @@ async def lock_resources(conn: Conn, resource_ids: Collection[ResourceId]) -> No
 
 
 async def list_taken(
-    conn: Conn, resource_ids: Collection[ResourceId], window: Period, *, now: datetime | None
+    conn: Conn,
+    resource_ids: Collection[ResourceId],
+    window: Period,
+    *,
+    now: datetime | None,
+    without: Collection[AppointmentId] = (),
 ) -> Taken:
     """What is occupied or worked in any part of the window; shifts that meet are one. `now` None: what has lapsed
-    counts until somebody has ended it, for whoever has just ended all that could be."""
+    counts until somebody has ended it, for whoever has just ended all that could be. `without`: what these appointments
+    occupy is left out, for whoever looks where they could be moved."""
     busy: dict[ResourceId, list[Period]] = defaultdict(list)
     shifts: dict[ResourceId, list[Period]] = defaultdict(list)
-    for row in await SQL.list_taken.many(conn, list(resource_ids), window.start, window.end, now):
+    rows = await SQL.list_taken.many(conn, list(resource_ids), window.start, window.end, now, list(without))
+    for row in rows:
         period = Period(row["starts_at"], row["ends_at"])
         if row["busy"]:
             busy[row["resource_id"]].append(period)
         else:
             _join(shifts[row["resource_id"]], period)
     return Taken(dict(busy), dict(shifts))
+
+
+async def list_occupied(
+    conn: Conn, appointment_ids: Collection[AppointmentId]
+) -> dict[AppointmentId, tuple[tuple[ResourceId, Period], ...]]:
+    """What each of these, while it is live, takes of whom."""
+    found: dict[AppointmentId, list[tuple[ResourceId, Period]]] = defaultdict(list)
+    for row in await SQL.list_occupied.many(conn, list(appointment_ids)):
+        found[row["appointment_id"]].append((row["resource_id"], Period(row["starts_at"], row["ends_at"])))
+    return {appointment_id: tuple(entries) for appointment_id, entries in found.items()}
 
 
 def _join(shifts: list[Period], following: Period) -> None:

@@ -10,7 +10,7 @@ import strawberry
 from membership.appointments import errors, model, store
 from membership.appointments.catalogue import Catalogue
 from membership.appointments.model import AppointmentId, AppointmentState, ServiceId
-from membership.graph.appointments_availability import AvailabilityPayload, availability_of
+from membership.graph.appointments_availability import AvailabilityPayload, availability_of, moves_of
 from membership.graph.appointments_inputs import MOST_DAYS, AvailabilityOf, ServicesAt, appointment_key, associate_key
 from membership.graph.appointments_lists import member_appointments, page_of
 from membership.graph.appointments_types import Appointment, Service, appointment_nodes, service_node
@@ -86,6 +86,8 @@ class AppointmentsQuery:
 
     @query(
         errors.UnknownService,
+        errors.UnknownAppointment,
+        errors.AppointmentStepRefused,
         UnknownMember,
         description="Free times of services in the openings that begin on some days: what is listed can be booked, "
         "unless somebody was faster. For a member those at which they are nowhere else and that their tier may book.",
@@ -107,6 +109,10 @@ class AppointmentsQuery:
     ) -> AvailabilityPayload:
         context = info.context
         asked = [since + timedelta(days=number) for number in _checked(days)]
+        if of.moving:
+            if for_member is not None:
+                raise bad_user_input("`forMember` is not said with `moving`: the appointment says whose it is.")
+            return await moves_of(context, appointment_key(of.moving), asked, associate_id=associate_key(associate_id))
         service_ids = await _services_asked(context, of)
         if len(service_ids) * len(asked) > MOST_SERVICE_DAYS:
             raise bad_user_input(f"{MOST_SERVICE_DAYS} days of services at most are told at a time.")

@@ -7,7 +7,8 @@ from datetime import date, datetime
 import strawberry
 
 from membership.appointments import model
-from membership.appointments.model import ResourceId, ResourceKind, ServiceId, Slot
+from membership.appointments.listing import FreeSlots
+from membership.appointments.model import AppointmentId, ResourceId, ResourceKind, ServiceId, Slot
 from membership.appointments.rules.hours import given_on
 from membership.graph.appointments_types import Service, service_node
 from membership.graph.context import RequestContext
@@ -53,12 +54,32 @@ async def availability_of(
     associate_id: ResourceId | None,
 ) -> AvailabilityPayload:
     """Raises UnknownService, UnknownMember."""
-    services = context.services
-    free = await services.appointments.availability(
+    free = await context.services.appointments.availability(
         context.actor, context.now, service_ids, days, membership=membership
     )
+    return await _payload(context, service_ids, days, free, associate_id=associate_id)
+
+
+async def moves_of(
+    context: RequestContext, appointment_id: AppointmentId, days: Sequence[date], *, associate_id: ResourceId | None
+) -> AvailabilityPayload:
+    """Raises UnknownAppointment, AppointmentStepRefused, UnknownService."""
+    service_id, free = await context.services.appointments.availability_to_move(
+        context.actor, context.now, appointment_id, days
+    )
+    return await _payload(context, [service_id], days, free, associate_id=associate_id)
+
+
+async def _payload(
+    context: RequestContext,
+    service_ids: Sequence[ServiceId],
+    days: Sequence[date],
+    free: FreeSlots,
+    *,
+    associate_id: ResourceId | None,
+) -> AvailabilityPayload:
     directory = await context.directory()
-    catalogue = await services.appointment_catalogue.catalogue(context.now, service_ids=service_ids)
+    catalogue = await context.services.appointment_catalogue.catalogue(context.now, service_ids=service_ids)
     answer = AvailabilityPayload(services=[], days=[], slots=[])
     for service_id in service_ids:
         service = catalogue.service(service_id)

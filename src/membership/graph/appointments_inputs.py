@@ -54,6 +54,12 @@ class AvailabilityOf:
         default=strawberry.UNSET, description=f"Whatever these counters offer, {MOST_NAMED} counters at most."
     )
 
+    moving: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The service of this appointment, as if that were not there: when `rescheduleAppointment` can move "
+        "it to. New times may overlap with the present one.",
+    )
+
     def service_keys(self) -> list[ServiceId]:
         return [ServiceId(key_of(entry, "Service")) for entry in _few(self.service_ids)]
 

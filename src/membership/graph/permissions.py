@@ -166,6 +166,7 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Service.setup": _CAMPAIGN_STAFF,
     # Visits: the member, and staff where they work; whose and which stops, use cases and row-level security say
     "Query.visitProposals": _AT_COUNTERS | {Role.MEMBER},
+    "Query.visitMoves": _AT_COUNTERS | {Role.MEMBER},
     "Query.visit": _AT_COUNTERS | {Role.MEMBER, Role.SERVICE},
     "Query.myVisits": frozenset({Role.MEMBER}),
     "Query.memberVisits": _AT_COUNTERS | {Role.SERVICE},

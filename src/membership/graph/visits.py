@@ -20,6 +20,7 @@ from membership.graph.visits_inputs import (
     ConfirmVisitInput,
     MakeVisitInput,
     MoveVisitInput,
+    VisitMovesInput,
     VisitWishInput,
     checked_day,
     visit_key,
@@ -35,7 +36,7 @@ from membership.stores.rules import business_date, business_day_ends, business_d
 from membership.stores.service import Directory
 from membership.visits import errors, store
 from membership.visits.errors import UnavailableStop
-from membership.visits.model import Made, VisitRecord
+from membership.visits.model import Made, Proposals, VisitRecord
 from membership.visits.store import Position
 
 VISITS = Keyset("visits", (datetime, UUID))
@@ -97,12 +98,31 @@ class VisitsQuery:
             strawberry.argument(description="For staff: the member who wants to come. Members ask for themselves."),
         ] = None,
     ) -> VisitProposalsPayload:
-        context, wanted = info.context, wish.to_model()
+        context = info.context
         found = await context.services.visits.propose(
-            context.actor, context.now, membership_meant(context, for_member), wanted
+            context.actor, context.now, membership_meant(context, for_member), wish.to_model()
         )
-        proposals = await proposal_nodes(context, wanted, found.found)
-        return VisitProposalsPayload(proposals=proposals, complete=found.complete)
+        return await _proposed(context, found)
+
+    @query(
+        errors.UnknownVisit,
+        errors.VisitStepRefused,
+        errors.VisitOutOfBounds,
+        appointments.UnknownService,
+        description="Other times for the stops of a visit that can still be moved, all of them together, as "
+        "`moveVisit` takes them now. They may overlap with the present times, and a stop may be proposed where it is.",
+    )
+    async def visit_moves(
+        self,
+        info: Info,
+        visit_id: Annotated[strawberry.ID, strawberry.argument(description="The visit.")],
+        wish: Annotated[VisitMovesInput, strawberry.argument(description="When.")],
+    ) -> VisitProposalsPayload:
+        context = info.context
+        found = await context.services.visits.propose_moves(
+            context.actor, context.now, visit_key(visit_id), wish.bounds(), same_associates=wish.same_associates
+        )
+        return await _proposed(context, found)
 
     @field(description="One visit; null if there is none that the caller may see.")
     async def visit(
@@ -258,6 +278,10 @@ class VisitsMutation:
             key=input.idempotency_key,
         )
         return await _changed(context, made)
+
+
+async def _proposed(context: RequestContext, found: Proposals) -> VisitProposalsPayload:
+    return VisitProposalsPayload(proposals=await proposal_nodes(context, found.found), complete=found.complete)
 
 
 async def _made(context: RequestContext, made: Made) -> MakeVisitPayload:

@@ -70,9 +70,8 @@ class VisitWishStopInput:
         return Wish(ServiceId(key_of(self.service_id, "Service")), _associate(self.associate_id))
 
 
-@strawberry.input(description="A visit that is looked for.")
-class VisitWishInput:
-    stops: list[VisitWishStopInput] = strawberry.field(description=_STOPS)
+@strawberry.input(description="When, and how much is told.")
+class _SearchBounds:
     first_day: date = strawberry.field(description="The first day, by the opening of the store that begins on it.")
     days: int = strawberry.field(default=1, description=f"How many days, {MOST_DAYS} at most.")
     order: StopOrder = strawberry.field(default=StopOrder.ANY, description="In which order.")
@@ -85,9 +84,9 @@ class VisitWishInput:
     )
     most: int = strawberry.field(default=10, description=f"How many proposals, {MOST_PROPOSALS} at most.")
 
-    def to_model(self) -> VisitWish:
+    def bounds(self, wishes: tuple[Wish, ...] = ()) -> VisitWish:
         return VisitWish(
-            wishes=tuple(stop.to_model() for stop in self.stops[:_MOST_LISTED]),
+            wishes=wishes,
             first_day=checked_day(self.first_day),
             days=self.days,
             order=self.order,
@@ -95,6 +94,21 @@ class VisitWishInput:
             latest=self.latest,
             most=self.most,
         )
+
+
+@strawberry.input(description="A visit that is looked for.")
+class VisitWishInput(_SearchBounds):
+    stops: list[VisitWishStopInput] = strawberry.field(description=_STOPS)
+
+    def to_model(self) -> VisitWish:
+        return self.bounds(tuple(stop.to_model() for stop in self.stops[:_MOST_LISTED]))
+
+
+@strawberry.input(description="Other times for a visit that are looked for. GIVEN is the order of its present times.")
+class VisitMovesInput(_SearchBounds):
+    same_associates: bool = strawberry.field(
+        default=False, description="Only when whoever is to serve now is free; otherwise whoever is."
+    )
 
 
 @strawberry.input(description="A stop of a visit.")

@@ -86,9 +86,12 @@ class Visit(Node):
 @strawberry.type(description="A stop of a visit that could be booked.")
 class ProposedStop:
     place: int = strawberry.field(description="Which of the wishes it is, counted from 0.")
+    appointment_id: strawberry.ID | None = strawberry.field(
+        description="For `moveVisit`: what is moved, or kept where it is now; null in a new visit."
+    )
     service_id: strawberry.ID = strawberry.field(description="For `bookVisit`.")
     associate_id: strawberry.ID | None = strawberry.field(
-        description="For `bookVisit`: whom the member asked for; null: whoever is free."
+        description="For `bookVisit` and `moveVisit`: whom the member asked for; null: whoever is free."
     )
     service: Service = strawberry.field(description="What for, and where.")
     associate: Associate | None = strawberry.field(
@@ -128,9 +131,7 @@ async def visit_nodes(context: RequestContext, records: Sequence[VisitRecord]) -
     return [_visit_node(shown, record) for record in records if record.stops]
 
 
-async def proposal_nodes(
-    context: RequestContext, wish: model.VisitWish, proposals: Sequence[model.Proposal]
-) -> list[VisitProposal]:
+async def proposal_nodes(context: RequestContext, proposals: Sequence[model.Proposal]) -> list[VisitProposal]:
     catalogue = await context.services.appointment_catalogue.catalogue(context.now)
     chosen = [stop.chosen for proposal in proposals for stop in proposal.stops]
     named = {resource for entry in chosen for resource in entry.resources.values()}
@@ -139,7 +140,7 @@ async def proposal_nodes(
     ):
         catalogue = await context.services.appointment_catalogue.reload(context.now)
     shown = _Shown(context, catalogue, await context.directory(), {})
-    return [_proposal_node(shown, wish, proposal) for proposal in proposals]
+    return [_proposal_node(shown, proposal) for proposal in proposals]
 
 
 @node_loader("Visit")
@@ -193,7 +194,7 @@ def _stop_node(shown: _Shown, leg: Leg) -> VisitStop:
     )
 
 
-def _proposal_node(shown: _Shown, wish: model.VisitWish, proposal: model.Proposal) -> VisitProposal:
+def _proposal_node(shown: _Shown, proposal: model.Proposal) -> VisitProposal:
     zone = shown.directory.store(proposal.stops[0].chosen.service.store_id).zone
     return VisitProposal(
         day=proposal.day,
@@ -201,19 +202,21 @@ def _proposal_node(shown: _Shown, wish: model.VisitWish, proposal: model.Proposa
         ends_at=proposal.period.end.astimezone(zone),
         walking_minutes=_minutes(proposal.walking),
         waiting_minutes=_minutes(proposal.waiting),
-        stops=[_proposed_stop(shown, wish.wishes[stop.place], stop) for stop in proposal.stops],
+        stops=[_proposed_stop(shown, stop) for stop in proposal.stops],
     )
 
 
-def _proposed_stop(shown: _Shown, wish: model.Wish, stop: model.PlannedStop) -> ProposedStop:
+def _proposed_stop(shown: _Shown, stop: model.PlannedStop) -> ProposedStop:
     catalogue, locale = shown.catalogue, shown.context.locale
     zone = shown.directory.store(stop.chosen.service.store_id).zone
     associate = stop.chosen.resources.get(ResourceKind.ASSOCIATE)
-    service = catalogue.service(wish.service_id)
+    wanted = stop.stop
+    service = catalogue.service(wanted.service_id)
     return ProposedStop(
         place=stop.place,
-        service_id=global_id("Service", wish.service_id),
-        associate_id=None if wish.associate_id is None else global_id("Associate", wish.associate_id),
+        appointment_id=None if stop.moves is None else global_id("Appointment", stop.moves),
+        service_id=global_id("Service", wanted.service_id),
+        associate_id=None if wanted.associate_id is None else global_id("Associate", wanted.associate_id),
         service=service_node(service, catalogue, shown.directory, locale),
         associate=None if associate is None else associate_node(catalogue.resource(associate), locale),
         starts_at=stop.period.start.astimezone(zone),

@@ -17,12 +17,12 @@ from membership.stores.service import Directory
 from membership.visits import store
 from membership.visits.errors import UnknownVisit, VisitStepRefused
 from membership.visits.model import NewTime, Visit, VisitRecord
-from membership.visits.rules.itinerary import visit_state
+from membership.visits.rules.itinerary import is_kept, visit_state
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
-    """A visit whose member is locked. `stops`: all of it; `own`: those that the caller may touch."""
+class Seen:
+    """A visit as it was seen. `stops`: all of it; `own`: those that the caller may touch."""
 
     visit: Visit
     stops: tuple[Appointment, ...]
@@ -31,15 +31,25 @@ class Locked:
     def live(self, now: datetime) -> tuple[Appointment, ...]:
         return tuple(stop for stop in self.stops if state_at(stop, now) in LIVE)
 
+    def movable(self, now: datetime) -> tuple[Appointment, ...]:
+        return tuple(stop for stop in self.own if states.is_movable(stop, now))
 
-async def lock_visit(tx: Transaction, visit_id: VisitId) -> Locked:
-    """Raises UnknownVisit, UnknownMember."""
-    visit, seen = await store.find_visit(tx.conn, visit_id), await list_appointments_of_visits(tx.conn, [visit_id])
-    if visit is None or not seen or not await reached(tx, seen):
+
+async def see_visit(tx: Transaction, visit_id: VisitId) -> Seen:
+    """Raises UnknownVisit."""
+    visit, stops = await store.find_visit(tx.conn, visit_id), await list_appointments_of_visits(tx.conn, [visit_id])
+    own = await reached(tx, stops) if stops else []
+    if visit is None or not own:
         raise UnknownVisit
-    await lock_member(tx, seen[0].membership)
+    return Seen(visit, tuple(stops), tuple(own))
+
+
+async def lock_visit(tx: Transaction, visit_id: VisitId) -> Seen:
+    """Its member is locked. Raises UnknownVisit, UnknownMember."""
+    seen = await see_visit(tx, visit_id)
+    await lock_member(tx, seen.stops[0].membership)
     stops = await list_appointments_of_visits(tx.conn, [visit_id])
-    return Locked(visit, tuple(stops), tuple(await reached(tx, stops)))
+    return Seen(seen.visit, tuple(stops), tuple(await reached(tx, stops)))
 
 
 async def reached(tx: Transaction, stops: Sequence[Appointment]) -> list[Appointment]:
@@ -55,7 +65,7 @@ async def record_of(tx: Transaction, visit: Visit) -> VisitRecord:
     return VisitRecord(visit, tuple(await reached(tx, stops)))
 
 
-async def confirm(tx: Transaction, directory: Directory, locked: Locked) -> None:
+async def confirm(tx: Transaction, directory: Directory, locked: Seen) -> None:
     """All that is held, or nothing. Raises HoldExpired, VisitStepRefused."""
     held = [stop for stop in locked.own if stop.state is AppointmentState.HELD]
     if not held:
@@ -66,7 +76,7 @@ async def confirm(tx: Transaction, directory: Directory, locked: Locked) -> None
 async def cancel(
     tx: Transaction,
     directory: Directory,
-    locked: Locked,
+    locked: Seen,
     chosen: Collection[AppointmentId] | None,
     *,
     by_member: bool,
@@ -83,7 +93,7 @@ async def cancel(
     return [stop for stop, _ in steps if stop.state is AppointmentState.CONFIRMED]
 
 
-def to_move(tx: Transaction, locked: Locked, times: Sequence[NewTime]) -> list[tuple[Appointment, Stop]]:
+def to_move(tx: Transaction, locked: Seen, times: Sequence[NewTime]) -> list[tuple[Appointment, Stop]]:
     """The stops that change, with what is wanted instead; those that stay as they are left out.
 
     Raises UnknownAppointment, AppointmentStepRefused.
@@ -97,12 +107,13 @@ def to_move(tx: Transaction, locked: Locked, times: Sequence[NewTime]) -> list[t
         if stop is None:
             raise UnknownAppointment
         states.check_movable(stop, tx.now)
-        if time.starts_at != stop.period.start or time.associate_id not in (None, stop.associate_id):
-            found.append((stop, Stop(stop.service_id, time.starts_at, time.associate_id)))
+        wanted = Stop(stop.service_id, time.starts_at, time.associate_id)
+        if not is_kept(stop, wanted):
+            found.append((stop, wanted))
     return found
 
 
-def _to_cancel(tx: Transaction, locked: Locked, chosen: Collection[AppointmentId] | None) -> list[Appointment]:
+def _to_cancel(tx: Transaction, locked: Seen, chosen: Collection[AppointmentId] | None) -> list[Appointment]:
     if chosen is not None:
         found = [stop for stop in locked.own if stop.appointment_id in chosen]
         if len(found) != len(set(chosen)):

@@ -61,16 +61,26 @@ class VisitState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A stop that there is and that is to be moved: its appointment, and what that takes of whom."""
+
+    appointment: Appointment
+    occupied: tuple[tuple[ResourceId, Period], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
-    """A service that a member wants in a visit, with an associate of choice or any."""
+    """A service that a member wants in a visit, with an associate of choice or any; or other times for what stands."""
 
     service_id: ServiceId
     associate_id: ResourceId | None = None
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VisitWish:
-    """`earliest` and `latest` bound each day by the store's clock; a time before the cut-over is past midnight."""
+    """`earliest` and `latest` bound each day by the store's clock; a time before the cut-over is past midnight.
+    `others`: stops that stay where they are, which are walked from and to."""
 
     wishes: tuple[Wish, ...]
     first_day: date
@@ -79,6 +89,7 @@ class VisitWish:
     earliest: time | None = None
     latest: time | None = None
     most: int = 10
+    others: tuple[Appointment, ...] = ()
 
     @property
     def dates(self) -> tuple[date, ...]:
@@ -87,13 +98,15 @@ class VisitWish:
 
 @dataclass(frozen=True, slots=True)
 class PlannedStop:
-    """A stop of a proposal. `place`: which of the wishes it is. `walking` and `waiting` lie between it and the next."""
+    """A stop of a proposal. `place`: which of the wishes it is. `walking` and `waiting` lie between it and the next.
+    `moves`: the appointment that takes place then instead of when it was."""
 
     place: int
     stop: Stop
     chosen: Chosen
     walking: timedelta
     waiting: timedelta
+    moves: AppointmentId | None = None
 
     @property
     def period(self) -> Period:

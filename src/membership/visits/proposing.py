@@ -1,11 +1,16 @@
-"""Finding visits that could be made: what is free is read once, then looked through beside the event loop."""
+"""Finding visits that could be made, or other times for one that stands: what is free is read once, then looked through
+beside the event loop."""
 
 import asyncio
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from membership.appointments import store as appointments
 from membership.appointments.changing import may_book
 from membership.appointments.errors import UnknownService
 from membership.appointments.listing import read_diary
+from membership.appointments.model import AppointmentId, VisitId
 from membership.appointments.rules.deciding import Diary
 from membership.campaigns.bookings import BookingWindows
 from membership.members.errors import UnknownMember
@@ -13,9 +18,11 @@ from membership.members.model import MemberId, MembershipKey
 from membership.members.store import find_current_member
 from membership.postgres.transaction import Transaction
 from membership.stores.service import Directory
-from membership.visits.errors import VisitOutOfBounds
+from membership.visits.changing import see_visit
+from membership.visits.errors import VisitOutOfBounds, VisitStepRefused
 from membership.visits.making import check_number, check_place, stores_of
-from membership.visits.model import MOST_DAYS, MOST_PROPOSALS, MOST_STOPS, Proposals, VisitWish
+from membership.visits.model import MOST_DAYS, MOST_PROPOSALS, MOST_STOPS, Proposals, Standing, VisitWish, Wish
+from membership.visits.rules.itinerary import visit_state
 from membership.visits.rules.searching import search
 
 
@@ -25,10 +32,63 @@ async def read_wish(
     """What is free for a member on the days of a wish, in two statements; before them, who the member is and when their
     tier may book. Raises UnknownMember, UnknownService, VisitInSeveralStores, VisitOutOfBounds."""
     check_number(len(wish.wishes))
-    if not (1 <= wish.days <= MOST_DAYS and 1 <= wish.most <= MOST_PROPOSALS):
-        raise VisitOutOfBounds(MOST_STOPS, MOST_DAYS)
+    _check_bounds(wish)
     if not await may_book(tx, membership):
         raise UnknownMember
+    return await _read(tx, directory, windows, membership, wish)
+
+
+async def read_moves(
+    tx: Transaction,
+    directory: Directory,
+    windows: BookingWindows,
+    visit_id: VisitId,
+    bounds: VisitWish,
+    *,
+    same_associates: bool,
+) -> tuple[VisitWish, Diary, MemberId]:
+    """The stops of a visit that the caller could move now as wishes, in the order of their times, and what is free for
+    them as if they were not there: a move supersedes them first, so that new times may overlap with present ones.
+
+    Raises UnknownVisit, VisitStepRefused, VisitOutOfBounds, UnknownService.
+    """
+    _check_bounds(bounds)
+    seen = await see_visit(tx, visit_id)
+    movable = seen.movable(tx.now)
+    if not movable:
+        raise VisitStepRefused(visit_state(seen.own, tx.now).value)
+    moved = [stop.appointment_id for stop in movable]
+    occupied = await appointments.list_occupied(tx.conn, moved)
+    wish = replace(
+        bounds,
+        wishes=tuple(
+            Wish(
+                stop.service_id,
+                stop.associate_id if same_associates else None,
+                Standing(stop, occupied[stop.appointment_id]),
+            )
+            for stop in movable
+        ),
+        others=tuple(stop for stop in seen.live(tx.now) if stop not in movable),
+    )
+    diary, member_id = await _read(tx, directory, windows, movable[0].membership, wish, without=moved)
+    return wish, diary, member_id
+
+
+def _check_bounds(wish: VisitWish) -> None:
+    if not (1 <= wish.days <= MOST_DAYS and 1 <= wish.most <= MOST_PROPOSALS):
+        raise VisitOutOfBounds(MOST_STOPS, MOST_DAYS)
+
+
+async def _read(
+    tx: Transaction,
+    directory: Directory,
+    windows: BookingWindows,
+    membership: MembershipKey,
+    wish: VisitWish,
+    *,
+    without: Collection[AppointmentId] = (),
+) -> tuple[Diary, MemberId]:
     member_id = await find_current_member(tx.conn, membership.member_id)
     if member_id is None:
         raise UnknownMember
@@ -37,7 +97,7 @@ async def read_wish(
     services = {entry.service_id for entry in wish.wishes}
     # The opening of the day before may last into the first day: a booking looks at it too.
     days = (wish.first_day - timedelta(days=1), *wish.dates)
-    diary = await read_diary(tx, directory, services, days, member_id=member_id, admit=admit)
+    diary = await read_diary(tx, directory, services, days, member_id=member_id, admit=admit, without=without)
     if any(service.programme_id != member.programme_id for service in diary.services.values()):
         raise UnknownService
     check_place(directory, tx.actor, diary.services.values())

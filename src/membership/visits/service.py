@@ -52,6 +52,20 @@ class Visits:
             diary, member_id = await proposing.read_wish(tx, directory, self.windows, membership, wish)
         return await proposing.find_visits(directory, wish, diary, member_id=member_id, now=now)
 
+    async def propose_moves(
+        self, actor: Actor, now: datetime, visit_id: VisitId, bounds: VisitWish, *, same_associates: bool = False
+    ) -> Proposals:
+        """Other times for all stops of a visit that can be moved, the best first: `move` takes each as it is.
+
+        Raises UnknownVisit, VisitStepRefused (there is nothing to move), VisitOutOfBounds, UnknownService.
+        """
+        directory = await self.directories.directory(now)
+        async with self.database.engine(actor, now) as tx:
+            wish, diary, member_id = await proposing.read_moves(
+                tx, directory, self.windows, visit_id, bounds, same_associates=same_associates
+            )
+        return await proposing.find_visits(directory, wish, diary, member_id=member_id, now=now)
+
     async def hold(
         self,
         actor: Actor,

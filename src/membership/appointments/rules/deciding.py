@@ -1,7 +1,7 @@
 """Which of the stops that somebody asks for can be had, and with whom and what. Proposals and bookings ask it."""
 
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -54,7 +54,7 @@ def decide(diary: Diary, stops: Mapping[int, Stop], *, member_id: MemberId, now:
             refusals[place] = refusal_of(service, shop, stop, taken, now=now, member=person, admit=admit)
             continue
         chosen[place] = found
-        taken = _with(taken, found, person)
+        taken = with_occupied(taken, occupations(found, person))
     return Decision(chosen, refusals)
 
 
@@ -64,9 +64,10 @@ def occupations(chosen: Chosen, person: ResourceId) -> list[tuple[ResourceId, Pe
     return [(person, chosen.period), *((resource, served) for resource in chosen.resources.values())]
 
 
-def _with(taken: Taken, chosen: Chosen, person: ResourceId) -> Taken:
+def with_occupied(taken: Taken, occupied: Iterable[tuple[ResourceId, Period]]) -> Taken:
+    """What is taken when this is too."""
     busy = dict(taken.busy)
-    for resource, period in occupations(chosen, person):
+    for resource, period in occupied:
         periods = list(busy.get(resource, ()))
         insort(periods, period)
         busy[resource] = periods

@@ -114,10 +114,14 @@ def after(appointment: Appointment, step: Step, now: datetime, zone: tzinfo, *, 
 
 
 def check_movable(appointment: Appointment, now: datetime) -> None:
-    """Only what is confirmed is moved; before that it is held anew. Raises AppointmentStepRefused."""
-    state = state_at(appointment, now)
-    if State.SUPERSEDED not in TRANSITIONS[state]:
-        raise AppointmentStepRefused(state.value)
+    """Raises AppointmentStepRefused."""
+    if not is_movable(appointment, now):
+        raise AppointmentStepRefused(state_at(appointment, now).value)
+
+
+def is_movable(appointment: Appointment, now: datetime) -> bool:
+    """Only what is confirmed is moved; before that it is held anew."""
+    return State.SUPERSEDED in TRANSITIONS[state_at(appointment, now)]
 
 
 def cancelled(appointment: Appointment, now: datetime, *, by_member: bool) -> AppointmentState:

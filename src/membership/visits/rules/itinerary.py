@@ -1,16 +1,19 @@
 """In which order a member goes where, what lies between, and how far a visit is."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
-from membership.appointments.model import Appointment, AppointmentState
+from membership.appointments.model import Appointment, AppointmentState, Period, Stop
 from membership.appointments.rules.states import LIVE, state_at
+from membership.stores.model import CounterId
 from membership.stores.rules import business_date
 from membership.stores.service import Directory
 from membership.visits.model import VisitState
 
 State = AppointmentState
+Walk: TypeAlias = Callable[[CounterId, CounterId], timedelta]
 
 TAKES_PLACE = LIVE | {State.COMPLETED}
 """A member goes to these, or has been there."""
@@ -46,6 +49,20 @@ def _leg(stop: Appointment, following: Appointment | None, directory: Directory)
         return Leg(stop, None, None)
     walking = directory.walking(stop.counter_id, following.counter_id)
     return Leg(stop, following.period.start - stop.period.end, walking)
+
+
+def is_reached(walk: Walk, counter_id: CounterId, period: Period, others: Iterable[tuple[CounterId, Period]]) -> bool:
+    """Whether there is time to walk there from every other stop, and from there to it."""
+    return all(
+        other.end + walked <= period.start or period.end + walked <= other.start
+        for other_id, other in others
+        for walked in (walk(other_id, counter_id),)
+    )
+
+
+def is_kept(stop: Appointment, wanted: Stop) -> bool:
+    """Whether a stop that may be moved is where and with whom it is wanted already: then it is left alone."""
+    return wanted.starts_at == stop.period.start and wanted.associate_id in (None, stop.associate_id)
 
 
 def visit_state(stops: Iterable[Appointment], now: datetime) -> VisitState:

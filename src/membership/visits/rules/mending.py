@@ -1,8 +1,8 @@
 """What would mend a visit: for each stop that cannot be had, the nearest start that fits the rest."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from membership.appointments.model import Appointment, Period, Service, Stop, resource_of
 from membership.appointments.rules.deciding import Diary, decide
@@ -11,10 +11,9 @@ from membership.appointments.rules.slots import slots
 from membership.kernel.errors import DomainError
 from membership.kernel.wording import local_moment
 from membership.members.model import MemberId
-from membership.stores.model import CounterId, Store
+from membership.stores.model import Store
 from membership.visits.errors import UnavailableStop
-
-Walk = Callable[[CounterId, CounterId], timedelta]
+from membership.visits.rules.itinerary import Walk, is_reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,4 @@ def _is_reached(around: Surroundings, standing: Collection[Stop], service: Servi
         for stop, other in zip(standing, services, strict=True)
     ]
     others += [(stop.counter_id, stop.period) for stop in around.others]
-    return all(
-        before.end + walk <= period.start or period.end + walk <= before.start
-        for counter_id, before in others
-        for walk in (around.walk(counter_id, service.counter_id),)
-    )
+    return is_reached(around.walk, service.counter_id, period, others)

@@ -16,27 +16,32 @@ and a stop just made, the earliest start of the next is never worse than a later
 stops want the same associate, room or place. Those that do are tried by branch and bound (`_Exact`), where what the
 stops before have taken is told by `decide`, and `_Relaxed` bounds what can still come of it.
 
+Where a visit is moved, its stops are wishes that stand already: the diary is read without them, and one that is
+proposed where it is now is kept with whomever and whatever it has, as a move leaves it (`itinerary.is_kept`).
+
 Bounds: at most 8 stops on 7 days (`model`), MOST_STATES ends of stops and MOST_DECISIONS asked of `decide`, both shared
 out evenly among the days. Where they do not do, what was found is given, and said not to be complete.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import chain
 
-from membership.appointments.model import ResourceId, ResourceKind, Service, Stop, resource_of
-from membership.appointments.rules.deciding import Decision, Diary, decide
+from membership.appointments.model import Chosen, Period, ResourceId, ResourceKind, Service, Stop, resource_of
+from membership.appointments.rules.deciding import Decision, Diary, decide, with_occupied
+from membership.appointments.rules.hours import given_on
 from membership.appointments.rules.slots import slots
 from membership.members.model import MemberId
-from membership.stores.model import CounterId, Store
+from membership.stores.model import Store
 from membership.stores.rules import local_instant
-from membership.visits.model import PlannedStop, Proposal, Proposals, StopOrder, VisitWish, Wish
+from membership.visits.model import PlannedStop, Proposal, Proposals, Standing, StopOrder, VisitWish, Wish
 from membership.visits.rules.day_search import Answer, Cost, DaySearch, Stretch
+from membership.visits.rules.itinerary import Walk, is_kept, is_reached
 
 MOST_STATES = 120_000
 MOST_DECISIONS = 2_000
-
-Walk = Callable[[CounterId, CounterId], timedelta]
 
 
 def search(wish: VisitWish, diary: Diary, walk: Walk, *, member_id: MemberId, now: datetime) -> Proposals:
@@ -59,6 +64,7 @@ class _Day:
         self._wish, self._diary, self._day = wish, diary, day
         self._member_id, self._now = member_id, now
         self._services = [diary.services[entry.service_id] for entry in wish.wishes]
+        self._reached = partial(is_reached, walk, others=[(stop.counter_id, stop.period) for stop in wish.others])
         counters = [service.counter_id for service in self._services]
         self._walk = [[walk(one, other) for other in counters] for one in counters]
         self._search = DaySearch(
@@ -97,18 +103,57 @@ class _Day:
             member=resource_of(self._member_id),
             admit=self._diary.admit,
         )
-        return [
-            (int(slot.period.start.timestamp()), int(slot.period.end.timestamp()))
+        free = {
+            slot.period
             for slot in found
-            if (earliest is None or earliest <= slot.period.start)
-            and (latest is None or slot.period.end <= latest)
-            and (wish.associate_id is None or wish.associate_id in slot.free.get(ResourceKind.ASSOCIATE, ()))
+            if wish.associate_id is None or wish.associate_id in slot.free.get(ResourceKind.ASSOCIATE, ())
+        }
+        return [
+            (int(period.start.timestamp()), int(period.end.timestamp()))
+            for period in sorted(free.union(self._as_it_is(wish, service, store)))
+            if (earliest is None or earliest <= period.start)
+            and (latest is None or period.end <= latest)
+            and self._reached(service.counter_id, period)
         ]
 
+    def _as_it_is(self, wish: Wish, service: Service, store: Store) -> Iterator[Period]:
+        """When a stop that stands takes place now: it is kept though it could no longer be booked then."""
+        if wish.standing is None:
+            return
+        period, given = wish.standing.appointment.period, given_on(service.rules, store, self._day)
+        here = Stop(wish.service_id, period.start, wish.associate_id)
+        if (
+            given is not None
+            and given.start <= period.start < given.end
+            and period.end - period.start == service.rules.duration
+            and is_kept(wish.standing.appointment, here)
+        ):
+            yield period
+
     def _decision(self, answer: Answer) -> Decision:
-        """What a booking of these stops would be told."""
+        """What a booking or a move of these stops would be told."""
         asked = dict(zip(answer.order, self._stops(answer), strict=True))
-        return decide(self._diary, asked, member_id=self._member_id, now=self._now)
+        kept = {place: standing for place, stop in asked.items() if (standing := self._kept(place, stop)) is not None}
+        if not kept:
+            return decide(self._diary, asked, member_id=self._member_id, now=self._now)
+        occupied = chain.from_iterable(standing.occupied for standing in kept.values())
+        diary = replace(self._diary, taken=with_occupied(self._diary.taken, occupied))
+        moved = {place: stop for place, stop in asked.items() if place not in kept}
+        decision = decide(diary, moved, member_id=self._member_id, now=self._now)
+        return replace(
+            decision, chosen={**decision.chosen, **{place: self._stays(place, entry) for place, entry in kept.items()}}
+        )
+
+    def _kept(self, place: int, stop: Stop) -> Standing | None:
+        standing = self._wish.wishes[place].standing
+        return standing if standing is not None and is_kept(standing.appointment, stop) else None
+
+    def _stays(self, place: int, standing: Standing) -> Chosen:
+        """With the resources of whom proposals tell."""
+        appointment = standing.appointment
+        associate = appointment.associate_id
+        served = {} if associate is None else {ResourceKind.ASSOCIATE: associate}
+        return Chosen(self._services[place], appointment.period, served)
 
     def _stops(self, answer: Answer) -> Iterator[Stop]:
         for place, start in zip(answer.order, answer.starts, strict=True):
@@ -124,7 +169,9 @@ class _Day:
                 following = decision.chosen[answer.order[here + 1]].period
                 walking = self._walk[place][answer.order[here + 1]]
                 waiting = following.start - chosen.period.end - walking
-            planned.append(PlannedStop(place, stops[here], chosen, walking, waiting))
+            standing = self._wish.wishes[place].standing
+            moves = None if standing is None else standing.appointment.appointment_id
+            planned.append(PlannedStop(place, stops[here], chosen, walking, waiting, moves))
         return Proposal(self._day, tuple(planned))
 
 
@@ -147,10 +194,11 @@ def _rivals(wishes: Sequence[Wish], services: Sequence[Service]) -> list[int]:
 
 
 def _wanted(wish: Wish, service: Service) -> frozenset[ResourceId]:
+    has = frozenset() if wish.standing is None else frozenset(resource for resource, _ in wish.standing.occupied)
     if wish.associate_id is None:
-        return service.resource_ids
+        return service.resource_ids | has
     others = (resources for kind, resources in service.candidates.items() if kind is not ResourceKind.ASSOCIATE)
-    return frozenset({wish.associate_id, *chain.from_iterable(others)})
+    return frozenset({wish.associate_id, *chain.from_iterable(others)}) | has
 
 
 def _spread(wish: VisitWish, found: Sequence[tuple[Answer, Proposal]]) -> tuple[Proposal, ...]:
