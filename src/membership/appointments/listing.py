@@ -32,8 +32,8 @@ async def read_diary(
     without: Collection[AppointmentId] = (),
 ) -> Diary:
     """Everything that says which slots of these services are free in the openings that begin on these days, which
-    should lie together. `member_id`: who the member is by now, after any merge. `without`: as if these appointments were
-    not there, for the member who moves them, which supersedes them first. Raises UnknownService."""
+    should lie together. `member_id`: who the member is by now, after any merge. `without`: as if these appointments
+    were not there, for the member who moves them, which supersedes them first. Raises UnknownService."""
     services = await store.list_services(tx.conn, service_ids)
     if len(services) != len(set(service_ids)):
         raise UnknownService
