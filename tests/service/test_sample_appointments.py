@@ -250,7 +250,7 @@ async def test_shifts_are_there_for_weeks_behind_and_ahead_and_in_the_anniversar
         assert opening.start <= row["during"].lower < row["during"].upper <= opening.end
         days.setdefault(shop.store_id, set()).add(day)
     for entry in STORES:
-        assert min(days[entry.store_id]) == TODAY - timedelta(days=21)
+        assert min(days[entry.store_id]) == TODAY - timedelta(days=14)
         assert max(days[entry.store_id]) == TODAY + timedelta(days=62)
     assert {date(2026, 11, day) for day in range(12, 23)} <= days[WORLD.chaoyang.store_id]
 

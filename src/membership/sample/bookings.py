@@ -25,7 +25,7 @@ from membership.sample.shown_bookings import Shown
 from membership.stores.model import Store, StoreId
 
 _FILE = "anniversary-2026"
-_SHIFTS_BEHIND, _SHIFTS_AHEAD = 21, 62
+_SHIFTS_BEHIND, _SHIFTS_AHEAD = 14, 62
 """Days: as far ahead as services can be booked."""
 _NEAR = timedelta(days=45)
 _REGULARS = 60
