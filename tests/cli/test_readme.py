@@ -33,9 +33,29 @@ def pasted(service: Running, lines: str) -> str:
     return done.stdout.replace(": ", ":")
 
 
+def check_visit(shown: str) -> None:
+    """Found, booked, moved; one stop cancelled, which the member who waited has; and calendars know."""
+    answers = shown.splitlines()
+    assert not [line for line in answers if '"code"' in line]
+    found, booked, moved, waits, cancelled, offered, accepted, board, *calendar = answers
+    assert '"visitProposals":{"proposals":[{' in found
+    assert [text.count('"appointment":{') for text in (booked, moved)] == [3, 3]
+    assert '"state":"BOOKED"' in booked
+    assert moved.count('"sequence":1') == 3
+    assert '"state":"WAITING"' in waits
+    assert '"wasLate":false' in cancelled
+    assert '"state":"OFFERED"' in offered
+    assert '"state":"ACCEPTED"' in accepted
+    assert '"name":"Watch service"' in board
+    assert [line for line in calendar if line.startswith(("SEQUENCE", "STATUS"))][-6:] == [
+        "SEQUENCE:1", "STATUS:CONFIRMED", "SEQUENCE:1", "STATUS:CONFIRMED", "SEQUENCE:2", "STATUS:CANCELLED",
+    ]  # fmt: skip
+
+
 def test_the_first_five_minutes(environment: Environment, tmp_path: Path, free_port: int) -> None:
     with running(environment, tmp_path / "data", free_port, sample="demo") as service:
         shown = pasted(service, tour("tour"))
+        check_visit(pasted(service, tour("visit")))
     assert not [line for line in shown.splitlines() if '"code"' in line and '"exceptions"' not in line]
     for fact in (
         '"maskedName"',
@@ -52,6 +72,7 @@ def test_an_anniversary_in_five_minutes(environment: Environment, tmp_path: Path
     options = ("--today", "2026-11-10")
     with running(environment, tmp_path / "data", free_port, *options, sample="demo") as service:
         shown = pasted(service, tour("anniversary") + tour("watch"))
+        check_visit(pasted(service, tour("visit")))  # on days of the anniversary, by the clock that was moved
     for fact in (
         "ANNIVERSARY-2026 is drafted.",
         '"2026-11-22"]',

@@ -243,7 +243,7 @@ class TestMoving:
         fitting, member = await desk.service("FITTING", associates=1, given=rules(after_minutes=30)), await desk.join()
         await desk.service("WATCHES", units=1)
         [booked] = await desk.book(member, Stop(fitting.service_id, at(14)))
-        appointment_id = global_id("Appointment", booked.appointment_id)
+        appointment_id: str = global_id("Appointment", booked.appointment_id)
         listed: list[list[datetime]] = []
         for find, move, caller, start in (
             ("app/Availability", "app/RescheduleAppointment", desk.member(member), at(14, 30)),
