@@ -3,6 +3,7 @@ much of it."""
 
 import json
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ from membership.postgres.database import Database
 from support.appointment_desk import AppointmentDesk, at, open_appointment_desk
 
 SERVICES, ASSOCIATES, DAYS = 3, 4, 2
+NOTHING_LEFT_OUT: list[UUID] = []
 
 # Four appointments of each associate on each of the last days; one in ten was never ended, and is live for good.
 PAST = """
@@ -84,7 +86,7 @@ def _rows(node: dict[str, object]) -> int:
 async def test_free_times_of_a_day_cost_as_much_beside_a_long_past(desk: AppointmentDesk, conn: Conn) -> None:
     resources = [resource for service in await opened(desk) for resource in service.resource_ids]
     window = Period(at(0), at(23))
-    asked = (resources, window.start, window.end, desk.now)
+    asked = (resources, window.start, window.end, desk.now, NOTHING_LEFT_OUT)
     await add_past(conn, 1, DAYS)
     before = await store.list_taken(conn, resources, window, now=desk.now)
     short = await rows_read(conn, store.SQL.list_taken.text, *asked)
@@ -119,7 +121,7 @@ async def test_more_days_cost_more(desk: AppointmentDesk, conn: Conn) -> None:
 
     async def read(days: int) -> int:
         start: datetime = at(0) - timedelta(days=days - 1)
-        return await rows_read(conn, store.SQL.list_taken.text, resources, start, at(23), desk.now)
+        return await rows_read(conn, store.SQL.list_taken.text, resources, start, at(23), desk.now, NOTHING_LEFT_OUT)
 
     one, ten = await read(1), await read(10)
     # Of each associate and day a shift, and of forty appointments in nine days the four that nobody ended.

@@ -146,7 +146,7 @@ async def _rows_of_listing(conn: Conn, diaries: Diaries) -> int:
     zone = await conn.fetchval("SELECT zone FROM stores.stores WHERE store_id = $1", ACTOR.store_id)
     opens, closes = (local_instant(ZoneInfo(zone), diaries.day, time(hour)) for hour in (10, 22))
     resources = [resource for found in diaries.associates.values() for resource in found]
-    return await rows_read(conn, store.SQL.list_taken.text, resources, opens, closes, SystemClock().now())
+    return await rows_read(conn, store.SQL.list_taken.text, resources, opens, closes, SystemClock().now(), [])
 
 
 async def rows_read(conn: Conn, sql: str, *arguments: object) -> int:
