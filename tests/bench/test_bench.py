@@ -59,6 +59,7 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     short, long = (rows[name] for name in DIARIES[:2])
     assert short["sql_round_trips"] == long["sql_round_trips"] == 2
     assert (short["rows_read"], short["found"]) == (long["rows_read"], long["found"])
+    assert (short["beside"], long["beside"]) == (None, short["operation"])
     storm = rows[BOOKINGS[1]]
     assert (storm["asked"], storm["deadlocks"]) == (80, 0)
     assert 0 < storm["won"] < storm["asked"]

@@ -85,7 +85,8 @@ class IssueResult:
 class DiaryResult:
     """What is read from the diaries of a store whose forty brands have so many associates each, by one caller.
     `rows_read`: from tables and indexes, by the statement that reads what is taken; None where nobody looked.
-    `appointments`: in the database, nearly all of them past. `found`: free times, or visits proposed, in one answer."""
+    `appointments`: in the database, nearly all of them past. `found`: free times, or visits proposed, in one answer.
+    `beside`: the operation that the p50 was compared with, round by round."""
 
     operation: str
     rps: float
@@ -95,6 +96,8 @@ class DiaryResult:
     rows_read: int | None
     appointments: int
     found: int
+    beside: str | None
+    p50_to_beside: float | None
     processors: int
     load_average: float
 
@@ -222,14 +225,30 @@ def issue_result(issued: Issued) -> IssueResult:
     )
 
 
-def listing_result(listed: Listed) -> DiaryResult:
+def listing_results(rounds: Sequence[tuple[Listed, Listed]]) -> list[DiaryResult]:
+    """Two: beside a short past and beside a long one, of which each round has one after the other."""
+    short, long = ([entry[place] for entry in rounds] for place in (0, 1))
+    ratio = _ratio([entry.pace.p50_ms for entry in long], [entry.pace.p50_ms for entry in short])
+    name = _listing(short)
+    return [_listed(short, beside=None, ratio=None), _listed(long, beside=name, ratio=ratio)]
+
+
+def _listing(listed: Sequence[Listed]) -> str:
+    return f"list a day, {listed[0].appointments:,} appointments"
+
+
+def _listed(listed: Sequence[Listed], *, beside: str | None, ratio: float | None) -> DiaryResult:
     return DiaryResult(
-        operation=f"list a day, {listed.appointments:,} appointments",
-        **_paced(listed.pace),
-        sql_round_trips=listed.statements,
-        rows_read=listed.rows_read,
-        appointments=listed.appointments,
-        found=listed.slots,
+        operation=_listing(listed),
+        rps=round(median(entry.pace.rate for entry in listed), 1),
+        p50_ms=round(median(entry.pace.p50_ms for entry in listed), 3),
+        p99_ms=round(median(entry.pace.p99_ms for entry in listed), 3),
+        sql_round_trips=max(entry.statements for entry in listed),
+        rows_read=max(entry.rows_read for entry in listed),
+        appointments=listed[0].appointments,
+        found=listed[0].slots,
+        beside=beside,
+        p50_to_beside=ratio,
         processors=PROCESSORS,
         load_average=_load_average(),
     )
@@ -243,6 +262,8 @@ def proposals_result(proposed: Proposed, *, days: int, appointments: int) -> Dia
         rows_read=None,
         appointments=appointments,
         found=proposed.found,
+        beside=None,
+        p50_to_beside=None,
         processors=PROCESSORS,
         load_average=_load_average(),
     )

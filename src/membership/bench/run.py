@@ -22,7 +22,7 @@ from membership.bench.season import refill_wallets
 from membership.bench.servers import Datastores, Driver, start_api, start_hello
 from membership.bench.study import Studied, study
 from membership.bench.table import print_table
-from membership.bench.world import Places, open_places
+from membership.bench.world import Places, copy_diaries, open_places
 from membership.kernel.clock import SystemClock
 
 
@@ -100,9 +100,14 @@ class _Bench:
     def diaries(self) -> list[AnyResult]:
         """In this process too."""
         plan = self._plan
-        booking = self._progress.add_task("Filling diaries and booking", total=STEPS + plan.storms)
+        booking = self._progress.add_task("Filling diaries and booking", total=STEPS + plan.rounds + plan.storms)
         return uvloop.run(
-            measure_diaries(self._places.diaries.settings, plan, advance=lambda: self._progress.advance(booking))
+            measure_diaries(
+                self._places,
+                plan,
+                copy=lambda: copy_diaries(self._stores),
+                advance=lambda: self._progress.advance(booking),
+            )
         )
 
     def issue(self) -> AnyResult:

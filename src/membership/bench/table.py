@@ -99,6 +99,8 @@ def _notes_of_diaries(results: Sequence[AnyResult]) -> Iterable[str]:
                 f"{diary.operation}: {diary.found:,} free times of 40 brands; {diary.rows_read:,} rows read; "
                 f"load average {diary.load_average:.1f} at its end."
             )
+            if diary.beside is not None:
+                yield f"{diary.operation}: {diary.p50_to_beside:.2f} of the p50 of {diary.beside}, round by round."
     for booking in results:
         if isinstance(booking, BookingResult) and booking.contested:
             yield (

@@ -16,7 +16,7 @@ from membership.sample.loading import load_sample
 from membership.settings import Profile, Settings
 from membership.web.development_issuer import ensure_keys
 
-_PLAIN, _SEASON, _ISSUE, _DIARIES = "plain", "season", "issue", "diaries"
+_PLAIN, _SEASON, _ISSUE, _DIARIES, _PAST = "plain", "season", "issue", "diaries", "past"
 _KEYS = ("MEMBERSHIP_IDENTITY_HASH_KEYS", "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS")
 
 
@@ -41,25 +41,32 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """`season` is a copy of `plain` in which a campaign is live. `issue` and `diaries` are empty."""
+    """`season` is a copy of `plain` in which a campaign is live. `issue` and `diaries` are empty, and `past` is
+    to be a copy of `diaries`."""
 
     plain: Place
     season: Place
     issue: Place
     diaries: Place
+    past: Place
 
 
 async def open_places(stores: Datastores, people: int) -> tuple[Places, Crowd, Season]:
     """The databases: the sample with its crowd, once without a campaign and once with one, and empty ones."""
     given = environment(stores)
-    names = (_PLAIN, _SEASON, _ISSUE, _DIARIES)
-    plain, season, issue, diaries = (_place(given, stores.postgres.dsn(name)) for name in names)
+    names = (_PLAIN, _SEASON, _ISSUE, _DIARIES, _PAST)
+    plain, season, issue, diaries, past = (_place(given, stores.postgres.dsn(name)) for name in names)
     await _create(stores, f"CREATE DATABASE {_PLAIN}")
     crowd = await fill(plain.settings, people)
     await _create(stores, f"CREATE DATABASE {_SEASON} TEMPLATE {_PLAIN}")
     for empty in (_ISSUE, _DIARIES):
         await _create(stores, f"CREATE DATABASE {empty}")
-    return Places(plain, season, issue, diaries), crowd, await open_season(season.settings)
+    return Places(plain, season, issue, diaries, past), crowd, await open_season(season.settings)
+
+
+async def copy_diaries(stores: Datastores) -> None:
+    """As they are."""
+    await _create(stores, f"CREATE DATABASE {_PAST} TEMPLATE {_DIARIES}")
 
 
 def _place(given: dict[str, str], dsn: str) -> Place:
