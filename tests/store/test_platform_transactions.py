@@ -12,6 +12,7 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database, TransactionAborted, open_pool
+from membership.postgres.savepoints import savepoint
 from membership.postgres.transaction import Event
 from support.blocked import until_blocked
 
@@ -133,3 +134,21 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server(single: Da
     with pytest.raises(asyncpg.QueryCanceledError):
         async with hasty.engine(TILL, NOW) as transaction:
             await transaction.conn.execute("SELECT pg_sleep(60)")
+
+
+async def test_a_part_that_failed_inside_another_leaves_that_to_be_undone_whole(single: Database, conn: Conn) -> None:
+    """With what it wrote before: otherwise its rows stay and its events do not."""
+    key = new_id()
+    async with single.engine(TILL, NOW) as transaction:
+        await transaction.conn.execute("CREATE TEMP TABLE written (part text) ON COMMIT DROP")
+        with suppress(LookupError):
+            async with savepoint(transaction):
+                await transaction.conn.execute("INSERT INTO written VALUES ('outer')")
+                transaction.emit(Event("test.event", key, {}))
+                with suppress(KeyError):
+                    async with savepoint(transaction):
+                        await transaction.conn.execute("INSERT INTO written VALUES ('inner')")
+                        raise KeyError
+                raise LookupError
+        assert await transaction.conn.fetch("SELECT part FROM written") == []
+    assert await conn.fetch("SELECT FROM platform.outbox WHERE ordering_key = $1", key) == []

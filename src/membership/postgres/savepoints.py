@@ -16,6 +16,7 @@ async def savepoint(tx: Transaction) -> AsyncIterator[None]:
         yield
     except Exception:
         del tx.events[told:], tx.audit_entries[audited:], tx.after[later:]
-        await tx.conn.execute("ROLLBACK TO SAVEPOINT part")
+        # Undoing keeps the savepoint. One that stayed would be the one that whoever stands around this undoes next.
+        await tx.conn.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
         raise
     await tx.conn.execute("RELEASE SAVEPOINT part")
