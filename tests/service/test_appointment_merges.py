@@ -110,6 +110,17 @@ async def test_what_has_lapsed_is_ended_and_in_nobodys_way(desk: AppointmentDesk
     assert event["ordering_key"] == winner.member_id
 
 
+async def test_what_is_booked_is_not_given_up_to_what_is_only_held(desk: AppointmentDesk, conn: Conn) -> None:
+    """However early somebody began to choose."""
+    fitting = await desk.service("FITTING", units=3)
+    winner, loser = await desk.join(), await desk.join()
+    [held] = await desk.hold(loser, Stop(fitting.service_id, at(14)))
+    desk.clock.advance(HOLD / 2)
+    [booked] = await desk.book(winner, Stop(fitting.service_id, at(14, 30)))
+    await desk.merge(loser, winner)
+    assert await states_of(conn, held, booked) == [("CANCELLED", False), ("CONFIRMED", True)]
+
+
 async def test_what_has_begun_is_kept(desk: AppointmentDesk, conn: Conn) -> None:
     fitting = await desk.service("FITTING", units=3)
     winner, loser = await desk.join(), await desk.join()

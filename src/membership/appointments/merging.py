@@ -1,8 +1,8 @@
 """Two accounts of one person become one: the winner has the appointments of both, in every programme.
 
 Where one of each overlap, the one that was booked later is cancelled by the house, so that nobody is in two places
-(A9); one that has begun is kept. Its event tells the winner. Its place is free for everybody: nobody who waits is asked
-here, in the middle of a merge.
+(A9); one that has begun is kept, and what is only held is given up first. Its event tells the winner. Its place is free
+for everybody: nobody who waits is asked here, in the middle of a merge.
 """
 
 from membership.appointments import store

@@ -12,6 +12,9 @@ from membership.kernel.ids import derived_id
 from unit.appointments.test_appointment_states import appointment
 
 BEGUN = {AppointmentState.CHECKED_IN, AppointmentState.IN_SERVICE}
+STRENGTH = {AppointmentState.HELD: 0, AppointmentState.PENDING: 1, AppointmentState.CONFIRMED: 2} | dict.fromkeys(
+    BEGUN, 3
+)
 NOON = datetime(2026, 5, 20, 4, tzinfo=UTC)
 
 
@@ -22,7 +25,7 @@ def days(draw: st.DrawFn) -> list[Appointment]:
     for person in ("winner", "loser"):
         cuts = sorted(draw(st.sets(st.integers(0, 16), max_size=8)))
         for start, end in zip(cuts[::2], cuts[1::2], strict=False):
-            state = draw(st.sampled_from([AppointmentState.CONFIRMED, AppointmentState.HELD, *BEGUN]))
+            state = draw(st.sampled_from(sorted(STRENGTH)))
             found.append(
                 replace(
                     appointment(state),
@@ -48,7 +51,8 @@ def test_one_person_is_in_one_place(live: list[Appointment]) -> None:
     for entry in gone:
         stronger = [other for other in kept if overlap(entry, other)]
         assert any(
-            (other.state in BEGUN and entry.state not in BEGUN) or other.booked_at <= entry.booked_at
+            STRENGTH[other.state] > STRENGTH[entry.state]
+            or (STRENGTH[other.state] == STRENGTH[entry.state] and other.booked_at <= entry.booked_at)
             for other in stronger
         )
     assert all(entry.state not in BEGUN for entry in result.cancelled)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from membership.appointments.model import Appointment, AppointmentState
+from membership.appointments.model import Appointment, AppointmentId, AppointmentState
 
 _BEGUN = frozenset({AppointmentState.CHECKED_IN, AppointmentState.IN_SERVICE})
+_PROMISED = frozenset({*_BEGUN, AppointmentState.CONFIRMED})
 
 
 @dataclass(slots=True)
@@ -18,11 +20,12 @@ class GivenUp:
 
 
 def given_up(live: Iterable[Appointment]) -> GivenUp:
-    """Of two that overlap the one that was booked later, but none that has begun. What overlaps only one that is given
-    up stays. `live`: of both accounts; of each by itself none overlap."""
+    """Of two that overlap the one that was booked later, but none that has begun. What is only held, or asked for, is
+    given up to what is promised: it may yet come to nothing. What overlaps only one that is given up stays. `live`: of
+    both accounts; of each by itself none overlap."""
     kept: list[Appointment] = []
     result = GivenUp()
-    for entry in sorted(live, key=lambda one: (one.state not in _BEGUN, one.booked_at, one.appointment_id)):
+    for entry in sorted(live, key=_kept_first):
         if not any(_overlap(entry, other) for other in kept):
             kept.append(entry)
         elif entry.state in _BEGUN:
@@ -30,6 +33,11 @@ def given_up(live: Iterable[Appointment]) -> GivenUp:
         else:
             result.cancelled.append(entry)
     return result
+
+
+def _kept_first(entry: Appointment) -> tuple[bool, bool, bool, datetime, AppointmentId]:
+    is_held = entry.state is AppointmentState.HELD
+    return entry.state not in _BEGUN, entry.state not in _PROMISED, is_held, entry.booked_at, entry.appointment_id
 
 
 def _overlap(one: Appointment, other: Appointment) -> bool:
