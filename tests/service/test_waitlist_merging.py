@@ -108,6 +108,61 @@ async def test_of_two_offers_one_stays_and_the_other_place_is_soon_somebody_else
     assert (await waits.states(*entries))[2] is S.OFFERED
 
 
+async def test_an_offer_that_is_over_makes_no_wait_needless(waits: WaitlistDesk, workings: AccountWorkings) -> None:
+    """Though nobody has written down its end."""
+    service = await full(waits)
+    loser, winner = await waits.desk.join(), await waits.desk.join()
+    await waits.raise_to(loser, "GOLD")
+    missed, waiting = await waits.join(loser, service), await waits.join(winner, service)
+    await cancel_first(waits, service)
+    assert await waits.states(missed, waiting) == [S.OFFERED, S.WAITING]
+    waits.desk.clock.advance(timedelta(minutes=16))
+    await merged(waits, workings, loser, winner)
+    assert await waits.states(missed, waiting) == [S.LAPSED, S.WAITING]
+    await waits.pass_over()
+    assert await waits.states(missed, waiting) == [S.LAPSED, S.OFFERED]
+
+
+async def test_an_offer_that_was_booked_as_an_appointment_is_accepted(
+    waits: WaitlistDesk, workings: AccountWorkings
+) -> None:
+    """Before its event has come."""
+    service = await full(waits)
+    loser, winner = await waits.desk.join(), await waits.desk.join()
+    entry = await waits.join(loser, service)
+    await cancel_first(waits, service)
+    offered = await waits.offered(entry)
+    await waits.desk.appointments.confirm(
+        waits.desk.member(loser), waits.desk.now, [offered.appointment_id], key=new_key()
+    )
+    waits.desk.clock.advance(timedelta(minutes=16))
+    await merged(waits, workings, loser, winner)
+    assert await waits.states(entry) == [S.ACCEPTED]
+
+
+async def test_of_two_offers_at_one_time_the_entry_stays_whose_place_does(
+    waits: WaitlistDesk, workings: AccountWorkings
+) -> None:
+    """The place that was offered first, to whom joined last."""
+    service = await full(waits, places=2)
+    loser, winner = await waits.desk.join(), await waits.desk.join()
+    later = await waits.join(loser, service)
+    waits.desk.clock.advance(timedelta(seconds=1))
+    await waits.raise_to(winner, "GOLD")
+    first = await waits.join(winner, service)
+    await cancel_first(waits, service)
+    waits.desk.clock.advance(timedelta(seconds=1))
+    await cancel_first(waits, service)
+    assert await waits.states(first, later) == [S.OFFERED, S.OFFERED]
+    await merged(waits, workings, loser, winner)
+    assert await waits.states(first, later) == [S.OFFERED, S.DECLINED]
+    assert [(await waits.offered(entry)).state for entry in (first, later)] == [
+        AppointmentState.HELD,
+        AppointmentState.CANCELLED,
+    ]
+    assert (await waits.accept(await waits.entry(first))).state is S.ACCEPTED
+
+
 async def test_who_is_being_merged_is_not_waited_for_and_not_forgotten(
     waits: WaitlistDesk, workings: AccountWorkings, conn: Conn
 ) -> None:

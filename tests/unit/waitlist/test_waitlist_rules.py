@@ -237,20 +237,30 @@ SPANS = st.tuples(st.integers(0, 6), st.integers(0, 3)).map(
 )
 
 
+def at_minute(made: Entry, minute: int) -> Entry:
+    """Joined, or offered, then."""
+    moment = JOINED + timedelta(minutes=minute)
+    if made.offer is None:
+        return replace(made, joined_at=moment)
+    return replace(made, offer=replace(made.offer, offered_at=moment))
+
+
+def since(made: Entry) -> tuple[bool, datetime]:
+    """An offer counts more, then what was first."""
+    return made.offer is None, made.joined_at if made.offer is None else made.offer.offered_at
+
+
 @given(st.lists(st.tuples(SPANS, st.sampled_from([S.WAITING, S.OFFERED]), st.integers(0, 3)), max_size=6))
 def test_of_two_entries_for_a_day_one_stays_and_each_that_goes_has_a_better_one(
     made: list[tuple[Wish, EntryState, int]],
 ) -> None:
-    live = [
-        replace(entry(state, number, wish), joined_at=JOINED + timedelta(minutes=minute))
-        for number, (wish, state, minute) in enumerate(made)
-    ]
+    live = [at_minute(entry(state, number, wish), minute) for number, (wish, state, minute) in enumerate(made)]
     gone = duplicates(live)
     kept = [one for one in live if one not in gone]
     assert not any(set(one.wish.days) & set(other.wish.days) for one, other in combinations(kept, 2))
     for one in gone:
         better = [other for other in kept if set(one.wish.days) & set(other.wish.days)]
-        assert any((other.offer is None, other.joined_at) <= (one.offer is None, one.joined_at) for other in better)
+        assert any(since(other) <= since(one) for other in better)
 
 
 def test_entries_for_other_services_do_not_meet() -> None:
