@@ -436,6 +436,21 @@ async def test_a_stop_is_added_as_the_visit_stands(desk: VisitDesk) -> None:
         await desk.add(member, held, Stop(tea.service_id, at(20)))
 
 
+async def test_a_stop_that_is_added_is_held_no_longer_than_the_others(desk: VisitDesk) -> None:
+    """Or what of the visit is booked would depend on who else has wanted its first stop meanwhile (A4)."""
+    member, rival, [fitting, watch] = await desk.join(), await desk.join(), await desk.services(2)
+    held = await desk.hold(member, Stop(fitting.service_id, at(14)))
+    desk.appointments.clock.advance(HOLD - timedelta(minutes=1))
+    both = await desk.add(member, held, Stop(watch.service_id, at(16)))
+    assert len({stop.held_until for stop in both.record.stops}) == 1
+    desk.appointments.clock.advance(timedelta(minutes=1))
+    # Who books the first stop's place ends its hold; the other one's nobody has ended.
+    await desk.book(rival, Stop(fitting.service_id, at(14)))
+    with pytest.raises(HoldExpired):
+        await desk.confirm(member, both)
+    assert sorted(await desk.appointments.states()) == ["CONFIRMED", "EXPIRED", "HELD"]
+
+
 async def test_a_visit_has_eight_stops_at_most(desk: VisitDesk) -> None:
     member = await desk.join()
     short = rules(duration_minutes=30)

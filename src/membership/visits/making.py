@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from membership.appointments import changing
 from membership.appointments.errors import UnknownService
 from membership.appointments.holding import hold_stops
 from membership.appointments.locking import lock_member
-from membership.appointments.model import Appointment, Service, Stop, VisitId
+from membership.appointments.model import Appointment, AppointmentState, Service, Stop, VisitId
+from membership.appointments.rules.states import HOLD
 from membership.campaigns.bookings import BookingWindows
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import NewId
@@ -62,6 +64,7 @@ async def keep_stops(
         best_effort=asked.mode is VisitMode.BEST_EFFORT,
         moved=asked.moved,
         admit=admit,
+        hold=HOLD if book else _hold_of(asked.others, tx.now),
     )
     check_place(directory, tx.actor, held.diary.services.values(), asked.others)
     around = Surroundings(held.diary, directory.walking, member.member_id, tx.now, asked.others)
@@ -72,6 +75,12 @@ async def keep_stops(
         booked = await changing.book_held(tx, directory, list(held.appointments.values()))
         return Kept(dict(zip(held.appointments, booked, strict=True)), tuple(missing))
     return Kept(held.appointments, tuple(missing))
+
+
+def _hold_of(others: Collection[Appointment], now: datetime) -> timedelta:
+    """A visit is held as long as its first stops are: confirmed, all of it is booked, and after that nothing (A4)."""
+    held = [stop.held_until for stop in others if stop.state is AppointmentState.HELD]
+    return min(held) - now if held else HOLD
 
 
 def check_number(stops: int) -> None:
