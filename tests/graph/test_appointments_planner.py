@@ -14,7 +14,7 @@ from membership.postgres.connection import Conn
 from support.appointment_desk import COUNTER, OTHER_COUNTER, TODAY, AppointmentDesk, at
 from support.appointment_graph import answer, appointment_desk_on, change, part, rows
 from support.clock import StoppedClock
-from support.operations import Run, trusted
+from support.operations import Run, codes, trusted
 
 SERVICES, RESOURCES, SHIFTS = (
     trusted("planner/CounterServices"),
@@ -178,6 +178,22 @@ async def test_shifts_of_a_counter(run: Run, desk: AppointmentDesk, planner: Act
     for first, days, seen in ((TODAY, 1, 1), (TODAY + timedelta(days=1), 31, 0), (TODAY - timedelta(days=30), 31, 1)):
         asked = {"counterId": counter(desk), "from": first.isoformat(), "days": days}
         assert len(rows(answer(await run(SHIFTS, asked, caller=planner)), "shifts")) == seen
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+async def test_the_ends_of_the_calendar_are_no_days(run: Run, desk: AppointmentDesk, planner: Actor, day: str) -> None:
+    associate = await lin(run, desk, planner)
+    fitting = await desk.service("FITTING", units=1)
+    of, at_work = {"serviceIds": [global_id("Service", fitting.service_id)]}, desk.actor(Role.ASSOCIATE)
+    shifts = {"idempotencyKey": "k", "associateId": associate["id"], "first": day, "last": day, "shifts": []}
+    for document, asked, caller in (
+        (AVAILABILITY, {"of": of, "from": day, "days": 31}, at_work),
+        (SHIFTS, {"counterId": counter(desk), "from": day}, planner),
+        (SET_SHIFTS, {"input": shifts}, planner),
+        (trusted("associate/CounterBoard"), {"day": day}, at_work),
+        (trusted("associate/AssociateDay"), {"day": day}, at_work),
+    ):
+        assert set(codes(await run(document, asked, caller=caller))) == {"BAD_USER_INPUT"}
 
 
 class TestRefusals:

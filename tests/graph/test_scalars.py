@@ -59,6 +59,8 @@ def test_points_keep_every_safe_integer(value: int) -> None:
         ("LocalDate", "20261112"),
         ("LocalDate", "2026-02-30"),
         ("LocalDate", "2026-11-12T10:00:00Z"),
+        ("LocalDate", "0001-12-31"),
+        ("LocalDate", "9999-01-01"),
         ("LocalTime", "25:00"),
         ("LocalTime", "1000"),
         ("CardNumber", "62100000000"),

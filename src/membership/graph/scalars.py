@@ -74,9 +74,12 @@ def _write_datetime(value: object) -> str:
 
 
 def _read_date(value: object) -> date:
+    """Not of the first or last year of all, as above: there is no day before or after."""
     try:
         if isinstance(value, str) and _DATE.fullmatch(value):
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
+            if MINYEAR < day.year < MAXYEAR:
+                return day
     except ValueError:
         pass
     raise bad_user_input("LocalDate takes a calendar date, such as 2026-11-12.")

@@ -22,7 +22,6 @@ from membership.graph.visits_inputs import (
     MoveVisitInput,
     VisitMovesInput,
     VisitWishInput,
-    checked_day,
     visit_key,
 )
 from membership.graph.visits_types import Visit, VisitProposal, proposal_nodes, visit_nodes
@@ -172,7 +171,7 @@ class VisitsQuery:
     ) -> Connection[Visit]:
         context, page = info.context, OF_DAY.page(first, after)
         shop = _store_meant(context, await context.directory(), store_id)
-        on = business_date(shop, context.now) if day is None else checked_day(day)
+        on = business_date(shop, context.now) if day is None else day
         window = Period(business_day_starts(shop, on), business_day_ends(shop, on))
         async with context.reader() as conn:
             found = await store.list_records_of_store(

@@ -1,6 +1,6 @@
 """What is sent about visits."""
 
-from datetime import MAXYEAR, MINYEAR, date, datetime, time
+from datetime import date, datetime, time
 
 import strawberry
 
@@ -50,13 +50,6 @@ def visit_key(visit_id: strawberry.ID) -> VisitId:
     return VisitId(key_of(visit_id, "Visit"))
 
 
-def checked_day(day: date) -> date:
-    """Raises BAD_USER_INPUT for the first and last year of all, where there is no day before or after."""
-    if not MINYEAR < day.year < MAXYEAR:
-        raise bad_user_input("No store keeps a diary for that day.")
-    return day
-
-
 def _associate(associate_id: strawberry.ID | None) -> ResourceId | None:
     return None if associate_id is None else ResourceId(key_of(associate_id, "Associate"))
 
@@ -87,7 +80,7 @@ class _SearchBounds:
     def bounds(self, wishes: tuple[Wish, ...] = ()) -> VisitWish:
         return VisitWish(
             wishes=wishes,
-            first_day=checked_day(self.first_day),
+            first_day=self.first_day,
             days=self.days,
             order=self.order,
             earliest=self.earliest,
