@@ -168,6 +168,7 @@ async def test_bounds_are_refusals_and_malformed_input_is_a_fault(desk: VisitDes
     assert card["code"] == "PAYMENT_CARD_NUMBER"
     visit = await booked(desk, run, member, services)
     assert codes(await run(CANCEL, about(visit, appointmentIds=[]), caller=caller)) == ["BAD_USER_INPUT"]
+    assert answer(await run(ADD, about(visit, stops=[]), caller=caller))["code"] == "VISIT_OUT_OF_BOUNDS"
     unknown = global_id("Service", member.member_id)
     stops = [{"serviceId": unknown, "startsAt": at(14).isoformat()}]
     refused = answer(await run(BOOK, {"input": {"idempotencyKey": new_key(), "stops": stops}}, caller=caller))

@@ -51,7 +51,8 @@ async def keep_stops(
     Raises VisitPartlyUnavailable (with BEST_EFFORT only if nothing can be had), VisitOutOfBounds,
     VisitInSeveralStores, UnknownService, UnknownMember.
     """
-    check_number(len(asked.stops) + len(asked.others))
+    # Nothing is no visit, nor anything to add to one.
+    check_number(len(asked.stops) and len(asked.stops) + len(asked.others))
     member = await lock_member(tx, asked.membership)
     admit = await windows.admission(tx, member, stores_of(directory, member.programme_id))
     held = await hold_stops(
