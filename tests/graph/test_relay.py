@@ -81,6 +81,14 @@ def test_a_cursor_brings_no_nul() -> None:
     assert code(error) == "BAD_USER_INPUT"
 
 
+@pytest.mark.parametrize("moment", ["2026-05-20T10:00:00", "0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
+def test_a_moment_in_a_cursor_can_be_compared_with_every_rows(moment: str) -> None:
+    keyset = Keyset("moments", (datetime,))
+    with pytest.raises(GraphQLError) as error:
+        keyset.page(None, keyset.cursor((moment,)))
+    assert code(error) == "BAD_USER_INPUT"
+
+
 @pytest.mark.parametrize(
     "cursor",
     [
