@@ -57,12 +57,14 @@ class WaitlistWishInput:
         default=None, description="The last one, at most 14 days in all; absent: the first is the only one."
     )
     from_time: time | None = strawberry.field(
-        default=None, description="From when on these days, by the store's clock; absent: from the opening."
+        default=None,
+        description="From when on these days, by the store's clock; absent: from the opening. Where that "
+        "lasts past midnight, a time before the cut-over is past midnight too.",
     )
     until_time: time | None = strawberry.field(
         default=None,
-        description="Until when, all of the appointment; absent: to the closing. If not after `fromTime`, it is of "
-        "the date after.",
+        description="Until when, all of the appointment, read as `fromTime` is; absent: to the closing. If not after "
+        "`fromTime`, it is of the date after.",
     )
 
     def to_model(self) -> Wish:

@@ -27,7 +27,7 @@ class EntryState(StrEnum):
 class Wish:
     """When a member would come: in openings that begin on these days, both included, and by the store's clock within
     these times, all of the appointment; None: from the opening, to the closing. An end that is not after the beginning
-    is of the date after."""
+    is of the date after, and so is a time before the cut-over, where the opening lasts past midnight."""
 
     first_day: date
     last_day: date

@@ -1,7 +1,7 @@
 """Which places fit a wish, how long an offer lasts, and which steps an entry may take. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from membership.appointments.model import (
     AppointmentState,
@@ -14,7 +14,7 @@ from membership.appointments.model import (
     Stop,
 )
 from membership.appointments.rules.admitting import Admit
-from membership.appointments.rules.hours import given_on, starts
+from membership.appointments.rules.hours import given_on, opening_of, starts
 from membership.appointments.rules.slots import book_until, occupied_by
 from membership.kernel.errors import DomainError
 from membership.kernel.wording import local_moment
@@ -112,13 +112,24 @@ def _possible(wish: Wish, rules: ServiceRules, store: Store, day: date) -> Itera
 
 
 def _within(wish: Wish, store: Store, day: date, period: Period) -> bool:
-    if wish.from_time is not None and period.start < local_instant(store.zone, day, wish.from_time):
+    begins = None if wish.from_time is None else _on(store, day, wish.from_time)
+    if begins is not None and period.start < begins:
         return False
     if wish.until_time is None:
         return True
-    same_day = wish.until_time > (wish.from_time or wish.until_time.min)
-    closing = day if same_day else day + timedelta(days=1)
-    return period.end <= local_instant(store.zone, closing, wish.until_time)
+    ends = _on(store, day, wish.until_time)
+    if ends <= (begins or local_instant(store.zone, day, time())):
+        ends = local_instant(store.zone, day + timedelta(days=1), wish.until_time)
+    return period.end <= ends
+
+
+def _on(store: Store, day: date, at: time) -> datetime:
+    """Where the opening of a day lasts past midnight, a time before the cut-over is of the date after."""
+    if at < store.cutover:
+        opening, next_day = opening_of(store.opening_hours, store.zone, day), day + timedelta(days=1)
+        if opening is not None and opening.end > local_instant(store.zone, next_day, time()):
+            return local_instant(store.zone, next_day, at)
+    return local_instant(store.zone, day, at)
 
 
 def _serves(slot: Slot, associate_id: ResourceId | None) -> bool:

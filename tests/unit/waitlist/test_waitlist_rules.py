@@ -148,6 +148,11 @@ def listed(store: Store, *days: date, rules: ServiceRules = RULES) -> dict[date,
         ((time(18), time(2)), (None, None), "18:00", "01:00"),
         ((time(18), time(2)), (time(22), time(1)), "22:00", "00:00"),
         ((time(18), time(2)), (time(20), time(0)), "20:00", "23:00"),
+        ((time(18), time(2)), (time(0), None), "00:00", "01:00"),
+        ((time(18), time(2)), (time(0, 30), time(2)), "00:30", "01:00"),
+        ((time(18), time(2)), (None, time(1)), "18:00", "00:00"),
+        ((time(18), time(2)), (None, time(0)), "18:00", "23:00"),
+        ((time(10), time(20)), (time(0), time(22)), "10:00", "19:00"),
     ],
 )
 def test_which_places_fit(
