@@ -236,6 +236,21 @@ async def test_of_what_the_hook_was_told_the_outbox_finds_nothing_left(desk: Tie
     assert await gift_of(desk, taken) == back
 
 
+async def test_the_outbox_may_tell_of_a_move_after_the_appointment(desk: TieDesk) -> None:
+    """Who forgot the gift there still finds it there."""
+    taken = await desk.claimed()
+    booked = await desk.booked(taken.membership, at(13))
+    await desk.tie(taken, booked)
+    moved = await desk.diary.move(taken.membership, booked, at(14))
+    waits = await gift_of(desk, taken)
+    desk.gifts.clock.set(at(14))
+    for step in (Step.CHECK_IN, Step.START, Step.COMPLETE):
+        await desk.step(moved, step)
+    await desk.hand_on_events()
+    assert await gift_of(desk, taken) == waits
+    assert (await desk.gifts.collect_at(BRAND, taken)).state is GiftState.COLLECTED
+
+
 async def test_after_a_merge_what_was_tied_stays_tied(desk: TieDesk) -> None:
     taken, winner = await desk.claimed(), await desk.diary.join()
     booked = await desk.booked(taken.membership, at(15))

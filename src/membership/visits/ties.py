@@ -136,8 +136,10 @@ class Ties:
         await self._follow(tx, {uid})
 
     async def _follow(self, tx: Transaction, uids: Collection[UUID]) -> None:
-        """By what has become of appointments, however often it is asked."""
-        current = await list_current(tx.conn, uids)
+        """By what has become of appointments, however often it is asked, and however late: what took place meanwhile
+        has ended nothing."""
+        found = await list_current(tx.conn, uids)
+        current = [entry for entry in found if entry.state is not AppointmentState.COMPLETED]
         stops = {entry.uid: _occasion(entry) if entry.state in BOOKED else _gone(tx, entry) for entry in current}
         await self.gifts.follow(tx, stops)
         ended = [uid for uid, stop in stops.items() if isinstance(stop, Gone)]
