@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
-from membership.appointments.model import Stop
+from membership.appointments.model import AppointmentState, Stop
 from membership.appointments.rules.states import Step
 from membership.kernel.actor import Role
 from membership.kernel.ids import new_id
@@ -72,6 +72,21 @@ async def test_what_cannot_be_moved_is_refused(desk: AppointmentDesk) -> None:
     for appointment in (held, begun, gone):
         with pytest.raises(AppointmentStepRefused):
             await desk.starts_to_move(member, appointment)
+
+
+async def test_what_is_over_is_not_moved(desk: AppointmentDesk) -> None:
+    """Nobody comes an hour late and takes another day instead of a no-show. Who is a little late still may."""
+    fitting, member = await desk.service("FITTING", units=1), await desk.join()
+    [booked] = await desk.book(member, Stop(fitting.service_id, at(14)))
+    [missed] = await desk.book(member, Stop(fitting.service_id, at(15)))
+    desk.clock.set(at(14, 59))
+    moved = await desk.move(member, booked, at(18))
+    desk.clock.set(at(16))
+    with pytest.raises(AppointmentStepRefused, match="is over"):
+        await desk.starts_to_move(member, missed)
+    with pytest.raises(AppointmentStepRefused, match="is over"):
+        await desk.move(member, missed, at(19))
+    assert (await desk.move(member, moved, at(19))).state is AppointmentState.CONFIRMED
 
 
 async def test_who_broke_an_appointment_may_still_move_another(desk: AppointmentDesk) -> None:

@@ -45,6 +45,9 @@ LIVE = frozenset({State.HELD, State.PENDING, State.CONFIRMED, State.CHECKED_IN, 
 SHOWN_CHANGES = frozenset({State.DECLINED, State.CANCELLED, State.LATE_CANCELLED})
 """Calendars show these as a cancellation: SEQUENCE rises (A7)."""
 
+OVER = "OVER"
+"""Said of what is confirmed, to whom it matters that its time is over."""
+
 
 class Step(StrEnum):
     """What a member or the counter does with an appointment that there is."""
@@ -116,12 +119,14 @@ def after(appointment: Appointment, step: Step, now: datetime, zone: tzinfo, *, 
 def check_movable(appointment: Appointment, now: datetime) -> None:
     """Raises AppointmentStepRefused."""
     if not is_movable(appointment, now):
-        raise AppointmentStepRefused(state_at(appointment, now).value)
+        state = state_at(appointment, now)
+        raise AppointmentStepRefused(OVER if State.SUPERSEDED in TRANSITIONS[state] else state.value)
 
 
 def is_movable(appointment: Appointment, now: datetime) -> bool:
-    """Only what is confirmed is moved; before that it is held anew."""
-    return State.SUPERSEDED in TRANSITIONS[state_at(appointment, now)]
+    """Only what is confirmed is moved; before that it is held anew. And only until it is over: whoever moves one has
+    kept it so far, so of no-shows and late cancellations nothing is asked then."""
+    return State.SUPERSEDED in TRANSITIONS[state_at(appointment, now)] and now < appointment.period.end
 
 
 def cancelled(appointment: Appointment, now: datetime, *, by_member: bool) -> AppointmentState:
