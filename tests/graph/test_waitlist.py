@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from strawberry.types import ExecutionResult
 
-from membership.appointments.model import Appointment, Service, Stop
+from membership.appointments.model import Appointment, ResourceKind, Service, Stop
+from membership.appointments.store import write_service
 from membership.graph.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
@@ -119,6 +120,18 @@ async def test_refusals_name_the_way_out(waits: WaitlistDesk, run: Run) -> None:
     assert (lapsed["code"], lapsed["offeredUntil"]) == ("WAITLIST_OFFER_LAPSED", "2026-05-20T12:15+08:00")
     [mine] = nodes(answer(await run(MINE, caller=waits.desk.member(member))))
     assert mine["state"] == "LAPSED"
+
+
+async def test_an_associate_who_was_set_up_a_moment_ago_is_waited_for(waits: WaitlistDesk, run: Run) -> None:
+    service, _, _ = await full(waits)
+    member = await waits.desk.join()
+    await joined(waits, run, service, await waits.desk.join())  # this process knows who serves
+    [colleague] = await waits.desk.resources(ResourceKind.ASSOCIATE, 1, at_work=False)
+    skilled = (*service.candidates[ResourceKind.ASSOCIATE], colleague)
+    await write_service(waits.desk.conn, replace(service, candidates={ResourceKind.ASSOCIATE: skilled}))
+    asked = joining(service, associateId=global_id("Associate", colleague))
+    entry = part(answer(await run(JOIN, asked, caller=waits.desk.member(member)))["entry"])
+    assert part(entry["associate"])["id"] == global_id("Associate", colleague)
 
 
 async def test_withdrawn(waits: WaitlistDesk, run: Run) -> None:

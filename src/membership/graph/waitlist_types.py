@@ -76,9 +76,11 @@ async def entry_nodes(context: RequestContext, entries: Sequence[Entry]) -> list
     directory = await context.directory()
     offers = await _offers(context, entries)
     ahead = await context.services.waitlist.ahead(context.now, entries)
-    catalogue = await context.services.appointment_catalogue.catalogue(context.now)
-    if any(entry.service_id not in catalogue.services for entry in entries):
-        catalogue = await context.services.appointment_catalogue.reload(context.now)
+    catalogue = await context.services.appointment_catalogue.catalogue(
+        context.now,
+        service_ids=[entry.service_id for entry in entries],
+        resource_ids=[entry.associate_id for entry in entries if entry.associate_id is not None],
+    )
     nodes: list[WaitlistEntry] = []
     for entry in entries:
         zone = directory.store(entry.store_id).zone
