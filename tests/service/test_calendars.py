@@ -276,6 +276,9 @@ async def test_after_a_merge_both_addresses_show_all_of_it_until_a_new_one_is_cr
     anew = await calendar.member_feed(loser)
     assert anew.feed.owner.member_id == last.member_id
     assert [await calendar.leads_somewhere(feed) for feed in (*feeds, anew)] == [False, False, True]
+    for member in (loser, winner, last):
+        owner = member_owner(member.member_id, member.programme_id)
+        assert await calendar.calendars.feeds_of(desk.member(member), desk.now, owner) == [anew.feed]
 
 
 async def test_nothing_is_shown_of_who_is_erased(calendar: CalendarDesk, conn: Conn) -> None:

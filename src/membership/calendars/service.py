@@ -106,6 +106,10 @@ class Calendars:
             meant = await _meant(tx, owner)
             if meant is None or not await _reaches(tx, meant):
                 return []
+            if meant.member_id is not None:
+                # A token of before a merge names the loser; what works is the winner's.
+                current = await find_current_member(tx.conn, meant.member_id)
+                meant = member_owner(current or meant.member_id, meant.programme_id)
             return await store.list_feeds_of_owner(tx.conn, meant)
 
     async def fetch(self, token: str, now: datetime) -> CalendarFile | None:
