@@ -122,8 +122,10 @@ async def may_book(tx: Transaction, membership: MembershipKey) -> bool:
             return True
         case Role.MEMBER:
             return await is_self(tx.conn, tx.actor, membership)
-        case _:
+        case Role.ASSOCIATE | Role.DESK | Role.MEMBER_SERVICES | Role.SERVICE:
             return membership.programme_id == tx.actor.programme_id
+        case _:
+            return False
 
 
 async def is_self(conn: Conn, actor: Actor, membership: MembershipKey) -> bool:
