@@ -2451,9 +2451,11 @@ CREATE POLICY reader ON coupons.redemptions FOR SELECT TO membership_reader USIN
    FROM coupons.coupons owner
   WHERE (owner.coupon_id = redemptions.coupon_id))));
 
-CREATE POLICY reader ON coupons.ties FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+CREATE POLICY reader ON coupons.ties FOR SELECT TO membership_reader USING (((EXISTS ( SELECT
    FROM coupons.coupons owner
-  WHERE (owner.coupon_id = ties.coupon_id))));
+  WHERE (owner.coupon_id = ties.coupon_id))) AND (EXISTS ( SELECT
+   FROM appointments.appointments stop
+  WHERE (stop.uid = ties.appointment_uid)))));
 
 ALTER TABLE coupons.redemptions ENABLE ROW LEVEL SECURITY;
 

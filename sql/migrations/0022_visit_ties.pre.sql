@@ -32,6 +32,8 @@ GRANT SELECT ON coupons.ties TO membership_reader;
 ALTER TABLE coupons.ties ENABLE ROW LEVEL SECURITY;
 ALTER TABLE coupons.ties FORCE ROW LEVEL SECURITY;
 CREATE POLICY engine ON coupons.ties TO membership_engine USING (true) WITH CHECK (true);
--- The inner query is held to the policy of coupons.
+-- The inner queries are held to the policies of coupons and of appointments: an associate may read the coupons of the
+-- programme, but learns from none what is meant to be used at another counter.
 CREATE POLICY reader ON coupons.ties FOR SELECT TO membership_reader
-    USING (EXISTS (SELECT FROM coupons.coupons owner WHERE owner.coupon_id = ties.coupon_id));
+    USING (EXISTS (SELECT FROM coupons.coupons owner WHERE owner.coupon_id = ties.coupon_id)
+        AND EXISTS (SELECT FROM appointments.appointments stop WHERE stop.uid = ties.appointment_uid));

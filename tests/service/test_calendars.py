@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from membership.accounts import merge as accounts
@@ -16,7 +17,7 @@ from membership.calendars.errors import UnknownAssociate, UnknownCalendarFeed
 from membership.calendars.rules.showing import KEPT_BACK, KEPT_CANCELLED
 from membership.calendars.rules.writing import UID_DOMAIN
 from membership.calendars.service import associate_owner, member_owner
-from membership.kernel.actor import Role
+from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import derived_id, new_id
 from membership.members.errors import UnknownMember
 from membership.members.keyring import Keyring
@@ -279,6 +280,26 @@ async def test_after_a_merge_both_addresses_show_all_of_it_until_a_new_one_is_cr
     for member in (loser, winner, last):
         owner = member_owner(member.member_id, member.programme_id)
         assert await calendar.calendars.feeds_of(desk.member(member), desk.now, owner) == [anew.feed]
+
+
+async def test_addresses_are_read_by_whose_they_are(calendar: CalendarDesk, database: Database) -> None:
+    """Of the table itself: whatever a use case forgets to ask for."""
+    desk, fitting, member = calendar.desk, await fitting_of(calendar, associates=1), await calendar.desk.join()
+    await calendar.member_feed(member)
+    await calendar.associate_feed(fitting.candidates[ResourceKind.ASSOCIATE][0])
+
+    async def sees(actor: Actor) -> int:
+        async with database.reader(actor) as conn:
+            number: int = await conn.fetchval("SELECT count(feed_id) FROM calendars.feeds")
+        return number
+
+    assert await sees(desk.member(member)) == await sees(calendar.associate()) == 1
+    assert await sees(desk.member(await desk.join())) == await sees(calendar.associate(OTHER_COUNTER)) == 0
+    for role in set(Role) - {Role.MEMBER, Role.ASSOCIATE}:
+        assert await sees(desk.actor(role)) == 0
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with database.reader(desk.member(member)) as conn:
+            await conn.fetch("SELECT token_hash FROM calendars.feeds")
 
 
 async def test_nothing_is_shown_of_who_is_erased(calendar: CalendarDesk, conn: Conn) -> None:

@@ -23,7 +23,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.stores.service import DirectoryCache
 from membership.visits.ties import Ties
-from support.appointment_desk import TODAY, AppointmentDesk, at, rules
+from support.appointment_desk import COUNTER, TODAY, AppointmentDesk, at, rules
 from support.clock import StoppedClock
 from support.coupon_desk import CouponDesk, key, offer, open_coupon_desk
 
@@ -87,6 +87,9 @@ async def test_the_associate_sees_what_the_member_means_to_use(desk: Desk) -> No
     assert await desk.shown(booked) == [coupon.coupon_id]
     other = replace(desk.diary.actor(Role.ASSOCIATE, BRAND), programme_id=desk.coupons.world.hangang.programme_id)
     assert await desk.shown(booked, other) == []
+    # The second wall: of another counter's appointments nothing is told, although coupons may be read.
+    assert await desk.shown(booked, desk.diary.actor(Role.ASSOCIATE, COUNTER)) == []
+    assert await desk.shown(booked, desk.coupons.actor_of(coupon.membership)) == [coupon.coupon_id]
     assert await desk.untie(coupon) == coupon
     assert await desk.untie(coupon) == coupon
     assert await desk.shown(booked) == []

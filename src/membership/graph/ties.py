@@ -95,8 +95,8 @@ async def gifts_tied(context: RequestContext, uids: Collection[UUID]) -> dict[UU
 
 
 async def coupons_tied(context: RequestContext, uids: Collection[UUID]) -> dict[UUID, list[Coupon]]:
-    """What is meant to be used at appointments, by their UIDs: in one statement. Row-level security shows an associate
-    those of the programme, so that it is asked for appointments that the caller was shown."""
+    """What is meant to be used at appointments, by their UIDs: in one statement. Row-level security shows it to whoever
+    sees the appointment and may read the coupon."""
     async with context.reader() as conn:
         found = await list_coupons_of_stops(conn, uids)
     some = [coupon for of_stop in found.values() for coupon in of_stop]
