@@ -27,6 +27,8 @@ SET_SHIFTS = trusted("planner/SetShifts")
 AVAILABILITY, BOOK = trusted("app/Availability"), trusted("app/BookAppointment")
 ENGLISH = [{"locale": "en", "name": "Fitting"}]
 HOUR = {"durationMinutes": 60, "everyMinutes": 30}
+MORNING = {"weekday": 3, "opensAt": "10:00", "closesAt": "12:00"}
+AFTERNOON = {"weekday": 3, "opensAt": "14:00", "closesAt": "18:00"}
 
 
 @pytest.fixture
@@ -202,6 +204,13 @@ class TestRefusals:
         [
             ({"code": "small"}, "code", "capital letters"),
             ({"names": [{"locale": "zh-CN", "name": "试衣"}]}, "names", "English"),
+            ({"names": ENGLISH * 2}, "names", "en is said twice"),
+            ({"rules": {**HOUR, "hours": {"weekdays": [MORNING, AFTERNOON]}}}, "hours.weekdays", "3 is said twice"),
+            (
+                {"rules": {**HOUR, "hours": {"weekdays": [], "exceptions": [{"day": "2026-05-20"}] * 2}}},
+                "hours.exceptions",
+                "2026-05-20 is said twice",
+            ),
             ({"places": None}, "needs", "an associate, a room or a place"),
             ({"places": 0}, "places", "1 to 200"),
             ({"rules": {**HOUR, "durationMinutes": 1}}, "duration_minutes", "greater than or equal to 5"),

@@ -1,6 +1,7 @@
 """What planners see and say of a service: its names, its rules, who and what serves it."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from datetime import date, time
 
 import strawberry
@@ -33,7 +34,16 @@ def resource_key(resource_id: strawberry.ID) -> ResourceId:
 
 
 def names_of(names: Sequence[LocalisedNameInput]) -> Names:
+    """Raises InvalidDiaryEntry."""
+    _check_once("names", [entry.locale for entry in names], "a name in each language")
     return {entry.locale: entry.name for entry in names}
+
+
+def _check_once(entry: str, said: Iterable[Hashable], allowed: str) -> None:
+    """Of two the first would be lost without a word. Raises InvalidDiaryEntry."""
+    twice = next((value for value, number in Counter(said).items() if number > 1), None)
+    if twice is not None:
+        raise InvalidDiaryEntry(entry, f"there is {allowed}, and {twice} is said twice")
 
 
 def shown_names(names: Names) -> list[LocalisedName]:
@@ -266,6 +276,8 @@ def _shown_hours(hours: OpeningHours) -> ServiceHours:
 
 def _hours(sent: ServiceHoursInput) -> OpeningHours:
     """Raises InvalidDiaryEntry."""
+    _check_once("hours.weekdays", [entry.weekday for entry in sent.weekdays], "one time on each weekday")
+    _check_once("hours.exceptions", [entry.day for entry in sent.exceptions], "one time on each day")
     weekly: dict[int, Span | None] = {}
     for entry in sent.weekdays:
         if not 1 <= entry.weekday <= 7:
