@@ -162,7 +162,10 @@ async def test_bounds_are_refusals_and_malformed_input_is_a_fault(desk: VisitDes
     member, services = await desk.join(), await desk.services(1)
     caller = desk.member(member)
     for asked in (wish(services * 9), wish(services, days=8), wish([]), wish(services, most=0)):
-        assert answer(await run(PROPOSE, asked, caller=caller))["code"] == "VISIT_OUT_OF_BOUNDS"
+        refused = answer(await run(PROPOSE, asked, caller=caller))
+        assert refused["code"] == "VISIT_OUT_OF_BOUNDS"
+        for limit in ("1 to 8 stops", "1 to 7 days", "1 to 20 proposals"):
+            assert limit in str(refused["message"])
     assert codes(await run(BOOK, asking(services, note="x" * 501), caller=caller)) == ["BAD_USER_INPUT"]
     card = answer(await run(BOOK, asking(services, note="4111 1111 1111 1111"), caller=caller))
     assert card["code"] == "PAYMENT_CARD_NUMBER"

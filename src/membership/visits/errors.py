@@ -20,17 +20,18 @@ class UnknownVisit(DomainError):
 
 @dataclass(eq=False)
 class VisitOutOfBounds(DomainError):
-    """A visit has too few or too many stops, or is looked for on too many days."""
+    """A visit has too few or too many stops, or is looked for on too many days, or too many proposals are wanted."""
 
     code = "VISIT_OUT_OF_BOUNDS"
     most_stops: int
     most_days: int
+    most_proposals: int
 
     @property
     def message(self) -> str:
         return (
-            f"A visit has 1 to {self.most_stops} stops, and is looked for on 1 to {self.most_days} days. "
-            "Ask for fewer, or make two visits."
+            f"A visit has 1 to {self.most_stops} stops, and is looked for on 1 to {self.most_days} days, with 1 to "
+            f"{self.most_proposals} proposals. Ask for so many, or make two visits."
         )
 
 

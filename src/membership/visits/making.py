@@ -18,7 +18,7 @@ from membership.postgres.transaction import Transaction
 from membership.stores.model import ProgrammeId, StoreId
 from membership.stores.service import Directory
 from membership.visits.errors import UnavailableStop, VisitInSeveralStores, VisitOutOfBounds, VisitPartlyUnavailable
-from membership.visits.model import MOST_DAYS, MOST_STOPS, VisitMode, VisitSource
+from membership.visits.model import MOST_DAYS, MOST_PROPOSALS, MOST_STOPS, VisitMode, VisitSource
 from membership.visits.rules.mending import Surroundings, unavailable
 
 
@@ -87,7 +87,7 @@ def _hold_of(others: Collection[Appointment], now: datetime) -> timedelta:
 def check_number(stops: int) -> None:
     """Raises VisitOutOfBounds."""
     if not 1 <= stops <= MOST_STOPS:
-        raise VisitOutOfBounds(MOST_STOPS, MOST_DAYS)
+        raise VisitOutOfBounds(MOST_STOPS, MOST_DAYS, MOST_PROPOSALS)
 
 
 def check_place(

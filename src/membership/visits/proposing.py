@@ -77,7 +77,7 @@ async def read_moves(
 
 def _check_bounds(wish: VisitWish) -> None:
     if not (1 <= wish.days <= MOST_DAYS and 1 <= wish.most <= MOST_PROPOSALS):
-        raise VisitOutOfBounds(MOST_STOPS, MOST_DAYS)
+        raise VisitOutOfBounds(MOST_STOPS, MOST_DAYS, MOST_PROPOSALS)
 
 
 async def _read(
