@@ -174,7 +174,7 @@ async def test_steps_and_whoever_ends_what_has_lapsed_lock_in_one_order(
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(answer).__name__ for answer in answers] == [
         "list",
-        "SlotTaken" if confirm_first else "AppointmentStepRefused",
+        "SlotTaken" if confirm_first else "HoldExpired",
     ]
     assert await desk.live() == 6
     await assert_nobody_twice(conn)

@@ -8,7 +8,10 @@ from itertools import permutations
 import pytest
 
 from membership.appointments import store as appointments
-from membership.appointments.model import Service, Stop
+from membership.appointments.errors import HoldExpired
+from membership.appointments.lapsing import end_lapsed
+from membership.appointments.model import AppointmentState, Service, Stop
+from membership.appointments.rules.states import HOLD
 from membership.kernel.actor import Actor, Role
 from membership.members.model import MembershipKey
 from membership.members.store import lock_memberships
@@ -193,3 +196,16 @@ async def test_a_repeat_at_the_same_moment_makes_no_second_visit(desk: VisitDesk
     answers = await asyncio.gather(*(desk.book(member, *stops, key="once") for _ in range(10)))
     assert len({answer.record.visit.visit_id for answer in answers}) == 1
     assert await conn.fetchval("SELECT count(*) FROM visits.visits") == 1
+
+
+async def test_a_hold_that_is_ended_while_it_is_confirmed_has_expired(desk: VisitDesk, conn: Conn) -> None:
+    """Confirmed in its last moment, and ended by whoever came a moment later and was faster."""
+    member, services = await desk.join(), await desk.services(2)
+    held = await desk.hold(member, *one_after_another(services))
+    async with desk.visits.database.engine(HOLDER, desk.now + HOLD) as tx:
+        await end_lapsed(tx, {held.record.stops[0].appointment_id: AppointmentState.HELD})
+        confirming = asyncio.create_task(desk.confirm(member, held))
+        await until_blocked(conn)
+    with pytest.raises(HoldExpired):
+        await confirming
+    assert sorted(await desk.appointments.states()) == ["EXPIRED", "HELD"]

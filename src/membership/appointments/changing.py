@@ -4,12 +4,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from membership.appointments import events, store
-from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
+from membership.appointments.errors import AppointmentStepRefused, HoldExpired, UnknownAppointment
 from membership.appointments.locking import lock_member
 from membership.appointments.model import Appointment, AppointmentId, AppointmentState, NextStep
 from membership.appointments.rules import states
 from membership.appointments.rules.states import LIVE, SHOWN_CHANGES, TRANSITIONS
 from membership.kernel.actor import Actor, Role
+from membership.kernel.wording import local_moment
 from membership.members.model import MemberId, MembershipKey
 from membership.members.store import find_current_member
 from membership.postgres.connection import Conn
@@ -45,7 +46,14 @@ async def book_held(tx: Transaction, directory: Directory, held: Collection[Appo
     """
     seen = list(held)
     paths = [states.booked(entry, tx.now, directory.store(entry.store_id).zone) for entry in seen]
-    asked = await change_all(tx, [(entry, path[0]) for entry, path in zip(seen, paths, strict=True)], tells=False)
+    try:
+        asked = await change_all(tx, [(entry, path[0]) for entry, path in zip(seen, paths, strict=True)], tells=False)
+    except AppointmentStepRefused as refused:
+        if refused.state != AppointmentState.EXPIRED:
+            raise
+        # Whoever came a moment later, and needed its place, has ended it meanwhile.
+        first = min(seen, key=lambda entry: entry.held_until)
+        raise HoldExpired(local_moment(first.held_until, directory.store(first.store_id).zone)) from None
     at_once = [(entry, path[1]) for entry, path in zip(asked, paths, strict=True) if len(path) > 1]
     confirmed = await change_all(tx, at_once, tells=False)
     booked = {entry.appointment_id: entry for entry in (*asked, *confirmed)}
