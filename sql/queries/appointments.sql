@@ -548,13 +548,16 @@ WHERE resource.counter_id = $1::uuid AND resource.kind = 'ASSOCIATE' AND resourc
 ORDER BY resource.resource_id, lower(shift.during);
 
 -- name: list_board_versions :many
--- By which it is seen that something on a board has changed: of many counters and days in one look. Steps only rise, what
--- lapses by $4 is counted, and shifts are added and removed, never changed.
+-- By which it is seen that something on a board has changed: of many counters and days in one look. An appointment's step
+-- rises with each change, a merge says who comes without one; what lapses by $4 is counted, and shifts are added and
+-- removed, never changed.
 SELECT wanted.place, board.steps, board.lapsed, working.shifts
 FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY
     AS wanted (counter_id, starts_at, ends_at, place)
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(appointment.step), 0) AS steps,
+    SELECT coalesce(bit_xor(hashtextextended(
+            appointment.appointment_id::text || appointment.member_id::text || appointment.step::text, 0
+        )), 0) AS steps,
         count(*) FILTER (WHERE appointment.lapses_at <= $4::timestamptz) AS lapsed
     FROM appointments.appointments appointment
     WHERE appointment.counter_id = wanted.counter_id

@@ -51,6 +51,8 @@ async def test_every_change_is_seen_and_nothing_else(desk: AppointmentDesk) -> N
     assert await changed()
     await desk.move(member, other, at(16, days=1))
     assert await changed()
+    await desk.merge(loser=member, winner=await desk.join())
+    assert await changed()
     await desk.work(booked.associate_id or held.service_id, Period(at(23), at(23, 30)))  # type: ignore[arg-type]
     assert await changed()
     await desk.book(await desk.join(), Stop(fitting.service_id, at(18, days=2)))
