@@ -50,6 +50,20 @@ WITH RECURSIVE pointers AS (
 )
 SELECT member_id FROM pointers WHERE merged_into IS NULL;
 
+-- name: find_current_member_of :maybe
+-- The same of a programme's members: no row for who is none of them.
+WITH RECURSIVE pointers AS (
+    SELECT member_id, merged_into FROM members.members WHERE member_id = $1::uuid
+    UNION ALL
+    SELECT m.member_id, m.merged_into
+    FROM pointers AS p
+    JOIN members.members AS m ON m.member_id = p.merged_into
+)
+SELECT p.member_id
+FROM pointers AS p
+JOIN members.memberships AS own ON own.member_id = p.member_id AND own.programme_id = $2::uuid
+WHERE p.merged_into IS NULL;
+
 -- name: insert_member :exec
 -- A new member.
 INSERT INTO members.members (

@@ -1,5 +1,6 @@
 """Appointments in the app: services, free times, hold, book, move, cancel; and why not, refusal by refusal."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -197,6 +198,19 @@ class TestAvailability:
         # A planner books for nobody, and so has no need to know when members are elsewhere.
         for caller in (desk.member(await desk.join()), desk.actor(Role.PLANNER)):
             assert answer(await run(FOR_SOMEBODY, asked, caller=caller))["code"] == "UNKNOWN_MEMBER"
+
+    async def test_nobody_learns_when_members_of_another_programme_are_elsewhere(
+        self, run: Run, desk: AppointmentDesk
+    ) -> None:
+        fitting, member = await desk.service("FITTING", associates=1), await desk.join()
+        stranger = replace(desk.actor(Role.MEMBER_SERVICES), programme_id=new_id())
+        member_id = global_id("Member", member.member_id)
+        asked = {"of": of(fitting), "from": TODAY.isoformat(), "forMember": member_id}
+        assert answer(await run(FOR_SOMEBODY, asked, caller=stranger))["code"] == "UNKNOWN_MEMBER"
+        stops = [{"serviceId": global_id("Service", fitting.service_id)}]
+        wish = {"member": member_id, "wish": {"stops": stops, "firstDay": TODAY.isoformat()}}
+        refused = await run(trusted("desk/VisitProposalsForMember"), wish, caller=stranger)
+        assert answer(refused)["code"] == "UNKNOWN_MEMBER"
 
     async def test_a_whole_counter(self, run: Run, desk: AppointmentDesk) -> None:
         fitting, watches = await desk.service("FITTING", units=1), await desk.service("WATCHES", units=2)

@@ -25,7 +25,7 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import NewId
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
-from membership.members.store import find_current_member
+from membership.members.store import find_current_member_of
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed, once
@@ -88,13 +88,8 @@ class Appointments:
         Raises UnknownService, UnknownMember.
         """
         directory = await self.directories.directory(now)
-        member_id = None if membership is None else membership.member_id
         async with self.database.engine(actor, now) as tx:
-            if membership is not None and not await changing.may_book(tx, membership):
-                raise UnknownMember
-            if member_id is not None:
-                # Who still comes with an account that was merged is where the person is.
-                member_id = await find_current_member(tx.conn, member_id)
+            member_id = None if membership is None else await self._looking(tx, membership)
             admit = await self._admit(tx, membership)
             diary = await read_diary(tx, directory, service_ids, days, member_id=member_id, admit=admit)
         return free_slots(diary, days, now, member_id=member_id)
@@ -254,6 +249,15 @@ class Appointments:
                 if not await changing.reaches(tx.conn, tx.actor, appointment):
                     raise UnknownService
         return held
+
+    async def _looking(self, tx: Transaction, membership: MembershipKey) -> MemberId:
+        """Whose eyes the caller looks through: who still comes with an account that was merged is where the person is.
+        Raises UnknownMember."""
+        allowed = await changing.may_book(tx, membership)
+        member_id = await find_current_member_of(tx.conn, membership) if allowed else None
+        if member_id is None:
+            raise UnknownMember
+        return member_id
 
     async def _guest(self, tx: Transaction, service_id: ServiceId) -> MembershipKey:
         service = (await store.list_services(tx.conn, [service_id])).get(service_id)

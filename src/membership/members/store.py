@@ -85,6 +85,12 @@ async def find_current_member(conn: Conn, member_id: MemberId) -> MemberId | Non
     return None if row is None else MemberId(row["member_id"])
 
 
+async def find_current_member_of(conn: Conn, key: MembershipKey) -> MemberId | None:
+    """The same of a programme's members; None for who is none of them."""
+    row = await SQL.find_current_member_of.maybe(conn, key.member_id, key.programme_id)
+    return None if row is None else MemberId(row["member_id"])
+
+
 async def insert_member(conn: Conn, member_id: MemberId, profile: Profile, *, at: datetime, keyring: Keyring) -> None:
     await SQL.insert_member.exec(conn, member_id, *_profile_columns(profile, keyring), at)
 

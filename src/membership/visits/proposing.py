@@ -15,7 +15,7 @@ from membership.appointments.rules.deciding import Diary
 from membership.campaigns.bookings import BookingWindows
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
-from membership.members.store import find_current_member
+from membership.members.store import find_current_member_of
 from membership.postgres.transaction import Transaction
 from membership.stores.service import Directory
 from membership.visits.changing import see_visit
@@ -89,7 +89,7 @@ async def _read(
     *,
     without: Collection[AppointmentId] = (),
 ) -> tuple[Diary, MemberId]:
-    member_id = await find_current_member(tx.conn, membership.member_id)
+    member_id = await find_current_member_of(tx.conn, membership)
     if member_id is None:
         raise UnknownMember
     member = MembershipKey(member_id, membership.programme_id)
