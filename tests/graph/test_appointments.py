@@ -242,6 +242,17 @@ class TestAvailability:
         same = {"serviceIds": [global_id("Service", fitting.service_id)] * 10}
         assert rows(answer(await run(AVAILABILITY, {**too_much, "of": same}, caller=member)), "slots")
 
+    async def test_too_many_times(self, run: Run, desk: AppointmentDesk) -> None:
+        """So many were once told in three seconds, in which the process did nothing else."""
+        often = rules(duration_minutes=5, every_minutes=5)
+        services = [await desk.service(f"S{number}", units=1, given=often) for number in range(2)]
+        caller = desk.member(await desk.join())
+        asked = {"of": of(*services), "from": TODAY.isoformat(), "days": MOST_DAYS}
+        refused = await run(AVAILABILITY, asked, caller=caller)
+        assert codes(refused) == ["BAD_USER_INPUT"] and "5000 at most" in str(refused.errors)
+        told = answer(await run(AVAILABILITY, {**asked, "of": of(services[0])}, caller=caller))
+        assert len(rows(told, "slots")) > 4_000
+
     async def test_a_service_that_there_is_not(self, run: Run, desk: AppointmentDesk) -> None:
         nothing = {"serviceIds": [global_id("Service", ServiceId(new_id()))]}
         asked = {"of": nothing, "from": TODAY.isoformat()}

@@ -1,6 +1,6 @@
 """Services and when they are free; a member's appointments, and what happened to one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -10,6 +10,7 @@ import strawberry
 from membership.appointments import errors, model, store
 from membership.appointments.catalogue import Catalogue
 from membership.appointments.model import AppointmentId, AppointmentState, ServiceId
+from membership.appointments.rules.hours import given_on
 from membership.graph.appointments_availability import AvailabilityPayload, availability_of, moves_of
 from membership.graph.appointments_inputs import MOST_DAYS, AvailabilityOf, ServicesAt, appointment_key, associate_key
 from membership.graph.appointments_lists import member_appointments, page_of
@@ -37,6 +38,8 @@ STORY = Keyset("appointment_story", (datetime, UUID, int))
 """The earliest first."""
 MOST_SERVICE_DAYS = 200
 """Of services times days in one answer."""
+MOST_TIMES = 5_000
+"""At which these can begin, taken or free: some tenths of a second, in which tills wait."""
 
 
 @strawberry.type(description="A step that an appointment took.")
@@ -116,6 +119,7 @@ class AppointmentsQuery:
         service_ids = await _services_asked(context, of)
         if len(service_ids) * len(asked) > MOST_SERVICE_DAYS:
             raise bad_user_input(f"{MOST_SERVICE_DAYS} days of services at most are told at a time.")
+        await _check_times(context, service_ids, asked)
         nobody = for_member is None and context.actor.role is not Role.MEMBER
         membership = None if nobody else membership_meant(context, for_member)
         return await availability_of(
@@ -201,6 +205,24 @@ async def _services_asked(context: RequestContext, of: AvailabilityOf) -> list[S
         return list(dict.fromkeys(of.service_keys()))
     catalogue = await context.services.appointment_catalogue.catalogue(context.now)
     return [service.service_id for service in catalogue.offered_at(of.counter_keys())]
+
+
+async def _check_times(context: RequestContext, service_ids: Sequence[ServiceId], days: Sequence[date]) -> None:
+    """Of services that this process knows, before anything is read. Raises BAD_USER_INPUT."""
+    directory = await context.directory()
+    known = (await context.services.appointment_catalogue.catalogue(context.now)).services
+    asked = [known[service_id] for service_id in service_ids if service_id in known]
+    times = sum(
+        max(0, (given.end - given.start - service.rules.duration) // service.rules.every + 1)
+        for service in asked
+        for day in days
+        if (given := given_on(service.rules, directory.store(service.store_id), day)) is not None
+    )
+    if times > MOST_TIMES:
+        raise bad_user_input(
+            f"These days of these services have {times} times, and {MOST_TIMES} at most are told at a time. "
+            "Ask for fewer days or services."
+        )
 
 
 def _checked(days: int) -> range:
