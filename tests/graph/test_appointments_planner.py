@@ -213,8 +213,8 @@ class TestRefusals:
             ),
             ({"places": None}, "needs", "an associate, a room or a place"),
             ({"places": 0}, "places", "1 to 200"),
-            ({"rules": {**HOUR, "durationMinutes": 1}}, "duration_minutes", "greater than or equal to 5"),
-            ({"rules": {**HOUR, "reminderMinutes": [5, 6, 7, 8, 9]}}, "reminder_minutes", "at most 4"),
+            ({"rules": {**HOUR, "durationMinutes": 1}}, "durationMinutes", "greater than or equal to 5"),
+            ({"rules": {**HOUR, "reminderMinutes": [5, 6, 7, 8, 9]}}, "reminderMinutes", "there are at most 4 of them"),
             (
                 {"rules": {**HOUR, "hours": {"weekdays": [{"weekday": 0, "opensAt": "10:00", "closesAt": "12:00"}]}}},
                 "hours.weekdays",

@@ -6,6 +6,7 @@ from datetime import date, time
 
 import strawberry
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 import membership.graph.appointments_enums  # noqa: F401 - describes the kinds used below
 from membership.appointments import model
@@ -146,9 +147,7 @@ class ServiceRulesInput:
         try:
             return ServiceRules.model_validate({**said, "hours": None if self.hours is None else _hours(self.hours)})
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise InvalidDiaryEntry(place, first["msg"].lower()) from None
+            raise _invalid(error) from None
 
 
 @strawberry.input(description="A service to set up or to change. Its code tells which of the counter's it is.")
@@ -272,6 +271,16 @@ def _shown_hours(hours: OpeningHours) -> ServiceHours:
             for day, span in sorted(hours.exceptions.items())
         ],
     )
+
+
+def _invalid(error: ValidationError) -> InvalidDiaryEntry:
+    """In the words of the API: fields are called as they were sent, and nothing is told of types of ours."""
+    first = error.errors()[0]
+    name, *rest = (str(part) for part in first["loc"])
+    entry = ".".join([to_camel(name), *rest])
+    if first["type"] == "too_long":
+        return InvalidDiaryEntry(entry, f"there are at most {first['ctx']['max_length']} of them")
+    return InvalidDiaryEntry(entry, first["msg"].lower())
 
 
 def _hours(sent: ServiceHoursInput) -> OpeningHours:
