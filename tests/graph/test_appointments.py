@@ -253,6 +253,13 @@ class TestAvailability:
         told = answer(await run(AVAILABILITY, {**asked, "of": of(services[0])}, caller=caller))
         assert len(rows(told, "slots")) > 4_000
 
+    @pytest.mark.parametrize("choice", ["storeId", "counterId", "brandId"])
+    async def test_an_empty_text_is_no_place(self, run: Run, desk: AppointmentDesk, choice: str) -> None:
+        caller = desk.member(await desk.join())
+        assert codes(await run(SERVICES, {"at": {choice: ""}}, caller=caller)) == ["BAD_USER_INPUT"]
+        nothing = {"of": {"moving": ""}, "from": TODAY.isoformat()}
+        assert codes(await run(AVAILABILITY, nothing, caller=caller)) == ["BAD_USER_INPUT"]
+
     async def test_a_service_that_there_is_not(self, run: Run, desk: AppointmentDesk) -> None:
         nothing = {"serviceIds": [global_id("Service", ServiceId(new_id()))]}
         asked = {"of": nothing, "from": TODAY.isoformat()}

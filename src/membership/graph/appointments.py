@@ -12,7 +12,14 @@ from membership.appointments.catalogue import Catalogue
 from membership.appointments.model import AppointmentId, AppointmentState, ServiceId
 from membership.appointments.rules.hours import given_on
 from membership.graph.appointments_availability import AvailabilityPayload, availability_of, moves_of
-from membership.graph.appointments_inputs import MOST_DAYS, AvailabilityOf, ServicesAt, appointment_key, associate_key
+from membership.graph.appointments_inputs import (
+    MOST_DAYS,
+    AvailabilityOf,
+    ServicesAt,
+    appointment_key,
+    associate_key,
+    is_sent,
+)
 from membership.graph.appointments_lists import member_appointments, page_of
 from membership.graph.appointments_types import Appointment, Service, appointment_nodes, service_node
 from membership.graph.callers import find_own, membership_meant, own_membership
@@ -112,10 +119,12 @@ class AppointmentsQuery:
     ) -> AvailabilityPayload:
         context = info.context
         asked = [since + timedelta(days=number) for number in _checked(days)]
-        if of.moving:
+        if is_sent(of.moving):
             if for_member is not None:
                 raise bad_user_input("`forMember` is not said with `moving`: the appointment says whose it is.")
-            return await moves_of(context, appointment_key(of.moving), asked, associate_id=associate_key(associate_id))
+            return await moves_of(
+                context, appointment_key(strawberry.ID(of.moving)), asked, associate_id=associate_key(associate_id)
+            )
         service_ids = await _services_asked(context, of)
         if len(service_ids) * len(asked) > MOST_SERVICE_DAYS:
             raise bad_user_input(f"{MOST_SERVICE_DAYS} days of services at most are told at a time.")

@@ -184,7 +184,7 @@ class _Place:
 async def _place(context: RequestContext, counter_id: strawberry.ID | None, day: date | None) -> _Place:
     """A board that the caller may see. Raises NotOnThisBoard."""
     actor, directory = context.actor, await context.directory()
-    key = key_of(counter_id, "Counter") if counter_id else actor.counter_id
+    key = actor.counter_id if counter_id is None else key_of(counter_id, "Counter")
     counter = None if key is None else directory.find_counter(CounterId(key))
     if counter is None:
         raise errors.NotOnThisBoard

@@ -1,6 +1,7 @@
 """What is sent about appointments."""
 
 from datetime import datetime
+from typing import TypeGuard
 
 import strawberry
 
@@ -17,6 +18,11 @@ MOST_NAMED = 60
 
 MEMBER_ID = "The member it is for; the caller themself if absent."
 ASSOCIATE_ID = "Who shall serve; anybody who is free if absent."
+
+
+def is_sent(value: str | None) -> TypeGuard[str]:
+    """Of a choice whether it is the one; an empty text is one, and no id."""
+    return value is not None and value is not strawberry.UNSET
 
 
 def associate_key(associate_id: strawberry.ID | None) -> ResourceId | None:
@@ -36,13 +42,13 @@ class ServicesAt:
     )
 
     def store_key(self) -> StoreId | None:
-        return StoreId(key_of(self.store_id, "Store")) if self.store_id else None
+        return StoreId(key_of(self.store_id, "Store")) if is_sent(self.store_id) else None
 
     def counter_key(self) -> CounterId | None:
-        return CounterId(key_of(self.counter_id, "Counter")) if self.counter_id else None
+        return CounterId(key_of(self.counter_id, "Counter")) if is_sent(self.counter_id) else None
 
     def brand_key(self) -> BrandId | None:
-        return BrandId(key_of(self.brand_id, "Brand")) if self.brand_id else None
+        return BrandId(key_of(self.brand_id, "Brand")) if is_sent(self.brand_id) else None
 
 
 @strawberry.input(one_of=True, description="Of what free times are asked for: exactly one of these.")
