@@ -69,6 +69,7 @@ TABLE = {
     "Query.myCoupons":               "- y--------",
     "Query.memberCoupons":           "- -y-yy----",
     "Query.couponOffers":            "- y--------",
+    "Coupon.memberId":               "- yy--y--yy",
     "Query.couponIssues":            "- -----yy--",
     "Mutation.claimCoupon":          "- y--------",
     "Mutation.buyCoupon":            "- y--------",

@@ -84,6 +84,8 @@ PERMISSIONS: Mapping[str, frozenset[Role] | None] = {
     "Query.myCoupons": frozenset({Role.MEMBER}),
     "Query.memberCoupons": frozenset({Role.TILL, Role.DESK, Role.MEMBER_SERVICES}),
     "Query.couponOffers": frozenset({Role.MEMBER}),
+    # Boards show coupons, and must not tell by them whose the appointment is
+    "Coupon.memberId": _KNOW_THE_PERSON | {Role.TILL},
     "Query.couponIssues": frozenset({Role.PLANNER, Role.APPROVER}),
     "Mutation.claimCoupon": frozenset({Role.MEMBER}),
     "Mutation.buyCoupon": frozenset({Role.MEMBER}),
