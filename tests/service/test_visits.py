@@ -234,6 +234,18 @@ async def test_a_visit_that_was_held_too_long_is_gone(desk: VisitDesk) -> None:
     assert await desk.book(await desk.join(), *one_after_another(services))
 
 
+async def test_a_visit_that_was_held_too_long_says_so_once_that_was_written_down(desk: VisitDesk) -> None:
+    """Who books its places instead ends its holds, as the worker does after a while; the member is told the same."""
+    member, services = await desk.join(), await desk.services()
+    held = await desk.hold(member, *one_after_another(services))
+    await desk.cancel(member, held, held.record.stops[0])
+    desk.appointments.clock.advance(HOLD)
+    await desk.book(await desk.join(), *one_after_another(services))
+    assert sorted(await desk.appointments.states()) == ["CANCELLED", *["CONFIRMED"] * 3, *["EXPIRED"] * 2]
+    with pytest.raises(HoldExpired):
+        await desk.confirm(member, held)
+
+
 async def test_a_brand_that_has_to_accept_makes_it_requested(desk: VisitDesk) -> None:
     member, [fitting] = await desk.join(), await desk.services(1)
     viewing = await desk.appointments.service("VIEWING", rooms=1, counter=COUNTERS[1], given=rules(answer_minutes=60))

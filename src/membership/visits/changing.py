@@ -66,8 +66,11 @@ async def record_of(tx: Transaction, visit: Visit) -> VisitRecord:
 
 
 async def confirm(tx: Transaction, directory: Directory, locked: Seen) -> None:
-    """All that is held, or nothing. Raises HoldExpired, VisitStepRefused."""
-    held = [stop for stop in locked.own if stop.state is AppointmentState.HELD]
+    """All that was held, or nothing. That it has expired is said whether or not anybody wrote it down.
+
+    Raises HoldExpired, VisitStepRefused.
+    """
+    held = [stop for stop in locked.own if stop.state in (AppointmentState.HELD, AppointmentState.EXPIRED)]
     if not held:
         raise VisitStepRefused(visit_state(locked.stops, tx.now).value)
     await changing.book_held(tx, directory, held)
