@@ -307,7 +307,7 @@ async def test_other_times_are_found_and_taken_as_they_were_proposed(desk: Visit
         visit = part(answer(await run(move, about(visit, stops=moving(proposal)), caller=asker))["visit"])
         assert starts(visit) == [stop["startsAt"] for stop in rows(proposal["stops"])]
         assert str(visit["startsAt"]).startswith(f"{TODAY.isoformat()}T{first}")
-    same = {"visit": visit["id"], "wish": between("15:00", "19:00") | {"sameAssociates": True}}
+    same = {"visit": visit["id"], "wish": between("15:30", "19:30") | {"sameAssociates": True}}
     [proposal] = rows(answer(await run(trusted("app/VisitMoves"), same, caller=caller))["proposals"])
     assert all(stop["associateId"] for stop in rows(proposal["stops"]))
 

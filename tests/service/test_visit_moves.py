@@ -1,6 +1,7 @@
 """Other times for a visit: what is proposed is accepted by a move at that moment (A2), wherever the stops are now."""
 
-from datetime import time
+from datetime import datetime, time
+from uuid import UUID
 
 import pytest
 
@@ -96,9 +97,37 @@ async def test_a_stop_may_stay_though_it_is_too_late_to_book_it(desk: VisitDesk)
     desk.appointments.clock.set(at(14))
     found = (await desk.propose_moves(member, made, bounds=VisitWish((), TODAY, order=StopOrder.GIVEN))).found
     [kept] = [proposal for proposal in found if proposal.period.start == at(15)]
-    assert [time.starts_at for time in times_of(kept)] == [at(15), at(16, 30)]
+    # At 16:30 the other one takes place now: with both where they are, nothing would be moved.
+    assert [time.starts_at for time in times_of(kept)] == [at(15), at(17)]
     made = await desk.move(member, made, *times_of(kept))
-    assert [stop.sequence for stop in made.record.stops] == [0, 0]
+    assert [stop.sequence for stop in made.record.stops] == [0, 1]
+
+
+async def test_a_visit_is_not_proposed_where_it_is(desk: VisitDesk) -> None:
+    """Asked again after it was moved to the best time, other times are told, and one that begins as it does now too."""
+    member, services = await desk.join(), await desk.services(2)
+    made = await desk.book(member, *one_after_another(services, 13))
+    bounds = VisitWish((), TODAY, earliest=time(14, 30), most=1)
+    for _ in range(3):
+        [best] = (await desk.propose_moves(member, made, bounds=bounds)).found
+        moved = await desk.move(member, made, *times_of(best))
+        assert starts_of(moved) != starts_of(made)
+        made = moved
+    found = (await desk.propose_moves(member, made, bounds=VisitWish((), TODAY, most=20))).found
+    now = {stop.appointment_id: stop.period.start for stop in made.record.stops}
+    assert now not in [{new.appointment_id: new.starts_at for new in times_of(proposal)} for proposal in found]
+    assert min(now.values()) in [proposal.period.start for proposal in found]
+
+
+def starts_of(made: Made) -> dict[UUID, datetime]:
+    return {stop.uid: stop.period.start for stop in made.record.stops}
+
+
+async def test_where_a_visit_could_only_stay_nothing_is_proposed(desk: VisitDesk) -> None:
+    member, [fitting] = await desk.join(), await desk.services(1)
+    made = await desk.book(member, Stop(fitting.service_id, at(14)))
+    bounds = VisitWish((), TODAY, earliest=time(14), latest=time(15))
+    assert (await desk.propose_moves(member, made, bounds=bounds)).found == ()
 
 
 async def test_stops_that_cannot_be_moved_stay_and_are_walked_from(desk: VisitDesk) -> None:

@@ -109,7 +109,8 @@ class VisitsQuery:
         errors.VisitOutOfBounds,
         appointments.UnknownService,
         description="Other times for the stops of a visit that can still be moved, all of them together, as "
-        "`moveVisit` takes them now. They may overlap with the present times, and a stop may be proposed where it is.",
+        "`moveVisit` takes them now. They may overlap with the present times, and a stop may be proposed where it is, "
+        "but not all of them.",
     )
     async def visit_moves(
         self,

@@ -31,7 +31,8 @@ class Answer:
 
 class DaySearch:
     """`stretches`: by stop, earliest first, each as long as the others of the stop. `walk`: seconds between two stops.
-    `rivals`: by stop, as bits, those that may take from it what it needs. `accepts`: whether such stops go together."""
+    `rivals`: by stop, as bits, those that may take from it what it needs. `accepts`: whether such stops go together.
+    `but`: by stop, the starts of the one visit that is no answer."""
 
     def __init__(
         self,
@@ -43,18 +44,21 @@ class DaySearch:
         accepts: Accepts,
         most_states: int,
         most_decisions: int,
+        but: Sequence[int] | None = None,
     ) -> None:
         self._starts = [[start for start, _ in entries] for entries in stretches]
         self._ends = [[end for _, end in entries] for entries in stretches]
         self._walk, self._rivals, self._in_order = walk, rivals, in_order
-        self._accepts = accepts
+        self._accepts, self._but = accepts, but
         self._known: dict[tuple[int, int, int], Ending | None] = {}
         self._most_states, self._decisions_left = most_states, most_decisions
         self.complete = True
 
     def best(self, most: int) -> Iterator[Answer]:
         """The best visit of each start of a first stop, the best of these first."""
-        queue = [(answer.cost, not self._has_rivals, answer) for answer in self._relaxed()]
+        queue = [
+            (answer.cost, not self._has_rivals and not self._is_left_out(answer), answer) for answer in self._relaxed()
+        ]
         heapq.heapify(queue)
         seen: set[int] = set()
         while queue and len(seen) < most:
@@ -125,7 +129,8 @@ class DaySearch:
         return Answer(tuple(order), tuple(starts), end, walked)
 
     def _exact(self, relaxed: Answer) -> Answer | None:
-        """The best visit with this first stop at this start, minding what stops take from each other."""
+        """The best visit with this first stop at this start, minding what stops take from each other, and which visit
+        is no answer."""
         first, start = relaxed.order[0], relaxed.starts[0]
         which = bisect_left(self._starts[first], start)
         begun = Answer((first,), (start,), self._ends[first][which], 0)
@@ -135,7 +140,8 @@ class DaySearch:
 
     def _extend(self, begun: Answer, left: int) -> None:
         if not left:
-            self._found = begun
+            if not self._is_left_out(begun):
+                self._found = begun
             return
         for following in self._next(left):
             for longer in self._longer(begun, following, left ^ 1 << following):
@@ -159,9 +165,16 @@ class DaySearch:
                 longer = Answer(order, (*begun.starts, starts[which]), self._ends[following][which], walked)
                 if self._goes_together(longer):
                     yield longer
-            if not self._rivals[following]:
+            if not self._rivals[following] and not self._may_be_left_out(begun):
                 # It takes nothing from the others, nor they from it: later is no better.
                 return
+
+    def _is_left_out(self, answer: Answer) -> bool:
+        starts = dict(zip(answer.order, answer.starts, strict=True))
+        return self._but is not None and all(starts[stop] == start for stop, start in enumerate(self._but))
+
+    def _may_be_left_out(self, begun: Answer) -> bool:
+        return self._but is not None and self._but[begun.order[0]] == begun.starts[0]
 
     def _goes_together(self, answer: Answer) -> bool:
         before = sum(1 << stop for stop in answer.order[:-1])

@@ -17,7 +17,8 @@ stops want the same associate, room or place. Those that do are tried by branch 
 stops before have taken is told by `decide`, and `_Relaxed` bounds what can still come of it.
 
 Where a visit is moved, its stops are wishes that stand already: the diary is read without them, and one that is
-proposed where it is now is kept with whomever and whatever it has, as a move leaves it (`itinerary.is_kept`).
+proposed where it is now is kept with whomever and whatever it has, as a move leaves it (`itinerary.is_kept`). The visit
+as it is now is no proposal: the next best is found instead.
 
 Bounds: at most 8 stops on 7 days (`model`), MOST_STATES ends of stops and MOST_DECISIONS asked of `decide`, both shared
 out evenly among the days. Where they do not do, what was found is given, and said not to be complete.
@@ -75,6 +76,7 @@ class _Day:
             accepts=lambda answer: not self._decision(answer).refusals,
             most_states=MOST_STATES // wish.days,
             most_decisions=MOST_DECISIONS // wish.days,
+            but=_present(wish.wishes),
         )
 
     @property
@@ -182,6 +184,12 @@ def _bounds(wish: VisitWish, store: Store, day: date) -> tuple[datetime | None, 
         on = day if at is None or at >= store.cutover else day + timedelta(days=1)
         found.append(None if at is None else local_instant(store.zone, on, at))
     return found[0], found[1]
+
+
+def _present(wishes: Sequence[Wish]) -> list[int] | None:
+    """When the stops of a visit that is moved begin now."""
+    standing = [entry.standing.appointment for entry in wishes if entry.standing is not None]
+    return [int(stop.period.start.timestamp()) for stop in standing] if len(standing) == len(wishes) else None
 
 
 def _rivals(wishes: Sequence[Wish], services: Sequence[Service]) -> list[int]:
