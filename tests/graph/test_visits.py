@@ -122,6 +122,10 @@ async def test_a_visit_is_found_booked_moved_and_one_stop_cancelled(desk: VisitD
     assert (cancelled["state"], states(cancelled)) == ("BOOKED", ["CONFIRMED", "LATE_CANCELLED", "CONFIRMED"])
     again = part(answer(await run(ONE, {"id": visit["id"]}, caller=caller)))
     assert again == cancelled
+    last = part(rows(moved["stops"])[2]["appointment"])
+    shorter = part(answer(await run(CANCEL, about(visit, appointmentIds=[last["id"]]), caller=caller))["visit"])
+    first = part(rows(moved["stops"])[0]["appointment"])
+    assert (shorter["startsAt"], shorter["endsAt"]) == (first["startsAt"], first["endsAt"])
 
 
 async def test_a_refusal_names_the_stops_and_what_would_fit(desk: VisitDesk, run: Run) -> None:

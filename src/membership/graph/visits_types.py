@@ -26,7 +26,7 @@ from membership.stores.model import Names
 from membership.stores.service import Directory
 from membership.visits import model, store
 from membership.visits.model import VisitRecord, VisitSource, VisitState
-from membership.visits.rules.itinerary import Leg, legs, visit_state
+from membership.visits.rules.itinerary import Leg, legs, span, visit_state
 
 describe_enum(
     VisitState,
@@ -69,8 +69,10 @@ class Visit(Node):
     state: VisitState = strawberry.field(description="How far it is.")
     store_id: strawberry.ID = strawberry.field(description="The store.")
     store_name: str = strawberry.field(description="The store, in the request's language.")
-    starts_at: datetime = strawberry.field(description="When its first stop begins, by the store's clock.")
-    ends_at: datetime = strawberry.field(description="When its last stop ends, by the store's clock.")
+    starts_at: datetime = strawberry.field(
+        description="When the first of its stops that take place begins, by the store's clock; of all, if none does."
+    )
+    ends_at: datetime = strawberry.field(description="When the last of these ends, by the store's clock.")
     stops: list[VisitStop] = strawberry.field(
         description="Those that the caller may see, by time, cancelled ones too: some few. What was moved is told once."
     )
@@ -166,13 +168,14 @@ def _visit_node(shown: _Shown, record: VisitRecord) -> Visit:
     visit, context = record.visit, shown.context
     shop = shown.directory.store(visit.store_id)
     names = None if visit.campaign_id is None else shown.occasions.get(visit.campaign_id)
+    spanned = span(record.stops, context.now)
     return Visit(
         id=global_id("Visit", visit.visit_id),
         state=visit_state(record.stops, context.now),
         store_id=global_id("Store", visit.store_id),
         store_name=localised(shop.names, context.locale),
-        starts_at=min(stop.period.start for stop in record.stops).astimezone(shop.zone),
-        ends_at=max(stop.period.end for stop in record.stops).astimezone(shop.zone),
+        starts_at=spanned.start.astimezone(shop.zone),
+        ends_at=spanned.end.astimezone(shop.zone),
         stops=[_stop_node(shown, leg) for leg in legs(record.stops, shown.directory, context.now)],
         occasion=None if names is None else localised(names, context.locale),
         source=visit.source,

@@ -14,7 +14,7 @@ from membership.members.model import MembershipKey
 from membership.sample.configuration import sample_configuration
 from membership.stores.service import Directory
 from membership.visits.model import VisitState
-from membership.visits.rules.itinerary import legs, visit_state
+from membership.visits.rules.itinerary import legs, span, visit_state
 from sample_store import sample_world
 from unit.visits.diaries import MEMBER, at
 
@@ -116,6 +116,20 @@ def test_the_way_leads_past_what_does_not_take_place() -> None:
         ]
     lapsed = replace(stop(State.HELD, at(15), number=1), lapses_at=NOON)
     assert legs([first, lapsed, last], DIRECTORY, NOON)[0].gap == timedelta(hours=3)
+
+
+@pytest.mark.parametrize("gone", [State.CANCELLED, State.LATE_CANCELLED, State.DECLINED, State.EXPIRED, State.NO_SHOW])
+def test_a_visit_is_from_the_first_to_the_last_that_takes_place(gone: State) -> None:
+    attended, booked = stop(State.COMPLETED, at(15)), stop(State.CONFIRMED, at(17), number=1)
+    stops = [stop(gone, at(13), number=2), attended, booked, stop(gone, at(19), number=3)]
+    assert span(stops, NOON) == Period(at(15), at(18))
+    assert span([stop(gone, at(13)), stop(gone, at(19), number=1)], NOON) == Period(at(13), at(20))
+
+
+def test_what_is_held_counts_until_it_has_lapsed() -> None:
+    stops = [stop(State.HELD, at(13)), stop(State.CONFIRMED, at(15), number=1)]
+    assert span(stops, NOON).start == at(13)
+    assert span(stops, NOON + timedelta(minutes=5)).start == at(15)
 
 
 def test_nobody_walks_through_the_night() -> None:

@@ -41,6 +41,12 @@ def legs(stops: Sequence[Appointment], directory: Directory, now: datetime) -> t
     return tuple(_leg(stop, after.get(stop.appointment_id), directory) for stop in ordered)
 
 
+def span(stops: Sequence[Appointment], now: datetime) -> Period:
+    """From the first of the stops that take place to the last; where none does, of all that there were."""
+    counted = [stop.period for stop in stops if state_at(stop, now) in TAKES_PLACE] or [stop.period for stop in stops]
+    return Period(min(period.start for period in counted), max(period.end for period in counted))
+
+
 def _leg(stop: Appointment, following: Appointment | None, directory: Directory) -> Leg:
     if following is None:
         return Leg(stop, None, None)
