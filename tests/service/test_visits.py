@@ -144,6 +144,29 @@ async def test_a_stop_that_cannot_be_had_is_named_with_what_would_fit(desk: Visi
     assert states_of(await desk.book(member, *instead)) == [State.CONFIRMED] * 3
 
 
+async def test_a_refusal_says_what_is_wrong_in_a_sentence_and_one_way_out(desk: VisitDesk) -> None:
+    """No second "nearest" that the rest of the visit leaves no time for, and no other thing to do."""
+    member, [fitting, watch] = await desk.join(), await desk.services(2)
+    await desk.book(await desk.join(), Stop(watch.service_id, at(17)))
+    stops = [Stop(fitting.service_id, at(14, 10)), Stop(watch.service_id, at(17))]
+    with pytest.raises(VisitPartlyUnavailable) as refused:
+        await desk.book(member, *stops)
+    assert refused.value.message == (
+        "2 of 2 stops cannot be had. "
+        "SERVICE-0 does not begin at 2026-05-20 14:10 (+08:00). "
+        "What fits instead is SERVICE-0 at 2026-05-20 14:00 (+08:00). "
+        "SERVICE-1 at 2026-05-20 17:00 (+08:00) has just been taken. "
+        "What fits instead is SERVICE-1 at 2026-05-20 16:00 (+08:00)."
+    )
+    with pytest.raises(VisitPartlyUnavailable) as early:
+        await desk.book(member, Stop(fitting.service_id, at(14, days=200)))
+    assert early.value.message == (
+        f"1 of 1 stops cannot be had. {early.value.stops[0].reason_text} "
+        "Look for the visit anew, on another day or with other stops."
+    )
+    assert early.value.stops[0].reason_text.endswith(" on.")  # and not: come back then
+
+
 async def test_what_is_proposed_instead_goes_together(desk: VisitDesk) -> None:
     member, [fitting, watch] = await desk.join(), await desk.services(2)
     stops = [Stop(fitting.service_id, at(14)), Stop(watch.service_id, at(14))]

@@ -55,7 +55,7 @@ class UnavailableStop(Part):
     place: int = field(metadata={"description": "Which of the stops, counted from 0 as they were sent."})
     service: str = field(metadata={"description": "Code of its service."})
     reason: str = field(metadata={"description": "Why it cannot be had.", "is_refusal_code": True})
-    reason_text: str = field(metadata={"description": "The same in words."})
+    reason_text: str = field(metadata={"description": "The same in a sentence."})
     nearest: str | None = field(
         metadata={
             "description": "The nearest start, by the store's clock, at which it fits the rest of the visit; "
@@ -76,11 +76,20 @@ class VisitPartlyUnavailable(DomainError):
 
     @property
     def message(self) -> str:
-        said = " ".join(stop.reason_text for stop in self.stops)
+        said = " ".join(_said(stop) for stop in self.stops)
         if all(stop.nearest is not None for stop in self.stops):
-            others = ", ".join(f"{stop.service} at {moment_text(stop.nearest or '')}" for stop in self.stops)
-            return f"{len(self.stops)} of {self.of} stops cannot be had: {said} What would fit instead: {others}."
-        return f"{len(self.stops)} of {self.of} stops cannot be had: {said} Look for the visit anew."
+            return f"{len(self.stops)} of {self.of} stops cannot be had. {said}"
+        return (
+            f"{len(self.stops)} of {self.of} stops cannot be had. {said} "
+            "Look for the visit anew, on another day or with other stops."
+        )
+
+
+def _said(stop: UnavailableStop) -> str:
+    """What is wrong, and the one way out that fits the rest of the visit."""
+    if stop.nearest is None:
+        return stop.reason_text
+    return f"{stop.reason_text} What fits instead is {stop.service} at {moment_text(stop.nearest)}."
 
 
 @dataclass(eq=False)

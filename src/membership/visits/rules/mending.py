@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from membership.appointments.errors import BookingSuspended
 from membership.appointments.model import Appointment, Period, Service, Stop, resource_of
 from membership.appointments.rules.deciding import Diary, decide
 from membership.appointments.rules.hours import given_on, opening_days
@@ -43,9 +44,20 @@ def unavailable(
             zone = around.diary.stores[service.store_id].zone
             said = local_moment(nearest, zone)
         found.append(
-            UnavailableStop(place, service.code, refusal.code, refusal.message, None if nearest is None else said)
+            UnavailableStop(
+                place, service.code, refusal.code, what_is_wrong(refusal), None if nearest is None else said
+            )
         )
     return sorted(found, key=lambda entry: entry.place)
+
+
+def what_is_wrong(refusal: DomainError) -> str:
+    """Without the way out, which is for whoever wants that one appointment; for a stop it is one that fits the visit.
+    Who may not book by themselves is told until when, whatever fits."""
+    if isinstance(refusal, BookingSuspended):
+        return refusal.message
+    sentence, _, _ = refusal.message.partition(". ")
+    return sentence.removesuffix(".") + "."
 
 
 def _nearest(around: Surroundings, standing: Mapping[int, Stop], place: int, stop: Stop) -> datetime | None:
