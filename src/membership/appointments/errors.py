@@ -176,20 +176,28 @@ class BookingSuspended(DomainError):
 
 @dataclass(eq=False)
 class MemberElsewhere(DomainError):
-    """The member has another appointment at that time."""
+    """The member is expected elsewhere at that time: from `starts_at` to `ends_at`, by an appointment that is held or
+    booked, or by another stop of the same request (`same_request`)."""
 
     code = "MEMBER_ELSEWHERE"
     field = "startsAt"
     starts_at: str
     ends_at: str
+    same_request: bool = False
+    walk_in: bool = False
 
     @property
     def message(self) -> str:
         start, end = moment_text(self.starts_at), moment_text(self.ends_at)
-        return (
-            f"The member has another appointment between {start} and {end}. "
-            "Choose another time, or move that one first."
-        )
+        if self.same_request:
+            return (
+                f"Two of these stops overlap: the member is at the other one from {start} to {end}. "
+                "Choose times that follow one another."
+            )
+        elsewhere = f"The member is expected elsewhere from {start} to {end}."
+        if self.walk_in:
+            return f"{elsewhere} Serve them once that is over, or once they have given that appointment up."
+        return f"{elsewhere} Choose a time before or after that, or give that appointment up first."
 
 
 @dataclass(eq=False)

@@ -51,7 +51,8 @@ def decide(diary: Diary, stops: Mapping[int, Stop], *, member_id: MemberId, now:
         shop = diary.stores[service.store_id]
         found = choose(service, shop, stop, taken, now=now, member=person, admit=admit)
         if found is None:
-            refusals[place] = refusal_of(service, shop, stop, taken, now=now, member=person, admit=admit)
+            beside = [entry.period for entry in chosen.values()]
+            refusals[place] = refusal_of(service, shop, stop, taken, now=now, member=person, admit=admit, beside=beside)
             continue
         chosen[place] = found
         taken = with_occupied(taken, occupations(found, person))

@@ -1,5 +1,6 @@
 """Why a stop cannot be booked, once it is known that it cannot."""
 
+from collections.abc import Collection
 from datetime import datetime
 from itertools import chain
 
@@ -18,10 +19,10 @@ from membership.appointments.rules.admitting import Admit, by_horizon
 from membership.appointments.rules.hours import given_on, opening_days, starts
 from membership.appointments.rules.slots import (
     book_until,
+    first_within,
     free_of,
     given_around,
     is_at_work,
-    is_free,
     occupied_by,
 )
 from membership.kernel.errors import DomainError
@@ -38,8 +39,10 @@ def refusal_of(
     now: datetime,
     member: ResourceId,
     admit: Admit = by_horizon,
+    beside: Collection[Period] = (),
 ) -> DomainError:
-    """The first reason that holds, those first that no other time of the day would change."""
+    """The first reason that holds, those first that no other time of the day would change. `beside`: the member's other
+    stops of the same request, which are in `taken` too."""
     period = Period(stop.starts_at, stop.starts_at + service.rules.duration)
     if stop.associate_id is not None and stop.associate_id not in service.candidates.get(ResourceKind.ASSOCIATE, ()):
         return AssociateNotSkilled(service.code)
@@ -49,8 +52,10 @@ def refusal_of(
     refused = None if stop.walk_in else _not_now(service, store, stop, now, admit)
     if refused is not None:
         return refused
-    if not is_free(taken.busy.get(member, ()), period):
-        return MemberElsewhere(_said(store, period.start), _said(store, period.end))
+    other = first_within(taken.busy.get(member, ()), period)
+    if other is not None:
+        start, end = _said(store, other.start), _said(store, other.end)
+        return MemberElsewhere(start, end, same_request=other in beside, walk_in=stop.walk_in)
     return _nobody_free(service, store, stop, period, taken)
 
 

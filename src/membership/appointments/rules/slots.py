@@ -97,8 +97,13 @@ def book_until(rules: ServiceRules, starts_at: datetime) -> datetime:
 
 def is_free(periods: Sequence[Period], wanted: Period) -> bool:
     """Whether nothing of `periods` (by time, without overlaps) lies in `wanted`."""
+    return first_within(periods, wanted) is None
+
+
+def first_within(periods: Sequence[Period], wanted: Period) -> Period | None:
+    """The first of `periods` (by time, without overlaps) that lies in a part of `wanted`."""
     first = bisect_right(periods, wanted.start, key=attrgetter("end"))
-    return first == len(periods) or periods[first].start >= wanted.end
+    return periods[first] if first < len(periods) and periods[first].start < wanted.end else None
 
 
 def count_within(periods: Sequence[Period], window: Period) -> int:
