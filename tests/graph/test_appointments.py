@@ -161,6 +161,22 @@ class TestAvailability:
         assert {slot["placesLeft"] for slot in rows(only, "slots")} == {1}
         assert [day["freeSlots"] for day in rows(only, "days")] == [len(starts)]
 
+    async def test_a_day_without_times_says_why_unless_all_is_taken(self, run: Run, desk: AppointmentDesk) -> None:
+        given = rules(
+            horizon_days=1, every_minutes=600, hours={"weekly": {3: ("10:00", "20:00"), 5: ("10:00", "20:00")}}
+        )
+        fitting, member = await desk.service("FITTING", associates=1, given=given), await desk.join()
+        desk.clock.set(at(9))
+        await desk.book(await desk.join(), Stop(fitting.service_id, at(10)))
+        asked = {"of": of(fitting), "from": TODAY.isoformat(), "days": 3}
+        free = answer(await run(AVAILABILITY, asked, caller=desk.member(member)))
+        assert [day["freeSlots"] for day in rows(free, "days")] == [0, 0, 0]
+        full, closed, later = (day["whyNot"] for day in rows(free, "days"))
+        assert full is None
+        assert isinstance(closed, dict) and closed["code"] == "OUTSIDE_HOURS"
+        assert isinstance(later, dict) and later["code"] == "TOO_EARLY_TO_BOOK"
+        assert "can be booked from 2026-05-21 10:00 (+08:00) on" in str(later["message"])
+
     async def test_everything_listed_can_be_booked(self, run: Run, desk: AppointmentDesk) -> None:
         """A2, through the API."""
         fitting = await desk.service("FITTING", associates=1, given=rules(every_minutes=60, before_minutes=10))
@@ -470,7 +486,9 @@ class TestRefusals:
         desk.clock.set(at(13))
         await desk.step(missed, Step.NO_SHOW)
         asked = {"of": of(fitting), "from": TODAY.isoformat(), "days": 2}
-        assert rows(answer(await run(AVAILABILITY, asked, caller=desk.member(member))), "slots") == []
+        free = answer(await run(AVAILABILITY, asked, caller=desk.member(member)))
+        assert rows(free, "slots") == []
+        assert [part(day, "whyNot")["code"] for day in rows(free, "days")] == ["BOOKING_SUSPENDED"] * 2
         refused = await book(run, desk, member, stop=stop(fitting, at(14)))
         assert (refused["code"], refused["possibleFrom"]) == ("BOOKING_SUSPENDED", "2026-08-18T13:00+08:00")
         by_staff = {"stop": stop(fitting, at(14)), "memberId": global_id("Member", member.member_id)}

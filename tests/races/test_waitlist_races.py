@@ -287,9 +287,15 @@ class Storm:
         for entry in await self.entries():
             if state_at(entry, desk.now) is S.WAITING:
                 service = next(one for one in self.services if one.service_id == entry.service_id)
-                by_day = await desk.appointments.availability(
-                    desk.member(entry.membership), desk.now, [service.service_id], [TODAY], membership=entry.membership
-                )
+                by_day = (
+                    await desk.appointments.availability(
+                        desk.member(entry.membership),
+                        desk.now,
+                        [service.service_id],
+                        [TODAY],
+                        membership=entry.membership,
+                    )
+                ).free
                 shop = (await self.waits.offering.workings.directories.directory(desk.now)).store(entry.store_id)
                 missed += [
                     (entry, slot)

@@ -59,7 +59,7 @@ async def test_only_who_may_touch_it_is_told(desk: AppointmentDesk) -> None:
         _, found = await desk.appointments.availability_to_move(
             desk.actor(role), desk.now, booked.appointment_id, [TODAY]
         )
-        assert found
+        assert found.free[booked.service_id]
 
 
 async def test_what_cannot_be_moved_is_refused(desk: AppointmentDesk) -> None:
@@ -96,9 +96,11 @@ async def test_who_broke_an_appointment_may_still_move_another(desk: Appointment
     [booked] = await desk.book(member, Stop(service.service_id, at(18)))
     desk.clock.set(at(14))
     await desk.step(missed, Step.NO_SHOW)
-    own = await desk.appointments.availability(
-        desk.member(member), desk.now, [service.service_id], [TODAY], membership=member
-    )
+    own = (
+        await desk.appointments.availability(
+            desk.member(member), desk.now, [service.service_id], [TODAY], membership=member
+        )
+    ).free
     assert own == {service.service_id: {}}
     assert at(18, 30) in await desk.starts_to_move(member, booked)
     await desk.move(member, booked, at(18, 30))

@@ -23,7 +23,9 @@ async def desk(database: Database, conn: Conn) -> AppointmentDesk:
 
 
 async def listed(desk: AppointmentDesk, service: Service, actor: Actor, member: MembershipKey) -> int:
-    found = await desk.appointments.availability(actor, desk.now, [service.service_id], [TODAY], membership=member)
+    found = (
+        await desk.appointments.availability(actor, desk.now, [service.service_id], [TODAY], membership=member)
+    ).free
     return len(found[service.service_id].get(TODAY, ()))
 
 

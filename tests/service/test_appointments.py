@@ -74,9 +74,11 @@ async def test_a_day_of_many_services_is_two_statements(desk: AppointmentDesk, s
     services = [await desk.service(f"S{number}", associates=2, rooms=1) for number in range(5)]
     await desk.slots(services[0])
     statements.clear()
-    found = await desk.appointments.availability(
-        desk.actor(), desk.now, [service.service_id for service in services], [TODAY]
-    )
+    found = (
+        await desk.appointments.availability(
+            desk.actor(), desk.now, [service.service_id for service in services], [TODAY]
+        )
+    ).free
     ours = [text for text in statements if "appointments." in text]
     assert len(ours) == 2
     assert all(found[service.service_id] for service in services)

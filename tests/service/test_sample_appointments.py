@@ -261,7 +261,7 @@ async def test_every_service_can_be_booked(copy: Conn, desk: Appointments, shop:
     service_ids = await store.list_service_ids(copy, shop.store_id)
     assert {*service_ids} == {service.service_id for service in offered(shop.programme_code).services}
     days = [TODAY + timedelta(days=number) for number in range(10)]
-    actor, free = actor_of(shop), await desk.availability(actor_of(shop), NOW, service_ids, days)
+    actor, free = actor_of(shop), (await desk.availability(actor_of(shop), NOW, service_ids, days)).free
     for service_id in service_ids:
         slots_of_days = [slot for slots in free[service_id].values() for slot in slots]
         assert slots_of_days, service_id
@@ -276,7 +276,7 @@ async def test_one_day_of_the_anniversary_is_fully_booked_at_the_popular_counter
     copy: Conn, desk: Appointments
 ) -> None:
     service_id, days = DEMO.popular_service_id, [POPULAR_DAY, POPULAR_DAY + timedelta(days=1)]
-    free = await desk.availability(actor_of(WORLD.chaoyang), NOW, [service_id], days)
+    free = (await desk.availability(actor_of(WORLD.chaoyang), NOW, [service_id], days)).free
     assert set(free[service_id]) == {days[1]}
     booked = await copy.fetch(
         "SELECT state, member_id FROM appointments.appointments WHERE service_id = $1 AND starts_at::date = $2"
@@ -323,7 +323,7 @@ async def test_an_appointment_is_made_as_the_service_makes_it(copy: Conn, desk: 
     assert len(asked) == 3
     for entry in asked:
         member, day = await add_member(copy, shop), entry.period.start.date() + timedelta(days=7)
-        free = await desk.availability(actor_of(shop), entry.booked_at, [entry.service_id], [day])
+        free = (await desk.availability(actor_of(shop), entry.booked_at, [entry.service_id], [day])).free
         stop = Stop(entry.service_id, free[entry.service_id][day][-1].period.start)
         [booked] = await desk.book(actor_of(shop), entry.booked_at, member, [stop], key=str(new_id()))
         assert (booked.held_until, booked.answer_until) == (entry.held_until, entry.answer_until)

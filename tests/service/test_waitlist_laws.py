@@ -163,9 +163,11 @@ class Day:
         """What this member sees listed, wished for, and with time enough to answer an offer."""
         desk = self.waits.desk
         service = next(one for one in self.services if one.service_id == entry.service_id)
-        by_day = await desk.appointments.availability(
-            desk.member(entry.membership), desk.now, [service.service_id], [TODAY], membership=entry.membership
-        )
+        by_day = (
+            await desk.appointments.availability(
+                desk.member(entry.membership), desk.now, [service.service_id], [TODAY], membership=entry.membership
+            )
+        ).free
         shop = (await self.waits.offering.workings.directories.directory(desk.now)).store(service.store_id)
         wished = fitting(entry.wish, entry.associate_id, shop, by_day[service.service_id])
         return [slot for slot in wished if offer_until(service.rules, slot.period.start, desk.now) is not None]

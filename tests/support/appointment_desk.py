@@ -168,9 +168,9 @@ class AppointmentDesk:
     async def slots(
         self, service: Service, day: date = TODAY, *, member: MembershipKey | None = None
     ) -> tuple[Slot, ...]:
-        found = await self.appointments.availability(
-            self.actor(), self.now, [service.service_id], [day], membership=member
-        )
+        found = (
+            await self.appointments.availability(self.actor(), self.now, [service.service_id], [day], membership=member)
+        ).free
         return found[service.service_id].get(day, ())
 
     async def starts(self, service: Service, *, member: MembershipKey | None = None) -> list[datetime]:
@@ -179,8 +179,8 @@ class AppointmentDesk:
     async def starts_to_move(self, member: MembershipKey, booked: Appointment) -> list[datetime]:
         actor, days = self.member(member), [TODAY]
         service_id, found = await self.appointments.availability_to_move(actor, self.now, booked.appointment_id, days)
-        assert set(found) <= {booked.service_id} == {service_id}
-        return [slot.period.start for slots in found.values() for day in slots.values() for slot in day]
+        assert set(found.free) == {booked.service_id} == {service_id}
+        return [slot.period.start for day in found.free[service_id].values() for slot in day]
 
     async def states(self) -> list[str]:
         rows = await self.conn.fetch("SELECT state FROM appointments.appointments ORDER BY appointment_id")

@@ -104,7 +104,7 @@ class OutsideHours(DomainError):
     @property
     def message(self) -> str:
         if self.opens_at is None or self.closes_at is None:
-            return f"{self.service} is not given on that day. Choose one of the free times."
+            return f"{self.service} is not given on that day. Choose another day."
         opens, closes = moment_text(self.opens_at), moment_text(self.closes_at)
         return f"{self.service} is given from {opens} to {closes}. Choose one of the free times."
 

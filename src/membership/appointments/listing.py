@@ -2,16 +2,29 @@
 member, where a service remembers who did not come."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from membership.appointments import store
 from membership.appointments.errors import UnknownService
-from membership.appointments.model import AppointmentId, Period, Service, ServiceId, Slot, Taken, resource_of
+from membership.appointments.model import (
+    AppointmentId,
+    Period,
+    ResourceId,
+    ResourceKind,
+    Service,
+    ServiceId,
+    Slot,
+    Taken,
+    resource_of,
+)
 from membership.appointments.rules.admitting import Admit, by_horizon, longest_memory, unless_broken
 from membership.appointments.rules.deciding import Diary
 from membership.appointments.rules.hours import given_on
+from membership.appointments.rules.refusing import why_none
 from membership.appointments.rules.slots import looked_at, slots
 from membership.kernel.actor import Role
+from membership.kernel.errors import DomainError
 from membership.members.model import MemberId
 from membership.postgres.transaction import Transaction
 from membership.stores.model import Store, StoreId
@@ -19,6 +32,14 @@ from membership.stores.service import Directory
 
 FreeSlots = Mapping[ServiceId, Mapping[date, tuple[Slot, ...]]]
 """By service and by the date on which the opening begins; days without a free slot are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """`why_none`: why a day has no free slot, where that is not because all is taken."""
+
+    free: FreeSlots
+    why_none: Mapping[ServiceId, Mapping[date, DomainError]]
 
 
 async def read_diary(
@@ -71,6 +92,43 @@ def free_slots(diary: Diary, days: Collection[date], now: datetime, *, member_id
         }
         found[service.service_id] = {day: free for day, free in by_day.items() if free}
     return found
+
+
+def availability(
+    diary: Diary,
+    days: Collection[date],
+    now: datetime,
+    *,
+    member_id: MemberId | None = None,
+    associate_id: ResourceId | None = None,
+) -> Availability:
+    """`associate_id`: with this associate, as if there were nobody else."""
+    member = None if member_id is None else resource_of(member_id)
+    free, why = free_slots(diary, days, now, member_id=member_id), dict[ServiceId, dict[date, DomainError]]()
+    if associate_id is not None:
+        free = {service_id: _with(of_service, associate_id) for service_id, of_service in free.items()}
+    for service in diary.services.values():
+        shop = diary.stores[service.store_id]
+        reasons = {
+            day: why_none(
+                service, shop, day, diary.taken, now=now, member=member, admit=diary.admit, associate_id=associate_id
+            )
+            for day in set(days) - free[service.service_id].keys()
+        }
+        why[service.service_id] = {day: reason for day, reason in reasons.items() if reason is not None}
+    return Availability(free, why)
+
+
+def _with(free: Mapping[date, tuple[Slot, ...]], associate_id: ResourceId) -> dict[date, tuple[Slot, ...]]:
+    by_day = {
+        day: tuple(
+            replace(slot, free={**slot.free, ResourceKind.ASSOCIATE: (associate_id,)})
+            for slot in slots_of_day
+            if associate_id in slot.free.get(ResourceKind.ASSOCIATE, ())
+        )
+        for day, slots_of_day in free.items()
+    }
+    return {day: found for day, found in by_day.items() if found}
 
 
 def _window(services: Iterable[Service], stores: Mapping[StoreId, Store], days: Collection[date]) -> Period | None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from membership.appointments import changing, store
 from membership.appointments.errors import UnknownService
 from membership.appointments.holding import Held, hold_stops
-from membership.appointments.listing import FreeSlots, free_slots, read_diary
+from membership.appointments.listing import Availability, availability, read_diary
 from membership.appointments.model import (
     Appointment,
     AppointmentId,
@@ -81,9 +81,11 @@ class Appointments:
         days: Collection[date],
         *,
         membership: MembershipKey | None = None,
-    ) -> FreeSlots:
+        associate_id: ResourceId | None = None,
+    ) -> Availability:
         """Free slots of many services in the openings that begin on these days, in two statements and those of the
-        admission; with a member, in one more, what this member may book, where they are nowhere else.
+        admission; with a member, in one more, what this member may book, where they are nowhere else; with an
+        associate, as if there were nobody else.
 
         Raises UnknownService, UnknownMember.
         """
@@ -92,11 +94,17 @@ class Appointments:
             member_id = None if membership is None else await self._looking(tx, membership)
             admit = await self._admit(tx, membership)
             diary = await read_diary(tx, directory, service_ids, days, member_id=member_id, admit=admit)
-        return free_slots(diary, days, now, member_id=member_id)
+        return availability(diary, days, now, member_id=member_id, associate_id=associate_id)
 
     async def availability_to_move(
-        self, actor: Actor, now: datetime, appointment_id: AppointmentId, days: Collection[date]
-    ) -> tuple[ServiceId, FreeSlots]:
+        self,
+        actor: Actor,
+        now: datetime,
+        appointment_id: AppointmentId,
+        days: Collection[date],
+        *,
+        associate_id: ResourceId | None = None,
+    ) -> tuple[ServiceId, Availability]:
         """When its service is free for the member of an appointment as if that were not there: `reschedule` supersedes
         it first, so that it may overlap with itself. Raises UnknownAppointment, AppointmentStepRefused, UnknownService.
         """
@@ -108,7 +116,7 @@ class Appointments:
             diary = await read_diary(
                 tx, directory, [old.service_id], days, member_id=member_id, admit=admit, without=[appointment_id]
             )
-        return old.service_id, free_slots(diary, days, now, member_id=member_id)
+        return old.service_id, availability(diary, days, now, member_id=member_id, associate_id=associate_id)
 
     async def hold(
         self, actor: Actor, now: datetime, membership: MembershipKey, stops: Sequence[Stop], *, key: str

@@ -97,7 +97,7 @@ async def measure_listing(settings: Settings, diaries: Diaries, *, calls: int, a
         async def list_day() -> None:
             nonlocal slots
             now = SystemClock().now()
-            free = await desk.appointments.availability(ACTOR, now, diaries.services, [diaries.day])
+            free = (await desk.appointments.availability(ACTOR, now, diaries.services, [diaries.day])).free
             slots = sum(len(found) for days in free.values() for found in days.values())
 
         statements = await _statements(desk, list_day)

@@ -1,18 +1,19 @@
 """Free times, as clients see them: flat, since lists are not nested deeper than two."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date, datetime
 
 import strawberry
 
 from membership.appointments import model
-from membership.appointments.listing import FreeSlots
+from membership.appointments.listing import Availability
 from membership.appointments.model import AppointmentId, ResourceId, ResourceKind, ServiceId, Slot
 from membership.appointments.rules.hours import given_on
 from membership.graph.appointments_types import Service, service_node
 from membership.graph.context import RequestContext
+from membership.graph.errors import Refusal, as_refusal
 from membership.graph.relay import global_id
+from membership.kernel.errors import DomainError
 from membership.members.model import MembershipKey
 from membership.stores.model import Store
 
@@ -35,7 +36,10 @@ class ServiceDay:
     day: date = strawberry.field(description="The day on which the opening begins.")
     opens_at: datetime | None = strawberry.field(description="When it opens; null: it is not given on this day.")
     closes_at: datetime | None = strawberry.field(description="When it closes.")
-    free_slots: int = strawberry.field(description="How many times are free. None on an open day: all is taken.")
+    free_slots: int = strawberry.field(description="How many times are free.")
+    why_not: Refusal | None = strawberry.field(
+        description="Why none is free: what a request would be refused for; null where some are, or all are taken."
+    )
 
 
 @strawberry.type(description="Free times of services.")
@@ -54,29 +58,27 @@ async def availability_of(
     associate_id: ResourceId | None,
 ) -> AvailabilityPayload:
     """Raises UnknownService, UnknownMember."""
-    free = await context.services.appointments.availability(
-        context.actor, context.now, service_ids, days, membership=membership
+    found = await context.services.appointments.availability(
+        context.actor, context.now, service_ids, days, membership=membership, associate_id=associate_id
     )
-    return await _payload(context, service_ids, days, free, associate_id=associate_id)
+    return await _payload(context, service_ids, days, found)
 
 
 async def moves_of(
     context: RequestContext, appointment_id: AppointmentId, days: Sequence[date], *, associate_id: ResourceId | None
 ) -> AvailabilityPayload:
     """Raises UnknownAppointment, AppointmentStepRefused, UnknownService."""
-    service_id, free = await context.services.appointments.availability_to_move(
-        context.actor, context.now, appointment_id, days
+    service_id, found = await context.services.appointments.availability_to_move(
+        context.actor, context.now, appointment_id, days, associate_id=associate_id
     )
-    return await _payload(context, [service_id], days, free, associate_id=associate_id)
+    return await _payload(context, [service_id], days, found)
 
 
 async def _payload(
     context: RequestContext,
     service_ids: Sequence[ServiceId],
     days: Sequence[date],
-    free: FreeSlots,
-    *,
-    associate_id: ResourceId | None,
+    found: Availability,
 ) -> AvailabilityPayload:
     directory = await context.directory()
     catalogue = await context.services.appointment_catalogue.catalogue(context.now, service_ids=service_ids)
@@ -86,21 +88,10 @@ async def _payload(
         answer.services.append(service_node(service, catalogue, directory, context.locale))
         told_of = _Told(service, directory.store(service.store_id))
         for day in days:
-            slots = _with(free[service_id].get(day, ()), associate_id)
-            answer.days.append(told_of.day(day, len(slots)))
+            slots = found.free[service_id].get(day, ())
+            answer.days.append(told_of.day(day, len(slots), found.why_none[service_id].get(day)))
             answer.slots.extend(told_of.slot(day, slot) for slot in slots)
     return answer
-
-
-def _with(slots: Sequence[Slot], associate_id: ResourceId | None) -> Sequence[Slot]:
-    """Those at which an associate is free, as if there were nobody else."""
-    if associate_id is None:
-        return slots
-    return [
-        replace(slot, free={**slot.free, ResourceKind.ASSOCIATE: (associate_id,)})
-        for slot in slots
-        if associate_id in slot.free.get(ResourceKind.ASSOCIATE, ())
-    ]
 
 
 class _Told:
@@ -111,7 +102,7 @@ class _Told:
         self._service_id = global_id("Service", service.service_id)
         self._ids: dict[ResourceId, strawberry.ID] = {}
 
-    def day(self, day: date, free_slots: int) -> ServiceDay:
+    def day(self, day: date, free_slots: int, why_none: DomainError | None) -> ServiceDay:
         given = given_on(self._service.rules, self._shop, day)
         return ServiceDay(
             service_id=self._service_id,
@@ -119,6 +110,7 @@ class _Told:
             opens_at=None if given is None else given.start.astimezone(self._shop.zone),
             closes_at=None if given is None else given.end.astimezone(self._shop.zone),
             free_slots=free_slots,
+            why_not=None if why_none is None else as_refusal(why_none),
         )
 
     def slot(self, day: date, slot: Slot) -> FreeSlot:

@@ -17,7 +17,11 @@ from membership.appointments.model import (
     Taken,
     resource_of,
 )
+from membership.appointments.rules.admitting import Admit
 from membership.appointments.rules.deciding import Diary, decide
+from membership.appointments.rules.refusing import why_none
+from membership.appointments.rules.slots import slots
+from membership.campaigns.errors import BookingPaused, TooEarlyForTier
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import derived_id
 from membership.members.model import MemberId
@@ -87,3 +91,66 @@ def test_who_is_elsewhere_until_the_start_is_there_in_time() -> None:
     given = service()
     busy = taken({resource_of(MEMBER): [Period(at(13), at(14)), Period(at(15), at(15) + timedelta(hours=1))]})
     assert refusals(Stop(given.service_id, at(14)), given=given, busy=busy) == {}
+
+
+DAY = NOW.date()
+
+
+def whole_day(*reasons: tuple[int, int, DomainError]) -> Admit:
+    """What may not be booked between these hours."""
+
+    def admit(given: Service, store: Store, starts_at: datetime, now: datetime) -> DomainError | None:
+        del given, now
+        hour = starts_at.astimezone(store.zone).hour
+        return next((why for since, until, why in reasons if since <= hour < until), None)
+
+    return admit
+
+
+PAUSED, EARLY = (
+    BookingPaused("FITTING", "ANNIVERSARY"),
+    TooEarlyForTier("FITTING", "GOLD", "2026-05-20T12:00+08:00", True),
+)
+FULL = taken({entry: [Period(at(10), at(22))] for entry in ASSOCIATES})
+MINE = taken({resource_of(MEMBER): [Period(at(10), at(22))]})
+
+
+@pytest.mark.parametrize(
+    ("busy", "admit", "code"),
+    [
+        (FULL, whole_day(), None),
+        (taken({}), whole_day((0, 24, PAUSED)), "BOOKING_PAUSED"),
+        (taken({}), whole_day((0, 24, EARLY)), "TOO_EARLY_FOR_TIER"),
+        # What is not opened yet is not full, though the rest of the day is.
+        (FULL, whole_day((18, 24, EARLY)), "TOO_EARLY_FOR_TIER"),
+        (MINE, whole_day(), "MEMBER_ELSEWHERE"),
+        (taken({}, shifts=None), whole_day(), "ASSOCIATE_OFF_SHIFT"),
+        # Whoever works does so in the evening, and is booked then.
+        (taken({ASSOCIATES[0]: [Period(at(20), at(22))]}, shifts=Period(at(20), at(22))), whole_day(), None),
+    ],
+)
+def test_a_day_without_slots_says_why_it_has_none(busy: Taken, admit: Admit, code: str | None) -> None:
+    given, person = service(associates=1), resource_of(MEMBER)
+    assert slots(given, shop(), DAY, busy, now=NOW, member=person, admit=admit) == ()
+    found = why_none(given, shop(), DAY, busy, now=NOW, member=person, admit=admit)
+    assert (found and found.code) == code
+
+
+def test_a_day_that_is_closed_or_over_says_so() -> None:
+    given = service(hours={"weekly": {"4": ["10:00", "20:00"]}})
+    closed = why_none(given, shop(), DAY, taken({}), now=NOW)
+    assert closed and (closed.code, closed.message) == (
+        "OUTSIDE_HOURS",
+        "FITTING is not given on that day. Choose another day.",
+    )
+    over = why_none(service(), shop(), DAY, FULL, now=at(21, 30))
+    assert over and over.code == "TOO_LATE_TO_BOOK"
+    short = why_none(service(hours={"weekly": {"3": ["10:00", "10:30"]}}), shop(), DAY, taken({}), now=NOW)
+    assert short and short.code == "OUTSIDE_HOURS"
+
+
+def test_an_associate_of_choice_has_reasons_of_their_own() -> None:
+    given = service(associates=1)
+    assert why_none(given, shop(), DAY, FULL, now=NOW, associate_id=ASSOCIATES[0]) is None
+    found = why_none(given, shop(), DAY, taken({}), now=NOW, associate_id=ASSOCIATES[1])
+    assert found and found.code == "ASSOCIATE_NOT_SKILLED"

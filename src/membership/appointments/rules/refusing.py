@@ -1,7 +1,7 @@
 """Why a stop cannot be booked, once it is known that it cannot."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime, time
 from itertools import chain
 
 from membership.appointments.errors import (
@@ -28,6 +28,7 @@ from membership.appointments.rules.slots import (
 from membership.kernel.errors import DomainError
 from membership.kernel.wording import local_moment
 from membership.stores.model import Store
+from membership.stores.rules import local_instant
 
 
 def refusal_of(
@@ -43,16 +44,72 @@ def refusal_of(
 ) -> DomainError:
     """The first reason that holds, those first that no other time of the day would change. `beside`: the member's other
     stops of the same request, which are in `taken` too."""
-    period = Period(stop.starts_at, stop.starts_at + service.rules.duration)
     if stop.associate_id is not None and stop.associate_id not in service.candidates.get(ResourceKind.ASSOCIATE, ()):
         return AssociateNotSkilled(service.code)
     outside = _outside(service, store, stop)
     if outside is not None:
         return outside
+    return _refused_at(service, store, stop, taken, now=now, member=member, admit=admit, beside=beside)
+
+
+def why_none(
+    service: Service,
+    store: Store,
+    day: date,
+    taken: Taken,
+    *,
+    now: datetime,
+    member: ResourceId | None = None,
+    admit: Admit = by_horizon,
+    associate_id: ResourceId | None = None,
+) -> DomainError | None:
+    """Why the opening that begins on a day has no slot, once it is known that it has none. None: all is taken.
+
+    First what is told of who may book and when, since a full day would be no news; then that some of it is taken; then
+    that the member, or whoever serves, is not there; last that it is too late, which each day becomes."""
+    opening = given_on(service.rules, store, day)
+    if opening is None:
+        return OutsideHours(service.code, _said(store, local_instant(store.zone, day, time())), None, None)
+    if associate_id is not None and associate_id not in service.candidates.get(ResourceKind.ASSOCIATE, ()):
+        return AssociateNotSkilled(service.code)
+    found: dict[type[DomainError], DomainError] = {}
+    for start in starts(service.rules, opening):
+        stop = Stop(service.service_id, start, associate_id)
+        refused = _refused_at(service, store, stop, taken, now=now, member=member, admit=admit)
+        if not isinstance(refused, _OF_A_TIME):
+            return refused
+        found[type(refused)] = refused
+    if not found:
+        # It is shorter than the service.
+        opens_at = _said(store, opening.start)
+        return OutsideHours(service.code, opens_at, opens_at, _said(store, opening.end))
+    if not found.keys().isdisjoint(_TAKEN):
+        return None
+    return next(found[kind] for kind in _OF_A_TIME if kind in found)
+
+
+_TAKEN = (SlotTaken, CapacityReached)
+_OF_A_TIME = (*_TAKEN, MemberElsewhere, AssociateOffShift, TooLateToBook)
+"""What is refused of one time; another time of the day may be given."""
+
+
+def _refused_at(
+    service: Service,
+    store: Store,
+    stop: Stop,
+    taken: Taken,
+    *,
+    now: datetime,
+    member: ResourceId | None,
+    admit: Admit,
+    beside: Collection[Period] = (),
+) -> DomainError:
+    """Of a start at which the service is given."""
+    period = Period(stop.starts_at, stop.starts_at + service.rules.duration)
     refused = None if stop.walk_in else _not_now(service, store, stop, now, admit)
     if refused is not None:
         return refused
-    other = first_within(taken.busy.get(member, ()), period)
+    other = None if member is None else first_within(taken.busy.get(member, ()), period)
     if other is not None:
         start, end = _said(store, other.start), _said(store, other.end)
         return MemberElsewhere(start, end, same_request=other in beside, walk_in=stop.walk_in)
