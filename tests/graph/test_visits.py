@@ -1,12 +1,13 @@
 """Visits over GraphQL: the app finds, keeps, books, moves and cancels one; counters and desks see theirs."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from strawberry.types import ExecutionResult
 
 from membership.appointments.model import Service, Stop
+from membership.campaigns.content import BookingOpening
 from membership.graph.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
@@ -180,6 +181,38 @@ async def test_bounds_are_refusals_and_malformed_input_is_a_fault(desk: VisitDes
     stops = [{"serviceId": unknown, "startsAt": at(14).isoformat()}]
     refused = answer(await run(BOOK, {"input": {"idempotencyKey": new_key(), "stops": stops}}, caller=caller))
     assert refused["code"] == "UNKNOWN_SERVICE"
+
+
+async def test_where_nothing_is_found_it_is_said_why(desk: VisitDesk, run: Run, conn: Conn) -> None:
+    """The reasons of a booking, for the stops that cannot be had even by themselves."""
+    member, services = await desk.join(), await desk.services(2)
+    caller = desk.member(member)
+    assert answer(await run(PROPOSE, wish(services), caller=caller))["whyNone"] is None
+    far = answer(await run(PROPOSE, wish(services, firstDay="2027-05-20"), caller=caller))
+    assert [(stop["place"], stop["reason"]) for stop in rows(far["unavailable"])] == [
+        (0, "TOO_EARLY_TO_BOOK"),
+        (1, "TOO_EARLY_TO_BOOK"),
+    ]
+    assert "can be booked from" in str(far["whyNone"])
+    short = answer(await run(PROPOSE, wish(services, earliest="14:00", latest="15:30"), caller=caller))
+    assert (short["proposals"], short["unavailable"]) == ([], [])
+    assert "not all of them one after the other" in str(short["whyNone"])
+
+    tomorrow = TODAY + timedelta(days=1)
+    planning = await open_campaign_desk(desk.visits.database, conn)
+    planning.now = desk.now - timedelta(hours=4)
+    await planning.scheduled(few_days(tomorrow, BookingOpening(days_before=0, at=time(12))))
+    await desk.visits.windows.campaigns.reload(desk.now)
+    early = answer(await run(PROPOSE, wish(services, firstDay=tomorrow.isoformat()), caller=caller))
+    assert [stop["reason"] for stop in rows(early["unavailable"])] == ["TOO_EARLY_FOR_TIER"] * 2
+    assert f"from {tomorrow.isoformat()} 12:00 (+08:00) on" in str(early["whyNone"])
+
+    visit = await booked(desk, run, member, services[:1])
+    alone = {"visit": visit["id"], "wish": between("14:00", "15:00")}
+    stays = answer(await run(trusted("app/VisitMoves"), alone, caller=caller))
+    [only] = rows(stays["unavailable"])
+    assert stays["proposals"] == []
+    assert only["reasonText"] == "SERVICE-0 is given at no other time on that day between these times."
 
 
 @pytest.mark.parametrize("day", ["0002-01-01", "1900-01-01", "9998-12-31"])

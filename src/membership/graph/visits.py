@@ -68,6 +68,13 @@ class VisitProposalsPayload:
     complete: bool = strawberry.field(
         description="Whether every possibility was looked at. With many stops on many days there may be a better one."
     )
+    why_none: str | None = strawberry.field(
+        description="Where there are no proposals, why, and what to do about it; otherwise null."
+    )
+    unavailable: list[part_type(UnavailableStop)] = strawberry.field(  # type: ignore[valid-type]
+        description="Where there are no proposals, the stops that cannot be had then even by themselves, and why. "
+        "None: each can, but not all of them together."
+    )
 
 
 @strawberry.type(description="A visit that was made.")
@@ -281,7 +288,12 @@ class VisitsMutation:
 
 
 async def _proposed(context: RequestContext, found: Proposals) -> VisitProposalsPayload:
-    return VisitProposalsPayload(proposals=await proposal_nodes(context, found.found), complete=found.complete)
+    return VisitProposalsPayload(
+        proposals=await proposal_nodes(context, found.found),
+        complete=found.complete,
+        why_none=found.why_none,
+        unavailable=[as_part(entry) for entry in found.unavailable],
+    )
 
 
 async def _made(context: RequestContext, made: Made) -> MakeVisitPayload:

@@ -9,8 +9,9 @@ Holds
     A4  all stops or none, in one transaction; with BEST_EFFORT those that can be had, and the others are named
     A5  a visit that cannot be moved stands as it was
 
-`rules.searching` finds proposals, `rules.mending` the nearest alternative of a stop that cannot be had,
-`rules.itinerary` says in which order a member goes where; `proposing`, `making`, `changing` are the use cases.
+`rules.searching` finds proposals, `rules.explaining` says why there is none, `rules.mending` names the nearest
+alternative of a stop that cannot be had, `rules.itinerary` says in which order a member goes where; `proposing`,
+`making`, `changing` are the use cases.
 
 Emits visits.made. Everything after that is told of its stops.
 """

@@ -59,7 +59,7 @@ class UnavailableStop(Part):
     nearest: str | None = field(
         metadata={
             "description": "The nearest start, by the store's clock, at which it fits the rest of the visit; "
-            "null if there is none on that day."
+            "null if there is none on that day, and in a search."
         }
     )
 

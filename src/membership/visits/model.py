@@ -135,10 +135,27 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """The best first. `complete`: every possibility was looked at, so that there is none better."""
+    """The best first. `complete`: every possibility was looked at, so that there is none better. `unavailable`: where
+    nothing was found, the stops that cannot be had even by themselves."""
 
     found: tuple[Proposal, ...]
     complete: bool
+    unavailable: tuple[UnavailableStop, ...] = ()
+
+    @property
+    def why_none(self) -> str | None:
+        """Why nothing was found, and what to do about it."""
+        if self.found:
+            return None
+        if self.unavailable:
+            said = " ".join(dict.fromkeys(stop.reason_text for stop in self.unavailable))
+            return f"{said} Ask for other days or times, or without what cannot be had."
+        if not self.complete:
+            return "There were too many possibilities to look at all of them. Ask for fewer days, or fewer stops."
+        return (
+            "Each stop can be had by itself, but not all of them one after the other on one day. "
+            "Ask for more days, for a longer part of the day, or for fewer stops."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from membership.visits.changing import see_visit
 from membership.visits.errors import VisitOutOfBounds, VisitStepRefused
 from membership.visits.making import check_number, check_place, stores_of
 from membership.visits.model import MOST_DAYS, MOST_PROPOSALS, MOST_STOPS, Proposals, Standing, VisitWish, Wish
-from membership.visits.rules.itinerary import visit_state
+from membership.visits.rules.explaining import unavailable_stops
+from membership.visits.rules.itinerary import Walk, visit_state
 from membership.visits.rules.searching import search
 
 
@@ -108,4 +109,12 @@ async def find_visits(
     directory: Directory, wish: VisitWish, diary: Diary, *, member_id: MemberId, now: datetime
 ) -> Proposals:
     """In a thread: many stops on many days take some tenths of a second, in which tills are not to wait."""
-    return await asyncio.to_thread(search, wish, diary, directory.walking, member_id=member_id, now=now)
+    return await asyncio.to_thread(_search, wish, diary, directory.walking, member_id=member_id, now=now)
+
+
+def _search(wish: VisitWish, diary: Diary, walk: Walk, *, member_id: MemberId, now: datetime) -> Proposals:
+    """Where there is none, with why."""
+    proposals = search(wish, diary, walk, member_id=member_id, now=now)
+    if proposals.found:
+        return proposals
+    return replace(proposals, unavailable=unavailable_stops(wish, diary, walk, member_id=member_id, now=now))

@@ -95,7 +95,7 @@ class _Day:
         """When this stop alone could be made."""
         service = self._diary.services[wish.service_id]
         store = self._diary.stores[service.store_id]
-        earliest, latest = _bounds(self._wish, store, self._day)
+        earliest, latest = bounds_of(self._wish, store, self._day)
         found = slots(
             service,
             store,
@@ -177,7 +177,7 @@ class _Day:
         return Proposal(self._day, tuple(planned))
 
 
-def _bounds(wish: VisitWish, store: Store, day: date) -> tuple[datetime | None, datetime | None]:
+def bounds_of(wish: VisitWish, store: Store, day: date) -> tuple[datetime | None, datetime | None]:
     """Times of the business day, as everywhere: one before the cut-over is past midnight."""
     found: list[datetime | None] = []
     for at in (wish.earliest, wish.latest):
