@@ -10,10 +10,16 @@ VALUES ($1::uuid, $2::uuid, $3::uuid, $4::text, $5::text, $6::timestamptz);
 SELECT visit_id, store_id, campaign_id, source, note, made_at FROM visits.visits WHERE visit_id = ANY ($1::uuid[]);
 
 -- name: list_visits_of_member :many
--- A member's visits, the one that begins last first, before ($2, $3). As many rows are read as the member has stops.
+-- A member's visits, the one that begins last first, before ($2, $3): with the first of its stops that take place, or
+-- else of all. As many rows are read as the member has stops.
 SELECT visit.visit_id, visit.store_id, visit.campaign_id, visit.source, visit.note, visit.made_at, stops.begins_at
 FROM (
-    SELECT appointment.visit_id, min(appointment.starts_at) AS begins_at
+    SELECT appointment.visit_id, coalesce(
+        min(appointment.starts_at) FILTER (
+            WHERE appointment.state IN ('HELD', 'PENDING', 'CONFIRMED', 'CHECKED_IN', 'IN_SERVICE', 'COMPLETED')
+        ),
+        min(appointment.starts_at)
+    ) AS begins_at
     FROM appointments.appointments appointment
     WHERE appointment.member_id = $1::uuid AND appointment.visit_id IS NOT NULL AND appointment.state <> 'SUPERSEDED'
     GROUP BY appointment.visit_id

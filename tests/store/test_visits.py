@@ -64,6 +64,18 @@ async def test_a_members_visits_come_by_when_they_begin(desk: VisitDesk, conn: C
     assert await page(made[0], 2) == by_start[2:]
 
 
+async def test_a_visit_begins_with_the_first_stop_that_takes_place(desk: VisitDesk, conn: Conn) -> None:
+    member, services = await desk.join(), await desk.services(3)
+    long = await desk.book(member, *one_after_another(services[:2], 16))  # 16:00, 17:30
+    short = await desk.book(member, *one_after_another(services[2:], 13))
+    longer = await desk.cancel(member, long, long.record.stops[0])
+    found = await store.list_records_of_member(conn, member.member_id, before=(None, None), limit=5)
+    assert [begins for begins, _ in found] == [long.record.stops[1].period.start, short.record.stops[0].period.start]
+    await desk.cancel(member, longer)
+    [(begins, _), _] = await store.list_records_of_member(conn, member.member_id, before=(None, None), limit=5)
+    assert begins == long.record.stops[0].period.start
+
+
 @pytest.mark.parametrize(
     ("column", "value", "constraint"),
     [("source", "NOBODY", "visits_source"), ("note", "", "visits_note"), ("note", "x" * 501, "visits_note")],
