@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from membership.appointments.model import ResourceKind, Service, ServiceId, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.graph.appointments_inputs import MOST_DAYS, MOST_NAMED, MOST_STOPS
 from membership.graph.relay import global_id
 from membership.graph.services import Services

@@ -7,7 +7,7 @@ from strawberry.types import ExecutionResult
 
 from membership.appointments.boards import board_day
 from membership.appointments.model import Appointment, ResourceKind, Service, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.campaigns.content import GiftPool
 from membership.campaigns.scheduling import Hooks
 from membership.cards.service import issue_code_seed

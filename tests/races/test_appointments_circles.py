@@ -12,7 +12,8 @@ from membership.appointments.errors import CapacityReached, MemberElsewhere, Slo
 from membership.appointments.holding import hold_stops
 from membership.appointments.locking import lock_services, try_lock_member
 from membership.appointments.model import Appointment, AppointmentState, ResourceKind, Stop
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.kernel.ids import new_id
 from membership.members.store import lock_memberships
 from membership.postgres.connection import Conn

@@ -22,7 +22,8 @@ from membership.appointments.model import (
     ResourceKind,
     Stop,
 )
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.kernel.ids import new_id
 from membership.members.model import MembershipKey
 from membership.members.store import lock_memberships

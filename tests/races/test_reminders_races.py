@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from membership.appointments.model import Appointment, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.calendars import store
 from membership.calendars.reminding import BY_DEFAULT, LONGEST_BEFORE
 from membership.kernel.actor import Actor, Role

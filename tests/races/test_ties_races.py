@@ -10,7 +10,7 @@ import pytest
 
 from membership.appointments.errors import AppointmentStepRefused
 from membership.appointments.model import Appointment, AppointmentState
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.appointments.store import list_current
 from membership.gifts import store
 from membership.gifts.errors import GiftAtAnotherDesk

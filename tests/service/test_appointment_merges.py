@@ -6,7 +6,8 @@ import pytest
 
 from membership.appointments import store
 from membership.appointments.model import Appointment, AppointmentId, AppointmentState, Stop
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from sample_store import add_member, load_world

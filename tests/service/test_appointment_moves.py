@@ -6,7 +6,7 @@ import pytest
 
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
 from membership.appointments.model import AppointmentState, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.kernel.actor import Role
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn

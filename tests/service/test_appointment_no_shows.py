@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from membership.appointments import store
-from membership.appointments.errors import BookingSuspended
+from membership.appointments.errors import AppointmentLeftToStaff, AppointmentStepRefused, BookingSuspended
 from membership.appointments.model import Appointment, AppointmentState, Service, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.kernel.actor import Actor, Role
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
@@ -90,3 +90,24 @@ async def test_a_board_reads_how_often_each_did_not_come(desk: AppointmentDesk, 
         return list((await store.count_broken(conn, both, programme, since=since)).values())
 
     assert [await counted(2), await counted(1), await counted(0)] == [[2, 0], [1, 0], [0, 0]]
+
+
+async def test_who_is_late_leaves_it_to_the_counter(desk: AppointmentDesk) -> None:
+    """Also where the counter only forgot to check them in."""
+    fitting, member = await desk.service("FITTING", associates=1), await desk.join()
+    [booked] = await desk.book(member, Stop(fitting.service_id, at(14)))
+    desk.clock.set(at(15, 30))
+    with pytest.raises(AppointmentLeftToStaff) as refused:
+        await desk.step(booked, Step.CANCEL, actor=desk.member(member))
+    assert refused.value.left_since == "2026-05-20T14:15+08:00"
+    assert (await desk.step(booked, Step.CHECK_IN)).state is AppointmentState.CHECKED_IN
+
+
+async def test_a_step_of_what_was_moved_says_where_to(desk: AppointmentDesk) -> None:
+    fitting, member = await desk.service("FITTING", associates=1), await desk.join()
+    [old] = await desk.book(member, Stop(fitting.service_id, at(14)))
+    await desk.move(member, old, at(16))
+    for asked in (desk.step(old, Step.CANCEL), desk.move(member, old, at(18))):
+        with pytest.raises(AppointmentStepRefused) as refused:
+            await asked
+        assert refused.value.moved_to == "2026-05-20T16:00+08:00"

@@ -23,7 +23,8 @@ from membership.appointments.errors import (
 )
 from membership.appointments.holding import hold_stops
 from membership.appointments.model import AppointmentState, Period, ResourceKind, ServiceId, Stop
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.kernel.actor import Role
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import new_id

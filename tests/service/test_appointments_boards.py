@@ -7,7 +7,8 @@ import pytest
 from membership.appointments.boards import Boards, board_day
 from membership.appointments.catalogue import CatalogueCache
 from membership.appointments.model import BoardDay, Period, Stop
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from support.appointment_desk import COUNTER, OTHER_COUNTER, TODAY, AppointmentDesk, at, open_appointment_desk

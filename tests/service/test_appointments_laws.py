@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from membership.appointments import store
 from membership.appointments.lapsing import end_due
 from membership.appointments.model import Appointment, AppointmentState, ResourceKind, Service, Slot, Stop
-from membership.appointments.rules.states import HOLD, LIVE, TRANSITIONS, Step
+from membership.appointments.rules.states import HOLD, LIVE, TRANSITIONS
+from membership.appointments.rules.steps import Step
 from membership.kernel.errors import DomainError
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn

@@ -13,7 +13,7 @@ from membership.appointments.errors import (
     UnknownService,
 )
 from membership.appointments.model import Appointment, AppointmentState, Period, ResourceId, Service, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.kernel.actor import Actor, Role
 from membership.members.errors import UnknownMember
 from membership.members.model import MembershipKey

@@ -11,7 +11,8 @@ from membership.accounts.model import MergeMembers
 from membership.appointments import store as appointments_store
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
 from membership.appointments.model import Appointment, ResourceKind, Service, Stop
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.calendars import store
 from membership.calendars.errors import UnknownAssociate, UnknownCalendarFeed
 from membership.calendars.rules.showing import KEPT_BACK, KEPT_CANCELLED

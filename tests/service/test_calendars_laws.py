@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from membership.appointments import store
 from membership.appointments.model import Appointment, AppointmentState, ResourceKind, Service, Stop
-from membership.appointments.rules.states import Step, state_at
+from membership.appointments.rules.states import state_at
+from membership.appointments.rules.steps import Step
 from membership.calendars.rules.writing import UID_DOMAIN
 from membership.calendars.service import CreatedFeed
 from membership.kernel.errors import DomainError

@@ -7,7 +7,7 @@ import pytest
 
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
 from membership.appointments.model import Appointment, Service, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.appointments.service import Appointments
 from membership.campaigns.content import CouponValidity, DailyWindow, OnDate, Scope
 from membership.campaigns.model import CouponId

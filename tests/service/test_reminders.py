@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from membership.appointments import store as appointments_store
 from membership.appointments.model import Service, ServiceRules, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.calendars.reminding import BY_DEFAULT, KEPT_AFTER, LONGEST_BEFORE, forget_reminders, remind_due
 from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn

@@ -8,7 +8,7 @@ import pytest
 
 from membership.appointments.errors import AppointmentStepRefused, CapacityReached, UnknownAppointment
 from membership.appointments.model import AppointmentState, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.gifts.errors import GiftStaysAtDesk, GiftVisitOver, UnknownGift
 from membership.gifts.model import Gift, GiftState
 from membership.gifts.store import list_gifts_of_visits

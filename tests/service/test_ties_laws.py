@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from membership.appointments.model import Appointment, AppointmentState
-from membership.appointments.rules.states import Step as Next
+from membership.appointments.rules.steps import Step as Next
 from membership.appointments.store import list_current
 from membership.campaigns.content import GiftPool
 from membership.gifts.model import Gift, GiftState

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from membership.appointments.model import Appointment, ResourceKind, Service, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.kernel.actor import Role
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn

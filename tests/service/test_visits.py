@@ -11,7 +11,8 @@ from membership.appointments.errors import (
     UnknownService,
 )
 from membership.appointments.model import AppointmentState, Stop, VisitId
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.campaigns.content import BookingOpening
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id

@@ -13,7 +13,7 @@ from membership.appointments.model import (
     ServiceId,
     Stop,
 )
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.kernel.actor import Role
 from membership.kernel.ids import new_id
 from membership.members.errors import UnknownMember

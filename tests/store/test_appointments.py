@@ -17,7 +17,8 @@ from membership.appointments.model import (
     Stop,
     resource_of,
 )
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.members.model import MembershipKey

@@ -8,7 +8,8 @@ import pytest
 
 from membership.appointments import reading
 from membership.appointments.model import AppointmentState, BoardDay, Period, Stop
-from membership.appointments.rules.states import LIVE, Step
+from membership.appointments.rules.states import LIVE
+from membership.appointments.rules.steps import Step
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database

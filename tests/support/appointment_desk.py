@@ -29,7 +29,7 @@ from membership.appointments.model import (
     Slot,
     Stop,
 )
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.appointments.service import Appointments
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id

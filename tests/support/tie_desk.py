@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from membership.appointments.model import Appointment, Service, ServiceRules, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.appointments.service import Appointments
 from membership.campaigns.content import GiftPool
 from membership.gifts.model import Gift

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from membership.appointments import store as appointment_store
 from membership.appointments.model import Appointment, AppointmentState, ResourceId, Service, ServiceRules, Stop
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.appointments.service import Admission, Appointments, horizon_only
 from membership.kernel.actor import Actor
 from membership.kernel.ids import new_id

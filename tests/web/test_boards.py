@@ -7,7 +7,8 @@ import pytest
 
 from membership.appointments import store
 from membership.appointments.model import Period, Resource, ResourceId, ResourceKind, Stop
-from membership.appointments.rules.states import HOLD, Step
+from membership.appointments.rules.states import HOLD
+from membership.appointments.rules.steps import Step
 from membership.graph.documents import document_id, load_manifest
 from membership.graph.relay import global_id
 from membership.kernel.actor import Role

@@ -9,6 +9,7 @@ from membership.appointments.locking import lock_member
 from membership.appointments.model import Appointment, AppointmentId, AppointmentState, NextStep
 from membership.appointments.rules import states
 from membership.appointments.rules.states import LIVE, SHOWN_CHANGES, TRANSITIONS
+from membership.appointments.rules.steps import Step, Wish, asked_by
 from membership.kernel.actor import Actor, Role
 from membership.kernel.wording import local_moment
 from membership.members.model import MemberId, MembershipKey
@@ -37,6 +38,17 @@ async def see_own(tx: Transaction, appointment_ids: Collection[AppointmentId]) -
         if not await reaches(tx.conn, tx.actor, appointment):
             raise UnknownAppointment
     return seen
+
+
+async def refuse_moved(
+    tx: Transaction, directory: Directory, seen: Collection[Appointment], asked: Step | Wish
+) -> None:
+    """What was moved is left as it is. Raises AppointmentStepRefused, which says where to."""
+    moved = next((entry for entry in seen if entry.state is AppointmentState.SUPERSEDED), None)
+    if moved is not None:
+        zone = directory.store(moved.store_id).zone
+        for current in await store.list_current(tx.conn, [moved.uid]):
+            raise AppointmentStepRefused(moved.state.value, asked.value, local_moment(current.period.start, zone))
 
 
 async def book_held(tx: Transaction, directory: Directory, held: Collection[Appointment]) -> list[Appointment]:
@@ -77,15 +89,15 @@ async def change_all(
     """
     for seen, to in steps:
         if to not in TRANSITIONS[seen.state]:
-            raise AppointmentStepRefused(seen.state.value)
+            raise AppointmentStepRefused(seen.state.value, asked_by(to))
     if not steps:
         return []
     wanted = [NextStep(seen, to, to in SHOWN_CHANGES, to in LIVE, _lapses_at(seen, to)) for seen, to in steps]
     changed = await store.change_appointments(tx.conn, wanted, actor=tx.actor, now=tx.now)
-    for seen, _ in steps:
+    for seen, to in steps:
         if seen.appointment_id not in changed:
             [now] = await store.list_appointments(tx.conn, [seen.appointment_id])
-            raise AppointmentStepRefused(now.state.value)
+            raise AppointmentStepRefused(now.state.value, asked_by(to))
     if tells:
         for seen, _ in steps:
             _tell(tx, seen, changed[seen.appointment_id])

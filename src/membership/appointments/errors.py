@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from membership.appointments.rules.steps import way_out
 from membership.kernel.errors import DomainError
 from membership.kernel.wording import moment_text
 
@@ -243,15 +244,34 @@ class HoldExpired(DomainError):
 
 @dataclass(eq=False)
 class AppointmentStepRefused(DomainError):
-    """The appointment is not in a state that allows this."""
+    """The appointment is not in a state that allows this. `step`: what was asked, where that is known; `moved_to`: when
+    it begins now, where it was moved."""
 
     code = "APPOINTMENT_STEP_REFUSED"
     field = "appointment"
     state: str
+    step: str | None = None
+    moved_to: str | None = None
 
     @property
     def message(self) -> str:
-        return f"The appointment is {self.state.lower().replace('_', ' ')}, so this cannot be done. Load it again."
+        if self.moved_to is not None:
+            return f"The appointment was moved to {moment_text(self.moved_to)}. Use the one of that time."
+        return way_out(self.state, self.step)
+
+
+@dataclass(eq=False)
+class AppointmentLeftToStaff(DomainError):
+    """The member has not come in time: from then on the counter says what became of the appointment."""
+
+    code = "APPOINTMENT_LEFT_TO_STAFF"
+    field = "appointment"
+    left_since: str
+
+    @property
+    def message(self) -> str:
+        since = moment_text(self.left_since)
+        return f"Since {since} only the counter can end this appointment. Go or call there, or book another time."
 
 
 @dataclass(eq=False)

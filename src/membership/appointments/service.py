@@ -20,7 +20,8 @@ from membership.appointments.model import (
 )
 from membership.appointments.rules import states
 from membership.appointments.rules.admitting import Admit, by_horizon
-from membership.appointments.rules.states import LIVE, Step
+from membership.appointments.rules.states import LIVE
+from membership.appointments.rules.steps import Step, Wish
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import NewId
 from membership.members.errors import UnknownMember
@@ -177,7 +178,9 @@ class Appointments:
 
         async def work(tx: Transaction) -> list[Appointment]:
             directory = await self._directory(tx)
-            return await changing.book_held(tx, directory, await changing.lock_own(tx, appointment_ids))
+            held = await changing.lock_own(tx, appointment_ids)
+            await changing.refuse_moved(tx, directory, held, Wish.CONFIRM)
+            return await changing.book_held(tx, directory, held)
 
         keyed = Keyed("appointments.confirm", key, sorted(str(entry) for entry in appointment_ids))
         return await self._once(actor, now, keyed, work)
@@ -199,8 +202,10 @@ class Appointments:
 
         async def work(tx: Transaction) -> list[Appointment]:
             [old] = await changing.lock_own(tx, [appointment_id])
+            directory = await self._directory(tx)
+            await changing.refuse_moved(tx, directory, [old], Wish.MOVE)
             states.check_movable(old, tx.now)
-            stop, directory = Stop(old.service_id, starts_at, associate_id), await self._directory(tx)
+            stop = Stop(old.service_id, starts_at, associate_id)
             admit = await self._admit(tx, old.membership)
             held = await hold_stops(
                 tx, directory, old.membership, [stop], new_id=self.new_id, moved={0: old}, admit=admit
@@ -226,13 +231,15 @@ class Appointments:
         """Accept, decline, cancel, check in, start, complete, no-show. A cancellation past its time is LATE_CANCELLED,
         when the member wants it: themself, or through staff (`members_wish`).
 
-        Raises UnknownAppointment, AppointmentStepRefused, AppointmentStepTooEarly.
+        Raises UnknownAppointment, AppointmentStepRefused, AppointmentStepTooEarly, AppointmentLeftToStaff.
         """
 
         async def work(tx: Transaction) -> list[Appointment]:
             [seen] = await changing.lock_own(tx, [appointment_id])
-            zone = (await self._directory(tx)).store(seen.store_id).zone
-            to = states.after(seen, step, tx.now, zone, by_member=members_wish or actor.role is Role.MEMBER)
+            directory, themself = await self._directory(tx), actor.role is Role.MEMBER
+            await changing.refuse_moved(tx, directory, [seen], step)
+            zone, by_member = directory.store(seen.store_id).zone, members_wish or themself
+            to = states.after(seen, step, tx.now, zone, by_member=by_member, themself=themself)
             changed = await changing.change(tx, seen, to)
             if seen.state is AppointmentState.CONFIRMED and to not in LIVE:
                 await self.on_freed(tx, [seen])

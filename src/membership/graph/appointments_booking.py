@@ -4,7 +4,7 @@ import strawberry
 
 from membership.appointments import errors, model
 from membership.appointments.model import AppointmentState
-from membership.appointments.rules.states import Step
+from membership.appointments.rules.steps import Step
 from membership.campaigns import errors as campaigns
 from membership.graph.appointments_inputs import (
     AppointmentStepInput,
@@ -173,7 +173,12 @@ class AppointmentsMutation:
         )
         return RescheduleAppointmentPayload(appointment=await _node(context, moved))
 
-    @mutation(*STEP_REFUSALS, description="Give up an appointment, or what was held or asked for.")
+    @mutation(
+        *STEP_REFUSALS,
+        errors.AppointmentLeftToStaff,
+        description="Give up an appointment, or what was held or asked for. Once the member is late for it, only the "
+        "counter ends it.",
+    )
     async def cancel_appointment(
         self,
         info: Info,

@@ -272,6 +272,7 @@ class VisitsMutation:
         errors.VisitStepRefused,
         appointments.UnknownAppointment,
         appointments.AppointmentStepRefused,
+        appointments.AppointmentLeftToStaff,
         description="Cancel a visit, or some of its stops. Past its free time a stop is cancelled too, and marked.",
     )
     async def cancel_visit(self, info: Info, input: CancelVisitInput) -> ChangeVisitPayload:  # noqa: A002

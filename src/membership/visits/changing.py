@@ -9,7 +9,8 @@ from membership.appointments.errors import UnknownAppointment
 from membership.appointments.locking import lock_member
 from membership.appointments.model import Appointment, AppointmentId, AppointmentState, Stop, VisitId
 from membership.appointments.rules import states
-from membership.appointments.rules.states import LIVE, TRANSITIONS, Step, state_at
+from membership.appointments.rules.states import LIVE, state_at
+from membership.appointments.rules.steps import Step
 from membership.appointments.store import list_appointments_of_visits
 from membership.kernel.actor import Role
 from membership.postgres.transaction import Transaction
@@ -86,11 +87,22 @@ async def cancel(
 ) -> list[Appointment]:
     """These stops, or all that can be cancelled still; the confirmed ones among them, as they were, are free again.
 
-    Raises UnknownAppointment, AppointmentStepRefused, VisitStepRefused.
+    Raises UnknownAppointment, AppointmentStepRefused, AppointmentLeftToStaff, VisitStepRefused.
     """
+    themself = tx.actor.role is Role.MEMBER
     steps = [
-        (stop, states.after(stop, Step.CANCEL, tx.now, directory.store(stop.store_id).zone, by_member=by_member))
-        for stop in _to_cancel(tx, locked, chosen)
+        (
+            stop,
+            states.after(
+                stop,
+                Step.CANCEL,
+                tx.now,
+                directory.store(stop.store_id).zone,
+                by_member=by_member,
+                themself=themself,
+            ),
+        )
+        for stop in _to_cancel(tx, locked, chosen, themself=themself)
     ]
     await changing.change_all(tx, steps)
     return [stop for stop, _ in steps if stop.state is AppointmentState.CONFIRMED]
@@ -116,13 +128,17 @@ def to_move(tx: Transaction, locked: Seen, times: Sequence[NewTime]) -> list[tup
     return found
 
 
-def _to_cancel(tx: Transaction, locked: Seen, chosen: Collection[AppointmentId] | None) -> list[Appointment]:
+def _to_cancel(
+    tx: Transaction, locked: Seen, chosen: Collection[AppointmentId] | None, *, themself: bool
+) -> list[Appointment]:
     if chosen is not None:
         found = [stop for stop in locked.own if stop.appointment_id in chosen]
         if len(found) != len(set(chosen)):
             raise UnknownAppointment
         return found
-    cancellable = [stop for stop in locked.own if AppointmentState.CANCELLED in TRANSITIONS[state_at(stop, tx.now)]]
+    cancellable = [stop for stop in locked.own if states.is_cancellable(stop, tx.now, themself=themself)]
+    # Asked one by one, those that only the counter ends say so.
+    cancellable = cancellable or [stop for stop in locked.own if states.is_cancellable(stop, tx.now, themself=False)]
     if not cancellable:
         raise VisitStepRefused(visit_state(locked.stops, tx.now).value)
     return cancellable

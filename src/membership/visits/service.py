@@ -173,7 +173,7 @@ class Visits:
         """These stops, or all that can be cancelled still. Past its time a stop is LATE_CANCELLED, when the member
         wants it: themself, or through staff (`members_wish`).
 
-        Raises UnknownVisit, UnknownAppointment, AppointmentStepRefused, VisitStepRefused.
+        Raises UnknownVisit, UnknownAppointment, AppointmentStepRefused, AppointmentLeftToStaff, VisitStepRefused.
         """
 
         async def work(tx: Transaction, directory: Directory) -> Made:

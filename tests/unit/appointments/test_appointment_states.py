@@ -6,20 +6,26 @@ from itertools import product
 
 import pytest
 
-from membership.appointments.errors import AppointmentStepRefused, AppointmentStepTooEarly, HoldExpired
+from membership.appointments.errors import (
+    AppointmentLeftToStaff,
+    AppointmentStepRefused,
+    AppointmentStepTooEarly,
+    HoldExpired,
+)
 from membership.appointments.model import Appointment, AppointmentId, AppointmentState, Period, ServiceId
 from membership.appointments.rules.states import (
     EARLIEST_CHECK_IN,
     HOLD,
     LIVE,
     TRANSITIONS,
-    Step,
     after,
     booked,
     check_movable,
+    is_cancellable,
     lapsed,
     state_at,
 )
+from membership.appointments.rules.steps import OVER, Step, Wish
 from membership.kernel.ids import derived_id
 from membership.members.model import MemberId, MembershipKey
 from membership.stores.model import CounterId, ProgrammeId, StoreId
@@ -76,7 +82,55 @@ def test_a_step_leads_where_the_table_says_or_is_refused(state: AppointmentState
     else:
         with pytest.raises(AppointmentStepRefused) as refused:
             after(seen, step, now, UTC, by_member=False)
-        assert refused.value.state == state
+        assert (refused.value.state, refused.value.step) == (state, step)
+
+
+WAYS_OUT = {
+    (State.CONFIRMED, Step.START): "The appointment is confirmed. Check the member in first.",
+    (State.CONFIRMED, Step.COMPLETE): "The appointment is confirmed. Check the member in and start first.",
+    (State.CHECKED_IN, Step.COMPLETE): "The member is checked in. Start first.",
+    (State.PENDING, Step.CHECK_IN): "The appointment waits to be accepted by the brand. Accept it first.",
+    (State.HELD, Step.CHECK_IN): "The appointment is only held. Confirm it first.",
+    (State.NO_SHOW, Step.CHECK_IN): "The member is marked as not having come. "
+    "A guest who comes after all is served as a walk-in.",
+    (State.CANCELLED, Step.CANCEL): "The appointment is cancelled. There is nothing to do.",
+    (State.CANCELLED, Wish.MOVE): "The appointment is cancelled. Book a new time.",
+    (State.PENDING, Wish.CONFIRM): "The appointment waits to be accepted by the brand. There is nothing to do.",
+    (State.SUPERSEDED, Step.START): "The appointment was moved. Load the appointments again and use the one it became.",
+    (OVER, Wish.MOVE): "The time of the appointment is over. Book a new time.",
+    (State.PENDING, None): "The appointment waits to be accepted by the brand. This cannot be done with it.",
+}
+
+
+@pytest.mark.parametrize(("state", "asked"), WAYS_OUT)
+def test_a_refused_step_says_what_to_do_instead(state: str, asked: str | None) -> None:
+    assert AppointmentStepRefused(state, asked).message == WAYS_OUT[state, asked]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("state", [*State, OVER])
+def test_whatever_is_asked_there_is_an_answer(state: str) -> None:
+    for asked in (*Step, *Wish, None):
+        sentences = AppointmentStepRefused(state, asked).message.removesuffix(".").split(". ")
+        assert len(sentences) == 2
+
+
+def test_what_was_moved_says_where_to() -> None:
+    refused = AppointmentStepRefused(State.SUPERSEDED, Step.START, "2026-05-20T16:00+08:00")
+    assert refused.message == "The appointment was moved to 2026-05-20 16:00 (+08:00). Use the one of that time."
+
+
+def test_once_a_member_is_late_only_the_counter_ends_it() -> None:
+    seen = appointment(State.CONFIRMED)
+    late, in_time = seen.no_show_from, seen.no_show_from - timedelta(seconds=1)
+    assert after(seen, Step.CANCEL, in_time, UTC, by_member=True, themself=True) is State.LATE_CANCELLED
+    with pytest.raises(AppointmentLeftToStaff) as refused:
+        after(seen, Step.CANCEL, late, UTC, by_member=True, themself=True)
+    assert refused.value.left_since == "2026-05-22T04:15+00:00"
+    assert after(seen, Step.CANCEL, late, UTC, by_member=True) is State.LATE_CANCELLED
+    assert after(seen, Step.CANCEL, late, UTC, by_member=False) is State.CANCELLED
+    assert [is_cancellable(seen, late, themself=themself) for themself in (True, False)] == [False, True]
+    asked = replace(appointment(State.PENDING), lapses_at=None)
+    assert after(asked, Step.CANCEL, late, UTC, by_member=True, themself=True) is State.CANCELLED
 
 
 def test_what_is_over_stays_over() -> None:

@@ -8,10 +8,15 @@ Only a confirmed appointment can be cancelled late: what nobody has promised yet
 """
 
 from datetime import datetime, timedelta, tzinfo
-from enum import StrEnum
 
-from membership.appointments.errors import AppointmentStepRefused, AppointmentStepTooEarly, HoldExpired
+from membership.appointments.errors import (
+    AppointmentLeftToStaff,
+    AppointmentStepRefused,
+    AppointmentStepTooEarly,
+    HoldExpired,
+)
 from membership.appointments.model import Appointment, AppointmentState
+from membership.appointments.rules.steps import OVER, TARGETS, Step, Wish
 from membership.kernel.wording import local_moment
 
 State = AppointmentState
@@ -45,31 +50,6 @@ LIVE = frozenset({State.HELD, State.PENDING, State.CONFIRMED, State.CHECKED_IN, 
 SHOWN_CHANGES = frozenset({State.DECLINED, State.CANCELLED, State.LATE_CANCELLED})
 """Calendars show these as a cancellation: SEQUENCE rises (A7)."""
 
-OVER = "OVER"
-"""Said of what is confirmed, to whom it matters that its time is over."""
-
-
-class Step(StrEnum):
-    """What a member or the counter does with an appointment that there is."""
-
-    ACCEPT = "ACCEPT"
-    DECLINE = "DECLINE"
-    CANCEL = "CANCEL"
-    CHECK_IN = "CHECK_IN"
-    START = "START"
-    COMPLETE = "COMPLETE"
-    NO_SHOW = "NO_SHOW"
-
-
-_TARGETS = {
-    Step.ACCEPT: State.CONFIRMED,
-    Step.DECLINE: State.DECLINED,
-    Step.CHECK_IN: State.CHECKED_IN,
-    Step.START: State.IN_SERVICE,
-    Step.COMPLETE: State.COMPLETED,
-    Step.NO_SHOW: State.NO_SHOW,
-}
-
 
 def state_at(appointment: Appointment, now: datetime) -> AppointmentState:
     """The state by the clock: what has lapsed has ended, whether or not anybody wrote it down."""
@@ -98,18 +78,25 @@ def booked(appointment: Appointment, now: datetime, zone: tzinfo) -> tuple[Appoi
     if state is State.EXPIRED:
         raise HoldExpired(local_moment(appointment.held_until, zone))
     if state is not State.HELD:
-        raise AppointmentStepRefused(state.value)
+        raise AppointmentStepRefused(state.value, Wish.CONFIRM.value)
     if appointment.answer_until is None:
         return State.PENDING, State.CONFIRMED
     return (State.PENDING,)
 
 
-def after(appointment: Appointment, step: Step, now: datetime, zone: tzinfo, *, by_member: bool) -> AppointmentState:
-    """The state that a step leads to. Raises AppointmentStepRefused, AppointmentStepTooEarly."""
+def after(
+    appointment: Appointment, step: Step, now: datetime, zone: tzinfo, *, by_member: bool, themself: bool = False
+) -> AppointmentState:
+    """The state that a step leads to. `by_member`: the member wants it; `themself`: and takes it.
+
+    Raises AppointmentStepRefused, AppointmentStepTooEarly, AppointmentLeftToStaff.
+    """
     state = state_at(appointment, now)
-    to = cancelled(appointment, now, by_member=by_member) if step is Step.CANCEL else _TARGETS[step]
+    to = cancelled(appointment, now, by_member=by_member) if step is Step.CANCEL else TARGETS[step]
     if to not in TRANSITIONS[state]:
-        raise AppointmentStepRefused(state.value)
+        raise AppointmentStepRefused(state.value, step.value)
+    if step is Step.CANCEL and themself and is_left_to_staff(appointment, now):
+        raise AppointmentLeftToStaff(local_moment(appointment.no_show_from, zone))
     allowed_from = _allowed_from(appointment, step)
     if allowed_from is not None and now < allowed_from:
         raise AppointmentStepTooEarly(local_moment(allowed_from, zone))
@@ -120,13 +107,25 @@ def check_movable(appointment: Appointment, now: datetime) -> None:
     """Raises AppointmentStepRefused."""
     if not is_movable(appointment, now):
         state = state_at(appointment, now)
-        raise AppointmentStepRefused(OVER if State.SUPERSEDED in TRANSITIONS[state] else state.value)
+        raise AppointmentStepRefused(OVER if State.SUPERSEDED in TRANSITIONS[state] else state.value, Wish.MOVE.value)
 
 
 def is_movable(appointment: Appointment, now: datetime) -> bool:
     """Only what is confirmed is moved; before that it is held anew. And only until it is over: whoever moves one has
     kept it so far, so of no-shows and late cancellations nothing is asked then."""
     return State.SUPERSEDED in TRANSITIONS[state_at(appointment, now)] and now < appointment.period.end
+
+
+def is_left_to_staff(appointment: Appointment, now: datetime) -> bool:
+    """From the moment on at which the counter may say that a member has not come, only the counter ends what is
+    confirmed: it may have forgotten to check them in, and who cancelled now would take the last word from it."""
+    return appointment.state is State.CONFIRMED and now >= appointment.no_show_from
+
+
+def is_cancellable(appointment: Appointment, now: datetime, *, themself: bool) -> bool:
+    """Whether `after` lets it be cancelled."""
+    allowed = State.CANCELLED in TRANSITIONS[state_at(appointment, now)]
+    return allowed and not (themself and is_left_to_staff(appointment, now))
 
 
 def cancelled(appointment: Appointment, now: datetime, *, by_member: bool) -> AppointmentState:
