@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from membership.appointments.errors import AppointmentStepRefused, UnknownAppointment
-from membership.appointments.model import AppointmentState, Stop
+from membership.appointments.model import AppointmentState, ResourceKind, Stop
 from membership.appointments.rules.steps import Step
 from membership.kernel.actor import Role
 from membership.kernel.ids import new_id
@@ -115,3 +115,15 @@ async def test_looking_costs_three_statements_whatever_the_days(desk: Appointmen
         await desk.appointments.availability_to_move(desk.member(member), desk.now, booked.appointment_id, days)
         counts.add(len([text for text in statements if "appointments." in text]))
     assert counts == {3}
+
+
+async def test_who_moves_keeps_whom_they_had_if_they_are_free(desk: AppointmentDesk) -> None:
+    fitting = await desk.service("FITTING", associates=2)
+    member, other = await desk.join(), await desk.join()
+    first, second = fitting.candidates[ResourceKind.ASSOCIATE]
+    [booked] = await desk.book(member, Stop(fitting.service_id, at(14), second))
+    # The other associate has less to do, and is asked for nevertheless.
+    await desk.book(other, Stop(fitting.service_id, at(20), second))
+    moved = await desk.move(member, booked, at(16))
+    assert moved.associate_id == second
+    assert (await desk.move(member, moved, at(20))).associate_id == first

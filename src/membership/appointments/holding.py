@@ -5,7 +5,7 @@ ids, before any row is written. With unsorted inserts forty clients wait for eac
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from types import MappingProxyType
 
@@ -87,7 +87,8 @@ async def hold_stops(
         # Who moves an appointment has kept it so far.
         admit = await admitting(tx, services.values(), member.member_id, admit)
     diary = Diary(services, stores, taken, admit)
-    decision = decide(diary, dict(enumerate(stops)), member_id=member.member_id, now=tx.now)
+    asked = {place: _rather(stop, moved.get(place)) for place, stop in enumerate(stops)}
+    decision = decide(diary, asked, member_id=member.member_id, now=tx.now)
     if decision.refusals and not best_effort:
         return Held({}, decision.refusals, diary)
     held = {
@@ -105,6 +106,11 @@ async def hold_stops(
     }
     await _write(tx, held, decision.chosen, zone=next(iter(stores.values())).zone)
     return Held(held, decision.refusals, diary)
+
+
+def _rather(stop: Stop, moved: Appointment | None) -> Stop:
+    """Whoever moves an appointment and names nobody keeps whom they had, if they are free."""
+    return stop if moved is None else replace(stop, rather_id=moved.associate_id)
 
 
 async def _services(

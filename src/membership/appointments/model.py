@@ -140,12 +140,14 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class Stop:
     """What a member asks for: a service at a time, with an associate of choice or any. A walk-in stands at the counter:
-    they begin between the times that can be booked ahead, and neither notice nor booking windows keep them out."""
+    they begin between the times that can be booked ahead, and neither notice nor booking windows keep them out.
+    `rather_id`: who serves if free, and anybody else if not: whoever the member had so far."""
 
     service_id: ServiceId
     starts_at: datetime
     associate_id: ResourceId | None = None
     walk_in: bool = False
+    rather_id: ResourceId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,8 +53,8 @@ def choose(
     member: ResourceId,
     admit: Admit = by_horizon,
 ) -> Chosen | None:
-    """Who and what serves a stop: of those free the one with the fewest appointments in that opening, so that it does
-    not depend on how much more is known. None: it cannot be booked."""
+    """Who and what serves a stop: whoever the member had so far, or of those free the one with the fewest appointments
+    in that opening, so that it does not depend on how much more is known. None: it cannot be booked."""
     if stop.walk_in:
         opening = given_around(service, store, stop)
         if opening is None:
@@ -159,7 +159,7 @@ def _chosen(service: Service, slot: Slot, stop: Stop, taken: Taken, opening: Per
             return None
         free[ResourceKind.ASSOCIATE] = (stop.associate_id,)
 
-    def load(resource: ResourceId) -> tuple[int, ResourceId]:
-        return count_within(taken.busy.get(resource, ()), opening), resource
+    def load(resource: ResourceId) -> tuple[bool, int, ResourceId]:
+        return resource != stop.rather_id, count_within(taken.busy.get(resource, ()), opening), resource
 
     return Chosen(service, slot.period, {kind: min(resources, key=load) for kind, resources in free.items()})
