@@ -58,42 +58,56 @@ class NotAnAssociate(DomainError):
         )
 
 
+def _to_wait(free_from: str | None) -> str:
+    """For somebody who stands at the counter."""
+    if free_from is None:
+        return "Nothing is free before closing. Book another day for them."
+    return f"It is possible from {moment_text(free_from)} on: let them wait, or book a later time for them."
+
+
 @dataclass(eq=False)
 class SlotTaken(DomainError):
-    """Nobody, or no room, is free at that time."""
+    """Nobody, or no room, is free at that time. `free_from`: for a walk-in, when that changes on the same day."""
 
     code = "SLOT_TAKEN"
     field = "startsAt"
     service: str
     starts_at: str
+    walk_in: bool = False
+    free_from: str | None = None
 
     @property
     def message(self) -> str:
+        if self.walk_in:
+            return (
+                f"{self.service} is not possible now: whoever or whatever it needs is busy. {_to_wait(self.free_from)}"
+            )
         start = moment_text(self.starts_at)
         return f"{self.service} at {start} has just been taken. Load the free times and choose another."
 
 
 @dataclass(eq=False)
 class CapacityReached(DomainError):
-    """Every place of the service is taken at that time."""
+    """Every place of the service is taken at that time. `free_from`: for a walk-in, when one is free that day."""
 
     code = "CAPACITY_REACHED"
     field = "startsAt"
     service: str
     starts_at: str
     capacity: int
+    walk_in: bool = False
+    free_from: str | None = None
 
     @property
     def message(self) -> str:
-        return (
-            f"All {self.capacity} places of {self.service} at {moment_text(self.starts_at)} are taken. "
-            "Load the free times and choose another."
-        )
+        taken = f"All {self.capacity} places of {self.service} at {moment_text(self.starts_at)} are taken."
+        return f"{taken} {_to_wait(self.free_from) if self.walk_in else 'Load the free times and choose another.'}"
 
 
 @dataclass(eq=False)
 class OutsideHours(DomainError):
-    """The service is not given then: the store or the service is closed, or closes before it would end."""
+    """The service is not given then: the store or the service is closed, or closes before it would end.
+    `last_starts_at`: where it only would end too late."""
 
     code = "OUTSIDE_HOURS"
     field = "startsAt"
@@ -101,12 +115,16 @@ class OutsideHours(DomainError):
     starts_at: str
     opens_at: str | None
     closes_at: str | None
+    last_starts_at: str | None = None
 
     @property
     def message(self) -> str:
         if self.opens_at is None or self.closes_at is None:
             return f"{self.service} is not given on that day. Choose another day."
         opens, closes = moment_text(self.opens_at), moment_text(self.closes_at)
+        if self.last_starts_at is not None:
+            last = moment_text(self.last_starts_at)
+            return f"{self.service} would end after {closes}, when it closes. It begins at {last} at the latest."
         return f"{self.service} is given from {opens} to {closes}. Choose one of the free times."
 
 
@@ -216,16 +234,22 @@ class AssociateNotSkilled(DomainError):
 
 @dataclass(eq=False)
 class AssociateOffShift(DomainError):
-    """The associate who was asked for, or everybody who is skilled, is not at work at that time."""
+    """The associate who was asked for (`asked_for`), or everybody who is skilled, is not at work at that time."""
 
     code = "ASSOCIATE_OFF_SHIFT"
     field = "startsAt"
     service: str
     starts_at: str
+    asked_for: bool = False
+    walk_in: bool = False
 
     @property
     def message(self) -> str:
-        return f"Nobody asked for is at work for {self.service} at {moment_text(self.starts_at)}. Choose a free time."
+        time = f"for {self.service} at {moment_text(self.starts_at)}"
+        if self.asked_for:
+            return f"The associate who was asked for is not at work {time}. Ask for anybody, or choose another time."
+        way = "Book a time at which somebody is." if self.walk_in else "Choose one of the free times."
+        return f"Nobody is at work {time}, from the beginning to the end. {way}"
 
 
 @dataclass(eq=False)

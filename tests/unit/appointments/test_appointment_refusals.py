@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from membership.appointments.errors import MemberElsewhere
+from membership.appointments.errors import MemberElsewhere, OutsideHours, SlotTaken
 from membership.appointments.model import (
     Period,
     ResourceId,
@@ -91,6 +91,55 @@ def test_who_is_elsewhere_until_the_start_is_there_in_time() -> None:
     given = service()
     busy = taken({resource_of(MEMBER): [Period(at(13), at(14)), Period(at(15), at(15) + timedelta(hours=1))]})
     assert refusals(Stop(given.service_id, at(14)), given=given, busy=busy) == {}
+
+
+def test_nobody_at_work_is_told_without_a_choice_that_was_not_made() -> None:
+    given, off = service(), taken({}, shifts=None)
+    anybody = refusals(Stop(given.service_id, at(14)), given=given, busy=off)[0]
+    assert anybody.message.startswith("Nobody is at work for FITTING at 2026-05-20 14:00 (+08:00)")
+    chosen = refusals(Stop(given.service_id, at(14), ASSOCIATES[0]), given=given, busy=off)[0]
+    assert chosen.message.startswith("The associate who was asked for is not at work")
+    now = refusals(Stop(given.service_id, at(14, 7), walk_in=True), given=given, busy=off)[0]
+    assert now.message.endswith("Book a time at which somebody is.")
+
+
+@pytest.mark.parametrize(
+    ("ends", "associate", "free"),
+    [
+        ((at(15, 30), at(16)), None, "2026-05-20T15:45+08:00"),
+        ((at(15, 30), at(16)), ASSOCIATES[1], "2026-05-20T16:15+08:00"),
+        ((at(22), at(22)), None, None),
+    ],
+)
+def test_a_walk_in_is_told_from_when_somebody_is_free(
+    ends: tuple[datetime, datetime], associate: ResourceId | None, free: str | None
+) -> None:
+    given = service(associates=2, before_minutes=15)
+    busy = taken({who: [Period(at(13), end)] for who, end in zip(ASSOCIATES, ends, strict=True)})
+    refused = refusals(Stop(given.service_id, at(14, 7), associate, walk_in=True), given=given, busy=busy)[0]
+    assert isinstance(refused, SlotTaken)
+    assert (refused.walk_in, refused.free_from) == (True, free)
+    assert "Load the free times" not in refused.message
+    if free is not None:
+        then = Stop(given.service_id, datetime.fromisoformat(free), associate, walk_in=True)
+        assert refusals(then, given=given, busy=busy) == {}
+
+
+@pytest.mark.parametrize(
+    ("stop_at", "walk_in", "last"),
+    [
+        (at(21, 30), False, "2026-05-20T20:30+08:00"),
+        (at(21, 20), True, "2026-05-20T20:45+08:00"),
+        (at(22), False, None),
+        (at(9), False, None),
+    ],
+)
+def test_what_would_end_after_closing_names_the_last_start(stop_at: datetime, walk_in: bool, last: str | None) -> None:
+    given = service(duration_minutes=75)
+    refused = refusals(Stop(given.service_id, stop_at, walk_in=walk_in), given=given, busy=taken({}))[0]
+    assert isinstance(refused, OutsideHours)
+    assert refused.last_starts_at == last
+    assert ("at the latest" in refused.message) == (last is not None)
 
 
 DAY = NOW.date()

@@ -20,6 +20,7 @@ from membership.appointments.rules.hours import given_on, opening_days, starts
 from membership.appointments.rules.slots import (
     book_until,
     first_within,
+    free_from,
     free_of,
     given_around,
     is_at_work,
@@ -113,7 +114,7 @@ def _refused_at(
     if other is not None:
         start, end = _said(store, other.start), _said(store, other.end)
         return MemberElsewhere(start, end, same_request=other in beside, walk_in=stop.walk_in)
-    return _nobody_free(service, store, stop, period, taken)
+    return _nobody_free(service, store, stop, taken, member=member)
 
 
 def _not_now(service: Service, store: Store, stop: Stop, now: datetime, admit: Admit) -> DomainError | None:
@@ -133,6 +134,12 @@ def _outside(service: Service, store: Store, stop: Stop) -> DomainError | None:
     if within:
         nearest = min(possible, key=lambda moment: (abs(moment - stop.starts_at), moment))
         return NoSuchSlot(service.code, start, _said(store, nearest))
+    closing = next((opening for opening in given if opening.start <= stop.starts_at < opening.end), None)
+    last = None if closing is None else max(starts(service.rules, closing), default=None)
+    if closing is not None and last is not None:
+        last = closing.end - service.rules.duration if stop.walk_in else last
+        opens, closes = _said(store, closing.start), _said(store, closing.end)
+        return OutsideHours(service.code, start, opens, closes, _said(store, last))
     # The opening of the date itself: the one of the day before is told only to whom it concerns.
     today = openings[1]
     if today is None:
@@ -140,18 +147,21 @@ def _outside(service: Service, store: Store, stop: Stop) -> DomainError | None:
     return OutsideHours(service.code, start, _said(store, today.start), _said(store, today.end))
 
 
-def _nobody_free(service: Service, store: Store, stop: Stop, period: Period, taken: Taken) -> DomainError:
+def _nobody_free(service: Service, store: Store, stop: Stop, taken: Taken, *, member: ResourceId | None) -> DomainError:
     start = _said(store, stop.starts_at)
+    period = Period(stop.starts_at, stop.starts_at + service.rules.duration)
     asked = service.candidates.get(ResourceKind.ASSOCIATE)
     if asked is not None:
         wanted = occupied_by(service.rules, period)
         asked = asked if stop.associate_id is None else (stop.associate_id,)
         if not any(is_at_work(taken.shifts.get(associate, ()), wanted) for associate in asked):
-            return AssociateOffShift(service.code, start)
+            return AssociateOffShift(service.code, start, stop.associate_id is not None, stop.walk_in)
+    later = free_from(service, store, stop, taken, member=member) if stop.walk_in else None
+    said = None if later is None else _said(store, later)
     places = service.candidates.get(ResourceKind.UNIT)
     if places is not None and not free_of(service, ResourceKind.UNIT, period, taken):
-        return CapacityReached(service.code, start, len(places))
-    return SlotTaken(service.code, start)
+        return CapacityReached(service.code, start, len(places), stop.walk_in, said)
+    return SlotTaken(service.code, start, stop.walk_in, said)
 
 
 def _said(store: Store, moment: datetime) -> str:

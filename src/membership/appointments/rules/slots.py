@@ -81,6 +81,24 @@ def given_around(service: Service, store: Store, stop: Stop) -> Period | None:
     return None
 
 
+def free_from(
+    service: Service, store: Store, stop: Stop, taken: Taken, *, member: ResourceId | None
+) -> datetime | None:
+    """From when on a walk-in for whom nobody is free can be served in the same opening. None: no more."""
+    opening = given_around(service, store, stop)
+    if opening is None:
+        return None
+    resources = service.resource_ids if member is None else {*service.resource_ids, member}
+    ends = {period.end for resource in resources for period in taken.busy.get(resource, ())}
+    begins = {period.start for resource in resources for period in taken.shifts.get(resource, ())}
+    for moment in sorted({end + service.rules.before for end in ends | begins} | ends):
+        slot = _slot(service, moment, taken, member=member) if moment > stop.starts_at else None
+        is_over = moment + service.rules.duration > opening.end
+        if slot is not None and not is_over and _chosen(service, slot, stop, taken, opening) is not None:
+            return moment
+    return None
+
+
 def occupied_by(rules: ServiceRules, period: Period) -> Period:
     """What an appointment takes of whoever serves it: with the buffers."""
     return Period(period.start - rules.before, period.end + rules.after)
