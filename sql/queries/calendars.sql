@@ -141,34 +141,37 @@ ORDER BY entry.starts_at, entry.appointment_id
 LIMIT $3::integer;
 
 -- name: remind :many
--- Everything that its service wants members to be reminded of by now, written down as told. Not what was confirmed only
--- after that moment, or has begun, or is of somebody without a card. What somebody is changing is left for the next time: nothing is waited for, so what
--- is locked is as it was seen, and PostgreSQL looks at the state once more when it locks.
+-- The nearest of what each service wants members to be reminded of by now, written down as told with those before it:
+-- after a pause nobody is reminded twice at once. Not what was confirmed only after that moment, or has begun, or is of
+-- somebody without a card. What somebody is changing is left for the next time: nothing is waited for, so what is locked
+-- is as it was seen, and PostgreSQL looks at the state once more when it locks.
 WITH due AS (
-    SELECT entry.appointment_id, wanted.minutes_before, entry.uid, entry.sequence,
+    SELECT entry.appointment_id, wanted.minutes_before, wanted.all_due, entry.uid, entry.sequence,
         entry.visit_id, entry.member_id, entry.programme_id, entry.store_id, entry.counter_id, entry.service_id,
         entry.associate_id, entry.starts_at, entry.ends_at
     FROM appointments.appointments entry
     JOIN appointments.services service ON service.service_id = entry.service_id
     CROSS JOIN LATERAL (
-        SELECT DISTINCT given.minutes::integer AS minutes_before
+        SELECT min(given.minutes::integer) AS minutes_before, array_agg(DISTINCT given.minutes::integer) AS all_due
         FROM jsonb_array_elements_text(coalesce(service.rules -> 'reminder_minutes', $2::jsonb)) AS given (minutes)
+        WHERE entry.starts_at - given.minutes::integer * interval '1 minute' <= $1::timestamptz
+            AND entry.changed_at < entry.starts_at - given.minutes::integer * interval '1 minute'
+            AND NOT EXISTS (
+                SELECT FROM calendars.reminders told
+                WHERE told.appointment_id = entry.appointment_id AND told.minutes_before <= given.minutes::integer
+            )
     ) wanted
     WHERE entry.state = 'CONFIRMED' AND entry.member_id <> entry.uid
         AND entry.starts_at > $1::timestamptz AND entry.starts_at <= $1::timestamptz + $3::interval
-        AND entry.starts_at - wanted.minutes_before * interval '1 minute' <= $1::timestamptz
-        AND entry.changed_at < entry.starts_at - wanted.minutes_before * interval '1 minute'
-        AND NOT EXISTS (
-            SELECT FROM calendars.reminders told
-            WHERE told.appointment_id = entry.appointment_id AND told.minutes_before = wanted.minutes_before
-        )
-    ORDER BY entry.starts_at, entry.appointment_id, wanted.minutes_before DESC
+        AND wanted.minutes_before IS NOT NULL
+    ORDER BY entry.starts_at, entry.appointment_id
     LIMIT $4::integer
     FOR NO KEY UPDATE OF entry SKIP LOCKED
 ), told AS (
     INSERT INTO calendars.reminders (appointment_id, minutes_before, starts_at, reminded_at)
-    SELECT due.appointment_id, due.minutes_before, due.starts_at, $1::timestamptz
-    FROM due ORDER BY due.appointment_id, due.minutes_before
+    SELECT due.appointment_id, counted.minutes_before, due.starts_at, $1::timestamptz
+    FROM due CROSS JOIN LATERAL unnest(due.all_due) AS counted (minutes_before)
+    ORDER BY due.appointment_id, counted.minutes_before
     ON CONFLICT ON CONSTRAINT reminders_pkey DO NOTHING
     RETURNING appointment_id, minutes_before
 )
@@ -176,7 +179,7 @@ SELECT due.appointment_id, due.minutes_before, due.uid, due.sequence, due.visit_
     due.store_id, due.counter_id, due.service_id, due.associate_id, due.starts_at, due.ends_at
 FROM told
 JOIN due ON due.appointment_id = told.appointment_id AND due.minutes_before = told.minutes_before
-ORDER BY due.starts_at, due.appointment_id, due.minutes_before DESC;
+ORDER BY due.starts_at, due.appointment_id;
 
 -- name: delete_reminders_begun_before :one
 -- Housekeeping in batches: of what has begun nobody is reminded again. A row that another cleaner holds is left to it.

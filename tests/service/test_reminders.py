@@ -100,7 +100,8 @@ async def test_a_service_of_before_there_were_reminders_has_them(
 ) -> None:
     await conn.execute("UPDATE appointments.services SET rules = rules - 'reminder_minutes'")
     await calendar.desk.book(await calendar.desk.join(), Stop(fitting.service_id, START))
-    assert await told(calendar, START - timedelta(hours=1)) == list(BY_DEFAULT)
+    assert await told(calendar, START - timedelta(days=1)) == [max(BY_DEFAULT)]
+    assert await told(calendar, START - timedelta(hours=1)) == [min(BY_DEFAULT)]
 
 
 def test_no_service_reminds_longer_before_than_is_looked() -> None:
@@ -115,9 +116,21 @@ async def test_late_is_told_unless_it_has_begun(calendar: CalendarDesk, fitting:
     for hour in (16, 18):
         await calendar.desk.book(await calendar.desk.join(), Stop(fitting.service_id, at(hour, days=2)))
     # Nobody looked for two days.
-    assert await told(calendar, at(16, days=2)) == [DAY, TWO_HOURS]
+    assert await told(calendar, at(16, days=2)) == [TWO_HOURS]
     assert {entry["starts_at"] for entry in await calendar.reminders()} == {at(18, days=2).isoformat()}
     assert await told(calendar, at(18, days=2)) == []
+
+
+async def test_after_a_pause_each_is_told_of_the_nearest_only(calendar: CalendarDesk, fitting: Service) -> None:
+    """However few are told at a time."""
+    desk = calendar.desk
+    for _ in range(2):
+        await desk.book(await desk.join(), Stop(fitting.service_id, START))
+    desk.clock.set(START - timedelta(hours=1))
+    assert [await remind_due(desk.database, RELAY, desk.now, limit=1) for _ in range(3)] == [1, 1, 0]
+    reminders = await calendar.reminders()
+    assert [entry["minutes_before"] for entry in reminders] == [TWO_HOURS] * 2
+    assert len({entry["uid"] for entry in reminders}) == 2
 
 
 async def test_what_was_booked_after_the_moment_is_not_told(calendar: CalendarDesk, fitting: Service) -> None:
@@ -170,7 +183,7 @@ async def test_what_was_moved_is_told_by_its_new_time(calendar: CalendarDesk, fi
 
 async def test_it_is_forgotten_when_it_is_over(calendar: CalendarDesk, fitting: Service, conn: Conn) -> None:
     await calendar.desk.book(await calendar.desk.join(), Stop(fitting.service_id, START))
-    assert await told(calendar, START - timedelta(hours=1)) == [DAY, TWO_HOURS]
+    assert await told(calendar, START - timedelta(hours=1)) == [TWO_HOURS]
     assert await forget_reminders(calendar.desk.database, RELAY, START + KEPT_AFTER, limit=10) == 0
     after = START + KEPT_AFTER + timedelta(seconds=1)
     assert await forget_reminders(calendar.desk.database, RELAY, after, limit=1) == 1
@@ -186,10 +199,11 @@ LOOKS = st.lists(st.integers(-30 * 60, 30), min_size=1, max_size=8, unique=True)
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(looks=LOOKS, kinds=st.lists(st.sampled_from([10, 60, TWO_HOURS, DAY]), unique=True, max_size=4))
-async def test_whenever_it_is_looked_each_is_told_once_at_the_first_chance(
+async def test_whenever_it_is_looked_the_nearest_is_told_once_at_the_first_chance(
     calendar: CalendarDesk, looks: list[int], kinds: list[int]
 ) -> None:
-    """Looks are minutes after the start. A model: each kind at the first look from its moment on, before the start."""
+    """Looks are minutes after the start. A model: each kind at the first look from its moment on, before the
+    start; of several the nearest."""
     desk = calendar.desk
     desk.clock.set(at(12))
     service = await desk.service(f"S-{await desk.live()}", units=1, given=rules(reminder_minutes=kinds))
@@ -198,12 +212,12 @@ async def test_whenever_it_is_looked_each_is_told_once_at_the_first_chance(
     found: list[tuple[int, int]] = []
     for look in sorted(looks):
         found += [(look, kind) for kind in await told(calendar, START + timedelta(minutes=look))]
-    expected = []
-    for kind in kinds:
+    expected: dict[int, int] = {}
+    for kind in sorted(kinds, reverse=True):
         first = min((look for look in looks if -kind <= look < 0), default=None)
         if first is not None:
-            expected.append((first, kind))
-    assert sorted(found) == sorted(expected)
+            expected[first] = kind
+    assert dict(found) == expected and len(found) == len(expected)
     # Out of the way of the next example.
     await appointments_store.retire_service(desk.conn, service.service_id, at=desk.now)
     await desk.conn.execute(

@@ -17,7 +17,8 @@ KEPT_AFTER = timedelta(days=1)
 async def remind_due(database: Database, actor: Actor, now: datetime, *, limit: int) -> int:
     """Tell of what has become due, `limit` at most, in one statement and the outbox. Returns how many.
 
-    What became due while nobody looked is told late, unless the appointment has begun by then.
+    What became due while nobody looked is told late, unless the appointment has begun by then; of one appointment only
+    the nearest, which makes those before it needless.
     """
     async with database.engine(actor, now) as tx:
         due = await store.remind(tx.conn, now, by_default=BY_DEFAULT, within=LONGEST_BEFORE, limit=limit)
