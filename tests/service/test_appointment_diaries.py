@@ -10,6 +10,7 @@ from membership.appointments import roster, store
 from membership.appointments.configuring import Diaries
 from membership.appointments.errors import (
     InvalidDiaryEntry,
+    ShiftOutsideHours,
     ShiftsOverlap,
     UnknownBookingCounter,
     UnknownResource,
@@ -224,11 +225,11 @@ async def test_shifts_replace_what_was_planned_on_those_days(desk: AppointmentDe
 async def test_a_day_of_shifts_leaves_the_days_around_it(desk: AppointmentDesk, diaries: Diaries) -> None:
     fitting, lin = await hired(desk, diaries)
     yesterday = TODAY - timedelta(days=1)
-    await plan(desk, diaries, lin, {yesterday: [(time(20), time(12))]}, first=yesterday, last=yesterday)
+    await plan(desk, diaries, lin, {yesterday: [(time(20), time(2))]}, first=yesterday, last=yesterday)
     await plan(desk, diaries, lin, {TOMORROW: [(time(0), time(8))]}, first=TOMORROW, last=TOMORROW)
     with pytest.raises(ShiftsOverlap) as refused:
-        await plan(desk, diaries, lin, {TODAY: [(time(11, 59), time(20))]})
-    assert "2026-05-19 20:00" in refused.value.message and "2026-05-20 11:59" in refused.value.message
+        await plan(desk, diaries, lin, {TODAY: [(time(1, 59), time(20))]})
+    assert "2026-05-19 20:00" in refused.value.message and "2026-05-20 01:59" in refused.value.message
     with pytest.raises(ShiftsOverlap):
         await plan(desk, diaries, lin, {TODAY: [(time(20), time(0, 1))]})
     assert (await desk.starts(fitting))[0] == at(12)
@@ -297,6 +298,8 @@ async def test_bad_input_is_refused_and_changes_nothing(desk: AppointmentDesk, d
             await diaries.save_resource(planner(desk), desk.now, named, key=new_key())
     ranges: list[tuple[Shifts, date, type[DomainError]]] = [
         ({TODAY: [(time(12), time(15)), (time(14), time(18))]}, TODAY, ShiftsOverlap),
+        ({TODAY: [(time(20), time(12))]}, TODAY, ShiftOutsideHours),
+        ({TODAY: [(time(18), time(2, 1))]}, TODAY, ShiftOutsideHours),
         ({TOMORROW: [(time(12), time(15))]}, TODAY, InvalidDiaryEntry),
         ({}, TODAY - timedelta(days=1), InvalidDiaryEntry),
         ({}, TODAY + timedelta(days=366), InvalidDiaryEntry),

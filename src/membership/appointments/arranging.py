@@ -145,9 +145,9 @@ async def retire_resource(tx: Transaction, place: Place, resource: Resource) -> 
 async def set_shifts(
     tx: Transaction, place: Place, associate: Resource, days: tuple[date, date], shifts: Shifts, *, new_id: NewId
 ) -> list[Period]:
-    """Raises InvalidDiaryEntry, ShiftsOverlap."""
+    """Raises InvalidDiaryEntry, ShiftOutsideHours, ShiftsOverlap."""
     zone, (first, last) = place.shop.zone, days
-    periods = shift_periods(zone, first, last, shifts)
+    periods = shift_periods(place.shop, first, last, shifts)
     await roster.delete_shifts(tx.conn, associate.resource_id, planned_range(zone, first, last))
     if periods:
         around = Period(periods[0].start, periods[-1].end)

@@ -147,7 +147,7 @@ class Diaries:
     ) -> PlannedShifts:
         """Exactly these shifts begin on the days from `first` to `last`, by the store's clock.
 
-        Raises UnknownResource, InvalidDiaryEntry, ShiftsOverlap.
+        Raises UnknownResource, InvalidDiaryEntry, ShiftOutsideHours, ShiftsOverlap.
         """
 
         async def work(tx: Transaction) -> PlannedShifts:

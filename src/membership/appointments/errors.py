@@ -368,3 +368,23 @@ class ShiftsOverlap(DomainError):
     def message(self) -> str:
         one, other = moment_text(self.starts_at), moment_text(self.other_starts_at)
         return f"The shift of {one} and the shift of {other} overlap. Let one end before the other begins."
+
+
+@dataclass(eq=False)
+class ShiftOutsideHours(DomainError):
+    """A shift ends on the next day, long after the store has closed: its end was said first."""
+
+    code = "SHIFT_OUTSIDE_HOURS"
+    field = "shifts"
+    starts_at: str
+    ends_at: str
+    closes_at: str | None
+
+    @property
+    def message(self) -> str:
+        start, end = moment_text(self.starts_at), moment_text(self.ends_at)
+        closes = "is closed on that day" if self.closes_at is None else f"closes at {moment_text(self.closes_at)}"
+        return (
+            f"A shift that ends before it begins ends on the next day: from {start} to {end}, but the store {closes}. "
+            "Say first when the shift begins, then when it ends."
+        )

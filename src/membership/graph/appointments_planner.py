@@ -200,6 +200,7 @@ class AppointmentsPlannerMutation:
     @mutation(
         *SETUP_REFUSALS,
         errors.UnknownResource,
+        errors.ShiftOutsideHours,
         errors.ShiftsOverlap,
         description="Plan when an associate works on some days: exactly so.",
     )

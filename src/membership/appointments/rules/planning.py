@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 from itertools import count, islice, pairwise
 from zoneinfo import ZoneInfo
 
-from membership.appointments.errors import InvalidDiaryEntry, ShiftsOverlap
+from membership.appointments.errors import InvalidDiaryEntry, ShiftOutsideHours, ShiftsOverlap
 from membership.appointments.model import (
     LiveAppointment,
     Period,
@@ -18,7 +18,7 @@ from membership.appointments.model import (
     ServiceId,
     Taken,
 )
-from membership.appointments.rules.hours import given_on, opening_days
+from membership.appointments.rules.hours import given_on, opening_days, opening_of
 from membership.appointments.rules.slots import is_at_work
 from membership.kernel.wording import local_moment
 from membership.stores.model import Names, Store
@@ -31,6 +31,8 @@ which it begins ends on the next day."""
 MOST_PLACES = 200
 MOST_NAME_CHARACTERS = 100
 MOST_DAYS = 366
+LONGEST_AFTER_CLOSING = timedelta(hours=4)
+"""Of a shift that ends on the next day."""
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,39}")
 # A staff number is whatever the token's subject is.
 _STAFF_NUMBER = re.compile(r"[^\s\x00-\x1f]{1,100}")
@@ -70,14 +72,17 @@ def planned_range(zone: ZoneInfo, first: date, last: date) -> Period:
     return Period(local_instant(zone, first, time()), local_instant(zone, last + timedelta(days=1), time()))
 
 
-def shift_periods(zone: ZoneInfo, first: date, last: date, shifts: Shifts) -> list[Period]:
-    """By time. Raises InvalidDiaryEntry, ShiftsOverlap."""
+def shift_periods(shop: Store, first: date, last: date, shifts: Shifts) -> list[Period]:
+    """By time. Raises InvalidDiaryEntry, ShiftOutsideHours, ShiftsOverlap."""
+    zone = shop.zone
     if not timedelta(0) <= last - first < timedelta(days=MOST_DAYS):
         raise InvalidDiaryEntry("days", f"shifts are planned for 1 to {MOST_DAYS} days, the first of them first")
     if not all(first <= day <= last for day in shifts):
         raise InvalidDiaryEntry("shifts", f"a shift begins on a day between {first} and {last}")
     periods = sorted(_period(zone, day, opens, ends) for day, of_day in shifts.items() for opens, ends in of_day)
     check_apart(periods, zone)
+    for day, of_day in shifts.items():
+        _check_overnight(shop, day, of_day)
     return periods
 
 
@@ -111,6 +116,22 @@ def _is_served(entry: LiveAppointment, service: Service | None, shop: Store, tak
         for resource, during in entry.served_by.items()
         if resource in associates
     )
+
+
+def _check_overnight(shop: Store, day: date, of_day: Sequence[tuple[time, time]]) -> None:
+    """A shift into the next day is one of an opening that ends there, and a little longer at most. Otherwise somebody
+    has said its end first."""
+    opening = opening_of(shop.opening_hours, shop.zone, day)
+    for begins, ends in of_day:
+        if ends > begins:
+            continue
+        period = _period(shop.zone, day, begins, ends)
+        # On a day on which the store is closed there may be work, but none until the next day.
+        closes = local_instant(shop.zone, day + timedelta(days=1), time()) if opening is None else opening.end
+        if period.end > closes + LONGEST_AFTER_CLOSING:
+            said = None if opening is None else local_moment(closes, shop.zone)
+            starts_at, ends_at = local_moment(period.start, shop.zone), local_moment(period.end, shop.zone)
+            raise ShiftOutsideHours(starts_at, ends_at, said)
 
 
 def _period(zone: ZoneInfo, day: date, begins: time, ends: time) -> Period:
