@@ -74,6 +74,17 @@ async def test_late_it_can_be_cancelled_and_is_marked(run: Run, desk: Appointmen
     assert (part(cancelled["appointment"])["state"], cancelled["wasLate"]) == ("LATE_CANCELLED", True)
 
 
+async def test_who_is_late_leaves_it_to_the_counter(run: Run, desk: AppointmentDesk) -> None:
+    fitting, member = await desk.service("FITTING", associates=1), await desk.join()
+    [late] = await desk.book(member, Stop(fitting.service_id, at(14)))
+    desk.clock.set(at(15, 30))
+    refused = await change(
+        run, CANCEL, desk.member(member), appointmentId=global_id("Appointment", late.appointment_id)
+    )
+    assert (refused["code"], refused["field"]) == ("APPOINTMENT_LEFT_TO_STAFF", "appointment")
+    assert "Since 2026-05-20 14:15 (+08:00)" in str(refused["message"])
+
+
 async def test_a_repeat_is_the_same_booking(run: Run, desk: AppointmentDesk) -> None:
     fitting, member, key = await desk.service("FITTING", associates=2), await desk.join(), new_key()
     first = await book(run, desk, member, idempotencyKey=key, stop=stop(fitting, at(14)))
