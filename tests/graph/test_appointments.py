@@ -474,6 +474,8 @@ class TestRefusals:
         fitting = await desk.service("FITTING", associates=1)
         refused = await book(run, desk, await desk.join(), stop=stop(fitting, at(21, 30)))
         assert refused["code"] == "OUTSIDE_HOURS"
+        assert str(refused["message"]).endswith("It begins at 2026-05-20 21:00 (+08:00) at the latest.")
+        refused = await book(run, desk, await desk.join(), stop=stop(fitting, at(23)))
         assert "from 2026-05-20 10:00 (+08:00) to 2026-05-20 22:00 (+08:00)" in str(refused["message"])
 
     async def test_no_such_slot(self, run: Run, desk: AppointmentDesk) -> None:
