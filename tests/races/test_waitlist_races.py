@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from membership.appointments import changing, store
 from membership.appointments.locking import lock_member
-from membership.appointments.model import Appointment, AppointmentState, Service, Stop
+from membership.appointments.model import Appointment, AppointmentState, ResourceKind, Service, Stop
 from membership.kernel.actor import Actor, Role
 from membership.kernel.errors import DomainError
 from membership.members.model import MembershipKey
@@ -21,7 +21,8 @@ from membership.waitlist.changing import change
 from membership.waitlist.context import WAITLIST
 from membership.waitlist.errors import WaitlistOfferLapsed
 from membership.waitlist.model import Entry, EntryState
-from membership.waitlist.rules import fitting, offer_until, state_at
+from membership.waitlist.passing import LOOK_AGAIN
+from membership.waitlist.rules import HANDING_ON, fitting, offer_until, state_at
 from membership.waitlist.store import list_entries
 from support.appointment_desk import COUNTER, OTHER_COUNTER, TODAY, at, rules
 from support.blocked import until_blocked
@@ -95,6 +96,105 @@ async def test_two_services_that_come_free_in_opposite_orders(waits: WaitlistDes
         await asyncio.gather(*visits)
     assert logs == [], "a deadlock would be survived, and told"
     assert await waits.states(*entries) == [S.OFFERED] * 4
+
+
+async def two_units(waits: WaitlistDesk) -> tuple[Service, dict[tuple[int, int], Appointment]]:
+    """A service with two places a day, and who has each of them, by the day from today and the unit."""
+    service = await waits.desk.service("FITTING", units=2, given=ONE_A_DAY)
+    units = sorted(service.resource_ids)
+    booked: dict[tuple[int, int], Appointment] = {}
+    for days in range(3):
+        for _ in units:
+            [one] = await waits.desk.book(await waits.desk.join(), Stop(service.service_id, at(14, days=days)))
+            unit = await waits.desk.conn.fetchval(
+                "SELECT resource_id FROM appointments.occupied WHERE appointment_id = $1 AND resource_id = ANY ($2)",
+                one.appointment_id,
+                units,
+            )
+            booked[days, units.index(unit)] = one
+    return service, booked
+
+
+async def offered_days(waits: WaitlistDesk, service: Service, freed: list[Appointment]) -> tuple[list[Entry], Entry]:
+    """One member waits for today and for tomorrow, in two entries, and is offered what is freed, in its order; somebody
+    else waits for both days."""
+    member, bystander = await waits.desk.join(), await waits.desk.join()
+    entries = [await waits.join(member, service, TODAY + timedelta(days=days)) for days in range(2)]
+    other = await waits.join(bystander, service, TODAY, TODAY + timedelta(days=1))
+    for booked in freed:
+        await waits.desk.cancel(booked.membership, booked)
+    assert await waits.states(*entries, other) == [S.OFFERED, S.OFFERED, S.WAITING]
+    return entries, other
+
+
+def booking_on(waits: WaitlistDesk, member: MembershipKey, service: Service) -> "asyncio.Task[list[Appointment]]":
+    return asyncio.create_task(waits.desk.book(member, Stop(service.service_id, at(16))))
+
+
+async def test_whoever_joins_again_ends_all_that_lapsed_before_any_of_it_is_offered(
+    waits: WaitlistDesk, conn: Conn
+) -> None:
+    """The worker was away. Somebody who books the second one's unit a little later, when the hold has lapsed too, ends
+    that, and then needs the unit."""
+    service, booked = await two_units(waits)
+    entries, other = await offered_days(waits, service, [booked[0, 0], booked[1, 1]])
+    unit = sorted(service.resource_ids)[1]
+    sharing, rival = await waits.desk.service("OTHER", candidates={ResourceKind.UNIT: [unit]}), await waits.desk.join()
+    waits.desk.clock.advance(OFFER)
+    async with waits.desk.database.engine(HOLDER, waits.desk.now) as tx:
+        await store.lock_resources(tx.conn, [unit])
+        again = asyncio.create_task(waits.join(entries[0].membership, service, TODAY + timedelta(days=2)))
+        await until_blocked(conn)
+        waits.desk.clock.advance(HANDING_ON)
+        booking = booking_on(waits, rival, sharing)
+        await until_blocked(conn, count=2)
+    with capture_logs() as logs:
+        await asyncio.gather(again, booking)
+    assert logs == [], "a deadlock would be survived, and told"
+    assert await waits.states(*entries, other) == [S.LAPSED, S.LAPSED, S.OFFERED]
+
+
+async def test_whoever_joins_again_ends_what_lapsed_by_the_ids_of_the_appointments(
+    waits: WaitlistDesk, conn: Conn
+) -> None:
+    """Joined in the one order, offered in the other, and somebody who books ends both by id."""
+    service, booked = await two_units(waits)
+    entries, other = await offered_days(waits, service, [booked[1, 0], booked[0, 0]])
+    later, first = [(await waits.offered(entry)).appointment_id for entry in entries]
+    assert first < later
+    unit = sorted(service.resource_ids)[0]
+    sharing, rival = await waits.desk.service("OTHER", candidates={ResourceKind.UNIT: [unit]}), await waits.desk.join()
+    waits.desk.clock.advance(OFFER + HANDING_ON)
+    async with waits.desk.database.engine(HOLDER, waits.desk.now) as tx:
+        await tx.conn.execute("SELECT FROM appointments.appointments WHERE appointment_id = $1 FOR UPDATE", first)
+        booking = booking_on(waits, rival, sharing)
+        await until_blocked(conn)
+        again = asyncio.create_task(waits.join(entries[0].membership, service, TODAY + timedelta(days=2)))
+        await until_blocked(conn, count=2)
+    with capture_logs() as logs:
+        await asyncio.gather(again, booking)
+    assert logs == [], "a deadlock would be survived, and told"
+    assert await waits.states(*entries, other) == [S.LAPSED, S.LAPSED, S.OFFERED]
+
+
+async def test_whoever_joins_again_locks_days_in_one_order(waits: WaitlistDesk, conn: Conn) -> None:
+    """What lapsed was of a later day than is waited for now, and somebody else joins for both."""
+    service, booked = await two_units(waits)
+    later = TODAY + timedelta(days=2)
+    lapsed = await waits.join(await waits.desk.join(), service, later)
+    other, rival = await waits.join(await waits.desk.join(), service, TODAY, later), await waits.desk.join()
+    await waits.desk.cancel(booked[2, 0].membership, booked[2, 0])
+    assert await waits.states(lapsed, other) == [S.OFFERED, S.WAITING]
+    waits.desk.clock.advance(OFFER)
+    await conn.execute("UPDATE waitlist.groups SET due_at = $1", waits.desk.now + LOOK_AGAIN)
+    async with waits.desk.database.engine(HOLDER, waits.desk.now) as tx:
+        await tx.conn.execute("SELECT FROM waitlist.groups WHERE day = $1 FOR UPDATE", TODAY)
+        joins = [asyncio.create_task(waits.join(rival, service, TODAY, later))]
+        await until_blocked(conn)
+        joins.append(asyncio.create_task(waits.join(lapsed.membership, service, TODAY)))
+        await until_blocked(conn, count=2)
+    await asyncio.gather(*joins)
+    assert await waits.states(lapsed, other) == [S.LAPSED, S.OFFERED]
 
 
 async def test_a_member_who_is_busy_is_not_waited_for(waits: WaitlistDesk) -> None:

@@ -13,9 +13,9 @@ A place is offered in two ways. Whoever gives a confirmed appointment back offer
 holds them. And the worker looks at every day of a service that is waited for: at once when an event says that
 something came free, otherwise every half minute (`passing`), for what is free by the clock or by a planner's hand.
 
-Locks are taken in the order: member, resources by id, the offer's appointment, groups by service and day. A hold that
-lapses is cleared by whoever books its resources; so an offer's appointment is locked after them, or the two would wait
-for each other.
+Locks are taken in the order: member, the offers' appointments by id, resources by id, groups by service and day. A hold
+that lapses is ended by whoever books its resources, who then waits for these; so nobody waits for an appointment with
+resources in hand: all that is over is ended first, and only then offered. Groups are locked last, by one statement.
 
 Emits waitlist.joined, .offered, .accepted, .declined, .lapsed, .withdrawn.
 """

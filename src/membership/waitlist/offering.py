@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from uuid import UUID
 
 import structlog
 
@@ -146,24 +147,40 @@ class Offering:
         await change(tx, entry, EntryState.OFFERED, offer=offer)
         return True
 
-    async def settle(self, tx: Transaction, entry: Entry) -> Entry:
+    async def settle(self, tx: Transaction, entry: Entry) -> None:
         """Write down what became of an entry, by the clock or by its appointment; what comes free by that goes on to
-        the next. The member is locked. The entry as it is then."""
-        if entry.state is EntryState.WAITING and state_at(entry, tx.now) is EntryState.LAPSED:
-            return await change(tx, entry, EntryState.LAPSED)
-        if entry.state is not EntryState.OFFERED or entry.offer is None:
-            return entry
-        [appointment] = await appointments.list_appointments(tx.conn, [entry.offer.appointment_id])
-        is_over = state_at(entry, tx.now) is EntryState.LAPSED
-        to = followed(appointment_state_at(appointment, tx.now), is_over=is_over)
-        if to is None:
-            return entry
-        if to is EntryState.LAPSED:
-            await _end_hold(tx, appointment)
-        settled = await change(tx, entry, to)
-        if to is not EntryState.ACCEPTED:
+        the next. The member is locked."""
+        for appointment in await self.end(tx, [entry]):
             await self.pass_on(tx, appointment)
-        return settled
+
+    async def end(self, tx: Transaction, entries: Sequence[Entry]) -> list[Appointment]:
+        """Write down what became of a member's entries; the member is locked. What came free by that and was not
+        offered to anybody yet.
+
+        All of them by one call, by the ids of their appointments, like whoever ends what has lapsed: to offer a place
+        locks resources, and with these in hand no appointment may be waited for.
+        """
+        for entry in entries:
+            if entry.state is EntryState.WAITING and state_at(entry, tx.now) is EntryState.LAPSED:
+                await change(tx, entry, EntryState.LAPSED)
+        offered = {
+            entry.offer.appointment_id: entry
+            for entry in entries
+            if entry.state is EntryState.OFFERED and entry.offer is not None
+        }
+        freed: list[Appointment] = []
+        for appointment in sorted(await appointments.list_appointments(tx.conn, list(offered)), key=_by_id):
+            entry = offered[appointment.appointment_id]
+            is_over = state_at(entry, tx.now) is EntryState.LAPSED
+            to = followed(appointment_state_at(appointment, tx.now), is_over=is_over)
+            if to is None:
+                continue
+            if to is EntryState.LAPSED:
+                await _end_hold(tx, appointment)
+            await change(tx, entry, to)
+            if to is not EntryState.ACCEPTED:
+                freed.append(appointment)
+        return freed
 
     async def pass_on(self, tx: Transaction, appointment: Appointment) -> None:
         """What was offered and not taken goes to the next who waits, and the worker looks for whom else it may help."""
@@ -171,6 +188,10 @@ class Offering:
         directory = await self.workings.directories.directory(tx.now)
         days = opening_days(directory.store(appointment.store_id), appointment.period.start)
         await store.wake_groups(tx.conn, appointment.service_id, days, tx.now)
+
+
+def _by_id(appointment: Appointment) -> UUID:
+    return appointment.appointment_id
 
 
 async def _end_hold(tx: Transaction, appointment: Appointment) -> None:

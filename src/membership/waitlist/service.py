@@ -185,9 +185,10 @@ class Waitlist:
         live = [entry for entry in known if state_at(entry, tx.now) is not EntryState.LAPSED]
         if len(live) >= rules.MOST_ENTRIES:
             raise TooManyWaiting(rules.MOST_ENTRIES)
-        for entry in known:
-            if entry.service_id == service.service_id and entry not in live:
-                await self.offering.settle(tx, entry)
+        over = [entry for entry in known if entry.service_id == service.service_id and entry not in live]
+        # First everything ends, then all of it is offered. The days that it was of are not woken here but by the events
+        # of its end: whoever joins locks groups by one statement, in the order of everybody.
+        await self.offering.offer_freed(tx, await self.offering.end(tx, over))
 
     async def _lock_own(self, tx: Transaction, entry_id: EntryId) -> Entry:
         """An entry that the caller may touch, whose member is locked. Raises UnknownWaitlistEntry."""
