@@ -5,6 +5,7 @@ from datetime import time, timedelta
 
 import pytest
 
+from membership.appointments import changing
 from membership.appointments.errors import AssociateNotSkilled, BookingSuspended, TooEarlyToBook, UnknownService
 from membership.appointments.model import (
     AppointmentState,
@@ -19,6 +20,7 @@ from membership.kernel.ids import new_id
 from membership.members.errors import UnknownMember
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.waitlist.context import WAITLIST
 from membership.waitlist.errors import (
     AlreadyWaiting,
     NothingToWaitFor,
@@ -221,6 +223,49 @@ async def test_a_moved_appointment_gives_its_old_time_to_who_waits(waits: Waitli
     entry = await waits.join(waiting, fitting, times=(None, time(21)))
     await waits.desk.move(mover, booked, at(21))
     assert (await waits.offered(entry)).period.start == at(14)
+
+
+async def test_what_a_member_gives_back_goes_to_the_others(waits: WaitlistDesk) -> None:
+    """Whatever their turn."""
+    fitting = await one_slot(waits)
+    holder, booked = await full(waits, fitting)
+    await waits.raise_to(holder, "BLACK")
+    own, other = await waits.join(holder, fitting), await waits.join(await waits.desk.join(), fitting)
+    await waits.desk.cancel(holder, booked)
+    assert await waits.states(own, other) == [S.WAITING, S.OFFERED]
+
+
+async def test_what_a_member_gives_back_and_nobody_else_waits_for_is_free(waits: WaitlistDesk) -> None:
+    fitting = await one_slot(waits)
+    holder, booked = await full(waits, fitting)
+    own = await waits.join(holder, fitting)
+    await waits.desk.cancel(holder, booked)
+    assert await waits.states(own) == [S.WAITING]
+    assert await waits.desk.starts(fitting) == [at(14)]
+
+
+async def test_what_a_member_moves_away_from_is_not_offered_to_them(waits: WaitlistDesk) -> None:
+    hours = {"weekly": dict.fromkeys(range(1, 8), ("14:00", "16:00"))}
+    fitting = await one_slot(waits, given=rules(every_minutes=60, hours=hours))
+    mover, booked = await full(waits, fitting)
+    own = await waits.join(mover, fitting, times=(None, time(15)))
+    other = await waits.join(await waits.desk.join(), fitting, times=(None, time(15)))
+    await waits.desk.move(mover, booked, at(15))
+    assert await waits.states(own, other) == [S.WAITING, S.OFFERED]
+
+
+async def test_of_two_who_give_back_at_once_each_is_offered_the_others_place(waits: WaitlistDesk) -> None:
+    hours = {"weekly": dict.fromkeys(range(1, 8), ("14:00", "16:00"))}
+    fitting = await one_slot(waits, given=rules(every_minutes=60, hours=hours))
+    members = [await waits.desk.join() for _ in range(2)]
+    stops = [Stop(fitting.service_id, at(hour)) for hour in (14, 15)]
+    booked = [(await waits.desk.book(member, stop))[0] for member, stop in zip(members, stops, strict=True)]
+    entries = [await waits.join(member, fitting) for member in members]
+    async with waits.desk.database.engine(WAITLIST, waits.desk.now) as tx:
+        for appointment in booked:
+            await changing.change(tx, appointment, AppointmentState.CANCELLED)
+        await waits.offering.offer_freed(tx, booked)
+    assert [(await waits.offered(entry)).period.start for entry in entries] == [at(15), at(14)]
 
 
 async def test_a_no_show_is_too_late_to_offer_and_no_trouble(waits: WaitlistDesk) -> None:

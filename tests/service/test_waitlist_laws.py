@@ -1,8 +1,10 @@
 """Whatever members, counters, the worker and the clock do, in any order.
 
 A8        of one freed place there is one live offer, and it is the member's alone
-Fairness  what a cancellation gives back is offered in its transaction: no member who waits for it sees it listed after
-Turns     nobody is passed over who has the higher tier, or the same and joined first, and could have the place
+Fairness  what a cancellation gives back is offered in its transaction: no member who waits for it sees it listed after,
+          but the one whose it was
+Turns     nobody is passed over who has the higher tier, or the same and joined first, and could have the place, but for
+          what was theirs
 Liveness  after one pass of the worker nothing is free that somebody waits for and may book
 """
 
@@ -286,7 +288,8 @@ async def check_fair(day: Day, live: list[Entry]) -> None:
     for gone in day.freed:
         service = next(one for one in day.services if one.service_id == gone.service_id)
         for entry in live:
-            if entry.state is EntryState.WAITING and entry.service_id == gone.service_id:
+            is_own = entry.membership == gone.membership
+            if entry.state is EntryState.WAITING and entry.service_id == gone.service_id and not is_own:
                 seen = [slot for slot in await day.could_have(entry) if touches(service.rules, slot, [gone.period])]
                 assert seen == []
 
@@ -298,6 +301,7 @@ async def check_turns(day: Day, offered: list[Entry], live: list[Entry]) -> None
             if (
                 other.state is EntryState.WAITING
                 and other.service_id == entry.service_id
+                and other.membership not in {gone.membership for gone in day.freed}
                 and day.turn(other) < day.turn(entry)
             ):
                 assert not await day.wishes(other, place.period)

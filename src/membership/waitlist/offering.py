@@ -42,7 +42,9 @@ class Offering:
         """Offer what was given back to those who wait for these services, inside the transaction that gives it back: it
         is taken before anybody could see it free. Whatever goes wrong here is left to the worker.
 
-        By its own locks it waits for resources alone. A member who is busy elsewhere is passed over.
+        By its own locks it waits for resources alone. A member who is busy elsewhere is passed over. So is whoever had
+        what comes free, for that very time: it goes to the others, and if none of them can have it, it is free to
+        everybody. Only here: the worker comes later and does not know whose a free place was.
         """
         if not freed:
             return
@@ -54,22 +56,23 @@ class Offering:
 
     async def _offer_freed(self, tx: Transaction, freed: Sequence[Appointment]) -> None:
         directory = await self.workings.directories.directory(tx.now)
-        periods: dict[ServiceId, list[Period]] = {}
+        by_service: dict[ServiceId, list[Appointment]] = {}
         days: set[date] = set()
         for appointment in freed:
-            periods.setdefault(appointment.service_id, []).append(appointment.period)
+            by_service.setdefault(appointment.service_id, []).append(appointment)
             days.update(opening_days(directory.store(appointment.store_id), appointment.period.start))
-        waited = await store.list_waited_for(tx.conn, list(periods), first_day=min(days), last_day=max(days))
+        waited = await store.list_waited_for(tx.conn, list(by_service), first_day=min(days), last_day=max(days))
         # All at once and by id: with one service after the other two cancellations could wait for each other.
         services = await lock_services(tx, waited) if waited else {}
         for service_id in waited:
             if service_id in services:
-                await self._offer_places(tx, service_id, days, periods[service_id])
+                await self._offer_places(tx, service_id, days, by_service[service_id])
 
     async def _offer_places(
-        self, tx: Transaction, service_id: ServiceId, days: Collection[date], freed: Collection[Period]
+        self, tx: Transaction, service_id: ServiceId, days: Collection[date], gone: Collection[Appointment]
     ) -> None:
         """To one after the other, until nothing of it is left."""
+        freed = [appointment.period for appointment in gone]
         after: Candidate | None = None
         tried = 0
         while True:
@@ -78,12 +81,16 @@ class Offering:
                 return
             page = await whose_turn(tx, self.workings, seen, after=after)
             for candidate in await could_have_it(tx, self.workings, seen, page):
+                membership = candidate.entry.membership
+                others = [appointment.period for appointment in gone if appointment.membership != membership]
+                if not others:
+                    continue
                 tried += 1
                 after = candidate
                 if tried > MOST_TRIED:
                     return
-                if await try_lock_member(tx, candidate.entry.membership) and await self.offer_to(
-                    tx, seen.service, candidate, days, freed=freed
+                if await try_lock_member(tx, membership) and await self.offer_to(
+                    tx, seen.service, candidate, days, freed=others
                 ):
                     break
             else:
