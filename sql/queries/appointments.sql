@@ -128,10 +128,6 @@ SELECT shift.shift_id, shift.resource_id, tstzrange(shift.starts_at, shift.ends_
 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
     AS shift (shift_id, resource_id, starts_at, ends_at);
 
--- name: list_service_ids :many
--- The services that a store offers.
-SELECT service_id FROM appointments.services WHERE store_id = $1::uuid AND retired_at IS NULL ORDER BY code, service_id;
-
 -- name: list_services :many
 -- Services that are offered, with everybody and everything that may serve them.
 SELECT service.service_id, service.programme_id, service.store_id, service.counter_id, service.code, service.names,
@@ -395,15 +391,6 @@ FROM appointments.appointments
 WHERE uid = ANY ($1::uuid[]) AND state <> 'SUPERSEDED'
 ORDER BY starts_at, appointment_id;
 
--- name: list_appointments_of_member :many
--- What a member has booked from a moment on, superseded ones left out, by time.
-SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
-    changed_at
-FROM appointments.appointments
-WHERE member_id = $1::uuid AND starts_at >= $2::timestamptz AND state <> 'SUPERSEDED'
-ORDER BY starts_at, appointment_id;
-
 -- name: list_appointments_of_visits :many
 -- The stops of visits, superseded ones left out, by time.
 SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
@@ -411,16 +398,6 @@ SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_i
     changed_at
 FROM appointments.appointments
 WHERE visit_id = ANY ($1::uuid[]) AND state <> 'SUPERSEDED'
-ORDER BY starts_at, appointment_id;
-
--- name: list_appointments_of_counter :many
--- A counter's board: what begins between two moments, by time.
-SELECT appointment_id, uid, sequence, visit_id, member_id, programme_id, store_id, counter_id, service_id, associate_id,
-    starts_at, ends_at, state, step, lapses_at, held_until, answer_until, free_until, no_show_from, replaces, booked_at,
-    changed_at
-FROM appointments.appointments
-WHERE counter_id = $1::uuid AND starts_at >= $2::timestamptz AND starts_at < $3::timestamptz
-    AND state <> 'SUPERSEDED'
 ORDER BY starts_at, appointment_id;
 
 -- name: list_every_service :many

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from membership.appointments import store
+from membership.appointments import reading, store
 from membership.appointments.model import Appointment, AppointmentId, AppointmentState, Stop
 from membership.appointments.rules.states import HOLD
 from membership.appointments.rules.steps import Step
@@ -62,7 +62,8 @@ async def test_what_both_booked_is_the_winners(desk: AppointmentDesk, conn: Conn
     await desk.merge(loser, winner)
     every = [entry.appointment_id for entry in (gone, booked, there, own)]
     assert await people_of(conn, every) == {winner.member_id}
-    assert await store.list_appointments_of_member(conn, loser.member_id, since=at(0)) == []
+    assert await reading.list_upcoming(conn, [loser.member_id], at(0), after=(None, None), limit=10) == []
+    assert await reading.list_past(conn, [loser.member_id], at(0), before=(None, None), limit=10) == []
     starts = await desk.starts(fitting, member=winner)
     assert not {at(14), at(16), at(20)} & set(starts) and at(15) in starts
     assert await desk.starts(fitting, member=loser) == starts

@@ -9,7 +9,7 @@ from itertools import pairwise
 import asyncpg
 import pytest
 
-from membership.appointments import store
+from membership.appointments import reading, store
 from membership.appointments.model import Appointment, AppointmentState, Period, Service, ServiceId, Stop
 from membership.appointments.rules.hours import opening_of
 from membership.appointments.rules.slots import occupied_by
@@ -258,7 +258,8 @@ async def test_shifts_are_there_for_weeks_behind_and_ahead_and_in_the_anniversar
 @pytest.mark.parametrize("shop", STORES, ids=lambda shop: shop.code)
 async def test_every_service_can_be_booked(copy: Conn, desk: Appointments, shop: SampleStore) -> None:
     """A2: the first slot that is listed, for somebody new."""
-    service_ids = await store.list_service_ids(copy, shop.store_id)
+    services, open_now = await store.load_services(copy)
+    service_ids = sorted(entry for entry in open_now if services[entry].store_id == shop.store_id)
     assert {*service_ids} == {service.service_id for service in offered(shop.programme_code).services}
     days = [TODAY + timedelta(days=number) for number in range(10)]
     actor, free = actor_of(shop), (await desk.availability(actor_of(shop), NOW, service_ids, days)).free
@@ -291,9 +292,11 @@ async def test_one_day_of_the_anniversary_is_fully_booked_at_the_popular_counter
 
 async def test_whom_readme_acts_as(sample: Conn) -> None:
     """The member has time; the associate is at work, and has something to answer."""
-    lin = await store.list_appointments_of_member(sample, DEMO.member_id, since=NOW - timedelta(days=400))
-    assert [entry.state for entry in lin] == [State.COMPLETED]
-    assert await store.list_appointments_of_member(sample, DEMO.second_member_id, since=NOW) == []
+    both = [DEMO.member_id, DEMO.second_member_id]
+    assert await reading.list_upcoming(sample, both, NOW, after=(None, None), limit=100) == []
+    past = await reading.list_past(sample, both, NOW, before=(None, None), limit=100)
+    assert [entry.state for entry in past if entry.membership.member_id == DEMO.member_id] == [State.COMPLETED]
+    assert not [entry for entry in past if entry.period.start >= NOW]
     associate = await store.find_associate(sample, DEMO.associate_counter_id, DEMO.staff_number)
     assert associate is not None
     shifts = await sample.fetchval(

@@ -1,15 +1,16 @@
 """What is stored comes back as the model; the schema refuses what must not be; callers see their own."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
 
-from membership.appointments import store
+from membership.appointments import reading, store
 from membership.appointments.model import (
     Appointment,
     AppointmentState,
+    BoardDay,
     NextStep,
     Period,
     ResourceKind,
@@ -24,7 +25,7 @@ from membership.kernel.ids import new_id
 from membership.members.model import MembershipKey
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
-from membership.stores.model import OpeningHours
+from membership.stores.model import CounterId, OpeningHours
 from support.appointment_desk import (
     COUNTER,
     OTHER_COUNTER,
@@ -72,7 +73,8 @@ async def test_what_is_retired_is_not_offered(desk: AppointmentDesk, conn: Conn)
     await store.retire_service(conn, gone.service_id, at=desk.now)
     first, second = kept.candidates[ResourceKind.ASSOCIATE]
     await store.retire_resource(conn, first, at=desk.now)
-    assert await store.list_service_ids(conn, desk.store.store_id) == [kept.service_id]
+    services, offered = await store.load_services(conn)
+    assert [entry for entry in offered if services[entry].store_id == desk.store.store_id] == [kept.service_id]
     found = await store.list_services(conn, [kept.service_id, gone.service_id])
     assert {service: entry.resource_ids for service, entry in found.items()} == {kept.service_id: {second}}
 
@@ -149,12 +151,20 @@ async def test_a_member_and_a_counter_see_their_days(desk: AppointmentDesk, conn
     [second] = await desk.book(member, Stop(service.service_id, at(17)))
     moved = await desk.move(member, second, at(18))
     await desk.service("OTHER", units=1, counter=OTHER_COUNTER)
-    assert await store.list_appointments_of_member(conn, member.member_id, since=at(0)) == [first, moved]
-    assert await store.list_appointments_of_member(conn, member.member_id, since=at(15)) == [moved]
-    board = Period(at(0), at(0, days=1))
-    assert await store.list_appointments_of_counter(conn, desk.counter(), board) == [first, moved]
-    assert await store.list_appointments_of_counter(conn, desk.counter(), Period(at(18, 30), at(23))) == []
-    assert await store.list_appointments_of_counter(conn, desk.counter(OTHER_COUNTER), board) == []
+
+    async def ahead(since: datetime) -> list[Appointment]:
+        return await reading.list_upcoming(conn, [member.member_id], since, after=(None, None), limit=10)
+
+    async def board(counter_id: CounterId, window: Period) -> list[Appointment]:
+        entries = await reading.list_board(conn, BoardDay(counter_id, window), now=desk.now, limit=10)
+        return [entry.appointment for entry in entries]
+
+    assert await ahead(at(0)) == [first, moved]
+    assert await ahead(at(15)) == [moved]
+    day = Period(at(0), at(0, days=1))
+    assert await board(desk.counter(), day) == [first, moved]
+    assert await board(desk.counter(), Period(at(18, 30), at(23))) == []
+    assert await board(desk.counter(OTHER_COUNTER), day) == []
 
 
 async def test_a_change_counts_from_the_step_that_was_seen(desk: AppointmentDesk, conn: Conn) -> None:

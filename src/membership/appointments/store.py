@@ -29,7 +29,7 @@ from membership.members.model import MemberId, MembershipKey
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
 from membership.postgres.json import to_json
-from membership.stores.model import CounterId, ProgrammeId, StoreId
+from membership.stores.model import CounterId, ProgrammeId
 
 SQL = queries_of("appointments")
 
@@ -78,10 +78,6 @@ async def insert_shifts(conn: Conn, shifts: Sequence[tuple[ShiftId, ResourceId, 
         [period.start for _, _, period in shifts],
         [period.end for _, _, period in shifts],
     )
-
-
-async def list_service_ids(conn: Conn, store_id: StoreId) -> list[ServiceId]:
-    return [row["service_id"] for row in await SQL.list_service_ids.many(conn, store_id)]
 
 
 async def list_services(conn: Conn, service_ids: Collection[ServiceId]) -> dict[ServiceId, Service]:
@@ -259,10 +255,6 @@ async def list_current(conn: Conn, uids: Collection[UUID]) -> list[Appointment]:
     return [appointment_of(row) for row in await SQL.list_current.many(conn, list(uids))]
 
 
-async def list_appointments_of_member(conn: Conn, member_id: MemberId, *, since: datetime) -> list[Appointment]:
-    return [appointment_of(row) for row in await SQL.list_appointments_of_member.many(conn, member_id, since)]
-
-
 async def load_services(conn: Conn) -> tuple[dict[ServiceId, Service], frozenset[ServiceId]]:
     """Every service, with those who may serve it, and which of them are offered."""
     rows = await SQL.list_every_service.many(conn)
@@ -280,11 +272,6 @@ async def load_resources(conn: Conn) -> tuple[dict[ResourceId, Resource], frozen
 async def list_appointments_of_visits(conn: Conn, visit_ids: Collection[VisitId]) -> list[Appointment]:
     """By time; those that the connection may see."""
     return [appointment_of(row) for row in await SQL.list_appointments_of_visits.many(conn, list(visit_ids))]
-
-
-async def list_appointments_of_counter(conn: Conn, counter_id: CounterId, window: Period) -> list[Appointment]:
-    rows = await SQL.list_appointments_of_counter.many(conn, counter_id, window.start, window.end)
-    return [appointment_of(row) for row in rows]
 
 
 def _states(rows: Sequence[asyncpg.Record]) -> dict[AppointmentId, AppointmentState]:

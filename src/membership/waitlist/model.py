@@ -84,11 +84,3 @@ class Candidate:
 
     entry: Entry
     level: int
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A day of a service that is waited for."""
-
-    service_id: ServiceId
-    day: date
