@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from membership.calendars.service import PATH
-from membership.graph.documents import Manifest
+from membership.graph.operations.documents import Manifest
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.graph.services import make_services
 from membership.kernel.clock import Clock, SystemClock

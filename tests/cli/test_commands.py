@@ -6,7 +6,7 @@ from pathlib import Path
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.migrations import Phase, pending

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import redis.asyncio
 
-from membership.graph.documents import Manifest
+from membership.graph.operations.documents import Manifest
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.graph.services import Services, make_services
 from membership.members.keyring import Keyring

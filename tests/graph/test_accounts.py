@@ -10,7 +10,7 @@ from strawberry.types import ExecutionResult
 from membership.accounts.context import AccountWorkings
 from membership.accounts.model import Enrolled
 from membership.cards.rules import card_number
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Actor
 from membership.kernel.ids import new_id
 from membership.members.keyring import Keyring

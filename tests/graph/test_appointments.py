@@ -7,8 +7,8 @@ import pytest
 
 from membership.appointments.model import ResourceKind, Service, ServiceId, Stop
 from membership.appointments.rules.steps import Step
-from membership.graph.appointments_inputs import MOST_DAYS, MOST_NAMED, MOST_STOPS
-from membership.graph.relay import global_id
+from membership.graph.appointments.inputs import MOST_DAYS, MOST_NAMED, MOST_STOPS
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Role
 from membership.kernel.ids import new_id

@@ -9,7 +9,7 @@ import pytest
 from membership.appointments import store
 from membership.appointments.model import Period, Resource, ResourceId, ResourceKind, Service, Stop
 from membership.appointments.rules.steps import Step
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from membership.appointments.model import Stop
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id

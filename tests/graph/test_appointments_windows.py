@@ -8,7 +8,7 @@ import pytest
 from membership.appointments.model import Service, Stop
 from membership.campaigns.content import BookingOpening, BookingWindow
 from membership.campaigns.model import CampaignId
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Role
 from membership.members.model import MembershipKey

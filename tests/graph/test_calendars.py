@@ -7,7 +7,7 @@ from strawberry.types import ExecutionResult
 
 from membership.appointments.model import ResourceKind, Service, Stop
 from membership.calendars.rules.writing import UID_DOMAIN
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import derived_id

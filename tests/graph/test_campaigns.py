@@ -9,8 +9,8 @@ from strawberry.types import ExecutionResult
 
 from membership.campaigns.content import CampaignContent
 from membership.campaigns.files import export
-from membership.graph.campaigns_content import TYPES
-from membership.graph.relay import global_id
+from membership.graph.campaigns.content import TYPES
+from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Actor, Role
 from membership.postgres.connection import Conn
 from sample_store import World, load_world

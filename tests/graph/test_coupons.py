@@ -6,7 +6,7 @@ import pytest
 from strawberry.types import ExecutionResult
 
 from membership.campaigns.content import BoughtWithPoints, ByCode, ClaimedInApp, PercentOff, ToAllEligible
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.members.keyring import Keyring

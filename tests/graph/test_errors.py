@@ -12,9 +12,9 @@ from graphql import GraphQLObjectType
 from strawberry.schema.config import StrawberryConfig
 
 import membership
-from membership.graph.errors import REFUSALS, RefusalCode, as_refusal
-from membership.graph.fields import mutation, query
-from membership.graph.scalars import SCALARS
+from membership.graph.kit.errors import REFUSALS, RefusalCode, as_refusal
+from membership.graph.kit.fields import mutation, query
+from membership.graph.kit.scalars import SCALARS
 from membership.kernel.errors import DomainError
 from membership.postgres.idempotency import IdempotencyConflict
 from membership.stores.errors import UnknownStore, UnknownTill
@@ -55,7 +55,7 @@ def test_amounts_among_the_facts_may_exceed_32_bits() -> None:
     type_ = REFUSALS["TENDERS_DO_NOT_ADD_UP"]
     hints = type_.__annotations__
     amounts = {str(annotation) for name, annotation in hints.items() if name.endswith("_minor")}
-    assert amounts == {"membership.graph.scalars.MinorUnits"}
+    assert amounts == {"membership.graph.kit.scalars.MinorUnits"}
 
 
 def test_as_refusal_carries_code_message_field_and_facts() -> None:
@@ -150,7 +150,7 @@ def test_the_result_union_is_named_after_its_field(small_schema: strawberry.Sche
 
 
 def test_a_refusal_whose_facts_hide_a_common_field_is_a_mistake() -> None:
-    from membership.graph import errors
+    from membership.graph.kit import errors
 
     @dataclass(eq=False)
     class Confusing(DomainError):

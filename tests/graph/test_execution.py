@@ -7,7 +7,7 @@ import pytest
 import strawberry
 from strawberry.types import ExecutionResult
 
-from membership.graph.execution import Execution, plan_attributes
+from membership.graph.operations.execution import Execution, plan_attributes
 
 
 @strawberry.enum

@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 from graphql import get_introspection_query
 
-from membership.graph import permissions, stores_queries
-from membership.graph.documents import (
+from membership.graph import permissions
+from membership.graph.operations.documents import (
     Documents,
     Manifest,
     ManifestDrift,
@@ -18,6 +18,7 @@ from membership.graph.documents import (
 )
 from membership.graph.permissions import access_to
 from membership.graph.schema import MembershipSchema
+from membership.graph.stores import queries as stores_queries
 from membership.kernel.actor import Role
 from support.operations import CORRELATION_ID, Run, actor, codes
 

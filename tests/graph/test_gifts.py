@@ -11,7 +11,7 @@ from membership.campaigns.scheduling import Hooks
 from membership.cards.service import issue_code_seed
 from membership.gifts.model import GiftState
 from membership.graph.inventory import POOL
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id

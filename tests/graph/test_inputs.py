@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
-from membership.graph.faults import code_of
-from membership.graph.fields import field
-from membership.graph.inputs import plan_inputs
-from membership.graph.scalars import SCALARS, Points
+from membership.graph.kit.fields import field
+from membership.graph.kit.inputs import plan_inputs
+from membership.graph.kit.scalars import SCALARS, Points
+from membership.graph.operations.faults import code_of
 
 
 class Colour(StrEnum):

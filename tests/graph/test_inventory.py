@@ -4,7 +4,7 @@ import pytest
 import redis.asyncio
 
 from membership.graph.inventory import MOST_POOLS, POOL
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.inventory.model import PoolId
 from membership.kernel.actor import Role

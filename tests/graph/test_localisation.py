@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membership.graph.localisation import SUPPORTED, localised, negotiate
+from membership.graph.kit.localisation import SUPPORTED, localised, negotiate
 
 
 @pytest.mark.parametrize(

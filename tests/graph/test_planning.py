@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 from strawberry.types import ExecutionResult
 
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id

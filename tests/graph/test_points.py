@@ -3,7 +3,7 @@
 import pytest
 from strawberry.types import ExecutionResult
 
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Actor, Role
 from support.operations import Run, codes, trusted
 from support.till_world import TillWorld, new_key

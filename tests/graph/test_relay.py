@@ -8,7 +8,7 @@ from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from membership.graph.relay import (
+from membership.graph.kit.relay import (
     DEFAULT_PAGE,
     LARGEST_PAGE,
     Keyset,

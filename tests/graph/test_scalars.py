@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strawberry.schema.config import StrawberryConfig
 
-from membership.graph.money import Money, _babel_locale
-from membership.graph.scalars import SAFE_INTEGER, SCALARS, CardNumber, MinorUnits, Points
+from membership.graph.kit.money import Money, _babel_locale
+from membership.graph.kit.scalars import SAFE_INTEGER, SCALARS, CardNumber, MinorUnits, Points
 
 
 @strawberry.type

@@ -13,11 +13,11 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from membership.graph.documents import graphql_folder
-from membership.graph.enums import describe_enum
 from membership.graph.generate import generated, main
+from membership.graph.kit.enums import describe_enum
+from membership.graph.kit.relay import NODE_LOADERS
+from membership.graph.operations.documents import graphql_folder
 from membership.graph.permissions import PERMISSIONS
-from membership.graph.relay import NODE_LOADERS
 from membership.graph.schema import MembershipSchema
 from membership.kernel.actor import Role
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Role
 from support.operations import CORRELATION_ID, Run, SampleStores, actor, codes
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from strawberry.types import ExecutionResult
 
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn

@@ -13,8 +13,8 @@ from membership.campaigns.scheduling import Hooks
 from membership.cards.service import issue_code_seed
 from membership.coupons.issuing import campaign_hooks
 from membership.coupons.store import list_offers_of_campaign
-from membership.graph.board_versions import board_versions
-from membership.graph.relay import global_id
+from membership.graph.appointments.versions import board_versions
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor
 from membership.kernel.ids import new_id

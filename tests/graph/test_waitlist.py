@@ -8,7 +8,7 @@ from strawberry.types import ExecutionResult
 
 from membership.appointments.model import Appointment, ResourceKind, Service, Stop
 from membership.appointments.store import write_service
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.members.model import MembershipKey

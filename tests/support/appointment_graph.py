@@ -5,7 +5,7 @@ from datetime import datetime
 from strawberry.types import ExecutionResult
 
 from membership.appointments.model import Appointment, ResourceId, Service
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
 from membership.graph.services import Services
 from membership.kernel.actor import Actor
 from membership.postgres.connection import Conn

@@ -6,8 +6,8 @@ from enum import Enum
 
 from pydantic import BaseModel
 
-from membership.graph.campaigns_content import TYPES
-from membership.graph.document_types import LocalisedNameInput
+from membership.graph.campaigns.content import TYPES
+from membership.graph.kit.document_types import LocalisedNameInput
 
 
 def sent(document: BaseModel) -> dict[str, object]:

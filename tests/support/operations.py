@@ -6,8 +6,8 @@ from uuid import UUID
 
 from strawberry.types import ExecutionResult
 
-from membership.graph.context import RequestContext
-from membership.graph.documents import graphql_folder
+from membership.graph.kit.context import RequestContext
+from membership.graph.operations.documents import graphql_folder
 from membership.graph.schema import MembershipSchema
 from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role

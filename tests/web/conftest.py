@@ -13,7 +13,7 @@ import redis.asyncio
 from starlette.applications import Starlette
 
 from membership.app import create_app
-from membership.graph.documents import Manifest
+from membership.graph.operations.documents import Manifest
 from membership.graph.permissions import PERMISSIONS
 from membership.graph.schema import MembershipSchema
 from membership.kernel.actor import Role

@@ -7,10 +7,10 @@ from enum import Enum
 
 import strawberry
 
-from membership.graph.context import Info
-from membership.graph.documents import document_id
-from membership.graph.fields import subscription
-from membership.graph.live import LiveValues
+from membership.graph.kit.context import Info
+from membership.graph.kit.fields import subscription
+from membership.graph.kit.live import LiveValues
+from membership.graph.operations.documents import document_id
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.kernel.actor import Role
 from membership.settings import Profile

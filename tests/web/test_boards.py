@@ -9,8 +9,8 @@ from membership.appointments import store
 from membership.appointments.model import Period, Resource, ResourceId, ResourceKind, Stop
 from membership.appointments.rules.states import HOLD
 from membership.appointments.rules.steps import Step
-from membership.graph.documents import document_id, load_manifest
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
+from membership.graph.operations.documents import document_id, load_manifest
 from membership.kernel.actor import Role
 from membership.kernel.clock import Clock
 from membership.kernel.ids import new_id

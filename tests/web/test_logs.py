@@ -5,7 +5,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from membership.graph import stores_queries
+from membership.graph.stores import queries as stores_queries
 from membership.kernel.actor import Role
 from web.conftest import Issue
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from membership.graph.documents import document_id
+from membership.graph.operations.documents import document_id
 from membership.settings import Profile
 from web.conftest import MakeApp
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 import redis.asyncio
 
-from membership.graph.documents import document_id, load_manifest
 from membership.graph.inventory import POOL
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
+from membership.graph.operations.documents import document_id, load_manifest
 from membership.kernel.actor import Role
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database

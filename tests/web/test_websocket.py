@@ -9,7 +9,7 @@ import pytest
 import structlog.testing
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
-from membership.graph.documents import document_id
+from membership.graph.operations.documents import document_id
 from membership.kernel.actor import Role
 from membership.kernel.clock import Clock
 from membership.settings import Profile

@@ -12,9 +12,9 @@ from membership.bench.crowd import Crowd, Shopper
 from membership.bench.load import NUMBER, Caller
 from membership.bench.season import CAMPAIGN, COUNTER, PROGRAMME, RULES, STORE, Season
 from membership.gifts.model import GiftPoolId
-from membership.graph.documents import load_manifest
 from membership.graph.inventory import POOL
-from membership.graph.relay import global_id
+from membership.graph.kit.relay import global_id
+from membership.graph.operations.documents import load_manifest
 from membership.kernel.actor import Role
 from membership.sample import identifiers as ids
 from membership.sample.files import sample_programmes

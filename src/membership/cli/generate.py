@@ -31,8 +31,8 @@ def generate(
 
 
 def _generated_files() -> dict[Path, str]:
-    from membership.graph.documents import graphql_folder
     from membership.graph.generate import generated
+    from membership.graph.operations.documents import graphql_folder
     from membership.postgres.catalogue import sql_folder
 
     return {sql_folder() / "schema.sql": _schema()} | generated(graphql_folder())

@@ -25,7 +25,7 @@ def _reader(type_name: str) -> Callable[[str], UUID]:
             pass
         from graphql import GraphQLError
 
-        from membership.graph.relay import read_global_id
+        from membership.graph.kit.relay import read_global_id
 
         try:
             found, key = read_global_id(text)

@@ -1,11 +1,17 @@
-"""GraphQL: one module per slice, on a base that every slice shares.
+"""GraphQL: a room per slice, written with `kit`, run through `operations`.
 
-How a slice adds to the schema, in graph/<slice>.py:
+    kit           what slices are written with: fields, refusals, connections, scalars, the context of a request
+    operations    what every operation passes: its document, its limits, the gate, how it is executed, its faults
+    <slice>       one module, or a folder of them: `fields` (queries and mutations), `types`, `inputs` and others
+    permissions   who may ask for which field
+    services      what resolvers share;  schema: all of it together
+
+How a slice adds to the schema:
 
 Types. `@strawberry.type(description=…)`; every field has a description (a test says so). Row fields are plain
     attributes (`code: str = strawberry.field(description=…)`), filled from the model when the object is made: they
-    cost nothing but themselves. `@field(description=…)` (graph.fields) is for what needs a query or arguments; never
-    put one that reads SQL on the rows of a list: batch at the connection. Enums: `describe_enum` (graph.enums).
+    cost nothing but themselves. `@field(description=…)` (kit.fields) is for what needs a query or arguments; never
+    put one that reads SQL on the rows of a list: batch at the connection. Enums: `describe_enum` (kit.enums).
     Amounts: `Points`, `money(amount_minor, programme)`; names: `localised(names, info.context.locale)`.
 Ids. A business object extends `Node` with `id=global_id("Card", card_id)`, and `@node_loader("Card")` makes it
     reachable by `node(id)`. An id that comes in is read by `key_of(input.card_id, "Card")`.
@@ -19,19 +25,19 @@ Queries and mutations. A class `<Slice>Query` / `<Slice>Mutation`, listed in sch
     `@mutation(UnknownCard, CardBlocked, description=…)`: its resolver returns the payload or lets the DomainError rise,
     and the union `<Field>Result` is made from both. A look-up that can refuse uses `@query(…)` in the same way.
 Subscriptions. A class `<Slice>Subscription`, listed in schema.py; its fields are async generators declared by
-    `@subscription(description=…)`. What many watch is read once for all of them by `LiveValues` (live.py), kept in
+    `@subscription(description=…)`. What many watch is read once for all of them by `LiveValues` (kit/live.py), kept in
     Services: `async with aclosing(services.stock.watch(keys)) as values`. Never loop over a query of your own, and
     never queue values: a slow client is to get the latest one.
 Refusals. Nothing to do: every DomainError of `membership.<slice>.errors` is a GraphQL type with its facts
     (`*_minor` → MinorUnits, `points` and `*_points` → Points) and a value of RefusalCode.
 Documents of pydantic. What is a typed JSON document elsewhere (a campaign's content) is not written again: types and
-    inputs are made of it by document_types.py, with `graphql_type=` where an annotation would name them.
+    inputs are made of it by kit/document_types.py, with `graphql_type=` where an annotation would name them.
 Permissions. A row for each new field of Query, Mutation and Subscription in permissions.py, and one for any other field
     that not everybody may see who reaches its object. The same row, cell by cell, in tests/graph/test_permissions.py.
 Documents. What clients really send goes to graphql/operations/<client>/<Name>.graphql, one operation a file, named;
     `python -m membership.graph.generate` then writes the manifest and schema.graphql (`--check` in CI).
 Services. What resolvers need beside the database is a field of `Services` (services.py), built in app.py.
 
-Faults (faults.py) are for malformed requests and bugs only: `raise bad_user_input("…")`, or any exception, which is
-logged and masked. All operations pass gate.py, whatever transport they came by.
+Faults (operations/faults.py) are for malformed requests and bugs only: `raise bad_user_input("…")`, or any exception,
+which is logged and masked. All operations pass operations/gate.py, whatever transport they came by.
 """

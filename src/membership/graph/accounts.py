@@ -7,16 +7,16 @@ import strawberry
 from membership.accounts import errors
 from membership.accounts.recognition import Recognised
 from membership.cards.model import CardStatus, IdentifiedBy
-from membership.graph.cards import IDENTIFY_REFUSALS
-from membership.graph.cards_inputs import MergeMembersInput
-from membership.graph.cards_types import Card, card_node
-from membership.graph.context import Info
-from membership.graph.fields import mutation, query
-from membership.graph.lookups import MemberLookupInput
-from membership.graph.members_inputs import EnrolInput
-from membership.graph.members_types import Membership, membership_node
-from membership.graph.relay import global_id
-from membership.graph.scalars import Points
+from membership.graph.cards.fields import IDENTIFY_REFUSALS
+from membership.graph.cards.inputs import MergeMembersInput
+from membership.graph.cards.types import Card, card_node
+from membership.graph.kit.context import Info
+from membership.graph.kit.fields import mutation, query
+from membership.graph.kit.lookups import MemberLookupInput
+from membership.graph.kit.relay import global_id
+from membership.graph.kit.scalars import Points
+from membership.graph.members.inputs import EnrolInput
+from membership.graph.members.types import Membership, membership_node
 from membership.kernel.payment_cards import PaymentCardNumber
 from membership.members import errors as members
 from membership.postgres.idempotency import IdempotencyConflict

@@ -12,12 +12,12 @@ from membership.calendars.errors import UnknownAssociate, UnknownCalendarFeed
 from membership.calendars.model import FeedId, FeedOwner
 from membership.calendars.rules.showing import MOST_ENTRIES
 from membership.calendars.service import associate_owner, member_owner
-from membership.graph.callers import find_own, own_membership
-from membership.graph.context import Info, RequestContext
-from membership.graph.faults import bad_user_input
-from membership.graph.fields import field, mutation, query
-from membership.graph.relay import global_id, key_of
-from membership.graph.tills_inputs import KEY
+from membership.graph.kit.callers import find_own, own_membership
+from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.fields import field, mutation, query
+from membership.graph.kit.relay import global_id, key_of
+from membership.graph.operations.faults import bad_user_input
+from membership.graph.tills.inputs import KEY
 from membership.kernel.actor import Role
 from membership.members.errors import UnknownMember
 from membership.postgres.idempotency import IdempotencyConflict

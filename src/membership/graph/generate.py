@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 from graphql import DefinitionNode, DocumentNode, parse, print_ast
 
-from membership.graph.documents import document_id, graphql_folder
+from membership.graph.operations.documents import document_id, graphql_folder
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.settings import Profile
 

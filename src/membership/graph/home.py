@@ -7,15 +7,15 @@ import strawberry
 
 from membership.accounts.home import Home, HomeCard, find_home
 from membership.cards.model import CardKind, CardStatus
-from membership.graph import cards_types  # noqa: F401 - describes the enums of cards
-from membership.graph.callers import find_own, own_membership
-from membership.graph.context import Info, RequestContext
-from membership.graph.fields import field
-from membership.graph.localisation import localised
-from membership.graph.points_types import ENTRIES, PointsBalance, PointsEntry, points_balance, points_entry
-from membership.graph.relay import After, Connection, First, Page, connection, global_id
-from membership.graph.scalars import CardNumber
-from membership.graph.tiers_types import TierOutlook, tier_outlook
+from membership.graph.cards import types as cards_types  # noqa: F401 - describes the enums of cards
+from membership.graph.kit.callers import find_own, own_membership
+from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.fields import field
+from membership.graph.kit.localisation import localised
+from membership.graph.kit.relay import After, Connection, First, Page, connection, global_id
+from membership.graph.kit.scalars import CardNumber
+from membership.graph.points.types import ENTRIES, PointsBalance, PointsEntry, points_balance, points_entry
+from membership.graph.tiers.types import TierOutlook, tier_outlook
 from membership.points.model import EntryId, RecordedEntry
 from membership.points.store import list_entries
 from membership.stores.rules import business_date

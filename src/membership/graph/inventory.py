@@ -6,10 +6,10 @@ from typing import Annotated
 
 import strawberry
 
-from membership.graph.context import Info
-from membership.graph.faults import bad_user_input
-from membership.graph.fields import field, subscription
-from membership.graph.relay import global_id, key_of
+from membership.graph.kit.context import Info
+from membership.graph.kit.fields import field, subscription
+from membership.graph.kit.relay import global_id, key_of
+from membership.graph.operations.faults import bad_user_input
 from membership.inventory.model import PoolId, PoolLevel
 
 MOST_POOLS = 50

@@ -7,16 +7,16 @@ from uuid import UUID
 
 import strawberry
 
-from membership.graph.callers import find_own, own_membership
-from membership.graph.context import Info, RequestContext
-from membership.graph.enums import describe_enum
-from membership.graph.faults import bad_user_input
-from membership.graph.fields import field
-from membership.graph.localisation import localised
-from membership.graph.lookups import SaleLookupInput
-from membership.graph.money import Money, money
-from membership.graph.relay import After, Connection, First, Keyset, Node, connection, global_id, node_loader
-from membership.graph.scalars import Points
+from membership.graph.kit.callers import find_own, own_membership
+from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.enums import describe_enum
+from membership.graph.kit.fields import field
+from membership.graph.kit.localisation import localised
+from membership.graph.kit.lookups import SaleLookupInput
+from membership.graph.kit.money import Money, money
+from membership.graph.kit.relay import After, Connection, First, Keyset, Node, connection, global_id, node_loader
+from membership.graph.kit.scalars import Points
+from membership.graph.operations.faults import bad_user_input
 from membership.receipts import model, store
 from membership.receipts.model import NaturalKey, SaleId, SaleState
 from membership.stores.model import StoreId, TillId

@@ -6,37 +6,37 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from membership.graph.accounts import AccountsMutation, AccountsQuery
-from membership.graph.appointments import AppointmentsQuery
-from membership.graph.appointments_boards import BoardsQuery, BoardsSubscription
-from membership.graph.appointments_booking import AppointmentsMutation, CounterMutation
-from membership.graph.appointments_planner import AppointmentsPlannerMutation, AppointmentsPlannerQuery
+from membership.graph.appointments.boards import BoardsQuery, BoardsSubscription
+from membership.graph.appointments.booking import AppointmentsMutation, CounterMutation
+from membership.graph.appointments.fields import AppointmentsQuery
+from membership.graph.appointments.planner import AppointmentsPlannerMutation, AppointmentsPlannerQuery
 from membership.graph.calendars import CalendarsMutation, CalendarsQuery
-from membership.graph.campaigns import CampaignsMutation, CampaignsQuery
-from membership.graph.cards import CardsMutation, CardsQuery
-from membership.graph.coupons import CouponsMutation, CouponsQuery
-from membership.graph.coupons_planner import CouponsPlannerMutation, CouponsPlannerQuery
-from membership.graph.documents import Documents, Manifest, load_manifest
-from membership.graph.execution import DiscreetExecution, Execution, plan_attributes
-from membership.graph.gate import Gate
-from membership.graph.gifts import GiftsMutation, GiftsQuery
-from membership.graph.gifts_desk import GiftsDeskMutation, GiftsDeskQuery
-from membership.graph.gifts_planner import GiftsPlannerQuery
+from membership.graph.campaigns.fields import CampaignsMutation, CampaignsQuery
+from membership.graph.cards.fields import CardsMutation, CardsQuery
+from membership.graph.coupons.fields import CouponsMutation, CouponsQuery
+from membership.graph.coupons.planner import CouponsPlannerMutation, CouponsPlannerQuery
+from membership.graph.gifts.desk import GiftsDeskMutation, GiftsDeskQuery
+from membership.graph.gifts.fields import GiftsMutation, GiftsQuery
+from membership.graph.gifts.planner import GiftsPlannerQuery
 from membership.graph.home import HomeQuery
-from membership.graph.inputs import plan_inputs
 from membership.graph.inventory import InventoryQuery, InventorySubscription
-from membership.graph.members import MembersMutation, MembersQuery
-from membership.graph.nodes import NodeQuery
-from membership.graph.planning import PlanningMutation, PlanningQuery
-from membership.graph.points import PointsMutation, PointsQuery
+from membership.graph.kit.inputs import plan_inputs
+from membership.graph.kit.nodes import NodeQuery
+from membership.graph.kit.scalars import SCALARS
+from membership.graph.members.fields import MembersMutation, MembersQuery
+from membership.graph.operations.documents import Documents, Manifest, load_manifest
+from membership.graph.operations.execution import DiscreetExecution, Execution, plan_attributes
+from membership.graph.operations.gate import Gate
+from membership.graph.planning.fields import PlanningMutation, PlanningQuery
+from membership.graph.points.fields import PointsMutation, PointsQuery
 from membership.graph.receipts import ReceiptsQuery
-from membership.graph.scalars import SCALARS
-from membership.graph.stores_queries import StoresQuery
-from membership.graph.tiers import TiersMutation, TiersQuery
-from membership.graph.tiers_ladder import LadderQuery
+from membership.graph.stores.queries import StoresQuery
+from membership.graph.tiers.fields import TiersMutation, TiersQuery
+from membership.graph.tiers.ladder import LadderQuery
 from membership.graph.ties import TiesMutation, TiesQuery
-from membership.graph.tills import TillsMutation
-from membership.graph.visits import VisitsMutation, VisitsQuery
-from membership.graph.waitlist import WaitlistMutation, WaitlistQuery
+from membership.graph.tills.fields import TillsMutation
+from membership.graph.visits.fields import VisitsMutation, VisitsQuery
+from membership.graph.waitlist.fields import WaitlistMutation, WaitlistQuery
 from membership.settings import Profile
 
 QUERIES: tuple[type, ...] = (

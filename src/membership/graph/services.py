@@ -28,8 +28,8 @@ from membership.coupons.newcomers import NewlyEligible, OffersToAll
 from membership.coupons.service import Withdrawals
 from membership.gifts.model import GiftPoolId
 from membership.gifts.service import Gifts, gifts_on
-from membership.graph.board_versions import ShownVersion, board_versions
-from membership.graph.live import LiveValues
+from membership.graph.appointments.versions import ShownVersion, board_versions
+from membership.graph.kit.live import LiveValues
 from membership.inventory.model import PoolId, PoolLevel
 from membership.inventory.service import Inventory
 from membership.kernel.clock import Clock

@@ -15,15 +15,15 @@ from membership.coupons.store import list_coupons_of_stops
 from membership.gifts import errors as gifts
 from membership.gifts.model import GiftId
 from membership.gifts.store import list_gifts_of_visits
-from membership.graph.callers import find_own
-from membership.graph.context import Info, RequestContext
-from membership.graph.coupons import CouponPayload, coupon_nodes
-from membership.graph.coupons_types import Coupon
-from membership.graph.faults import bad_user_input
-from membership.graph.fields import field, mutation
-from membership.graph.gifts_types import Gift, gift_node, gift_nodes
-from membership.graph.relay import global_id, key_of
-from membership.graph.tills_inputs import KEY
+from membership.graph.coupons.fields import CouponPayload, coupon_nodes
+from membership.graph.coupons.types import Coupon
+from membership.graph.gifts.types import Gift, gift_node, gift_nodes
+from membership.graph.kit.callers import find_own
+from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.fields import field, mutation
+from membership.graph.kit.relay import global_id, key_of
+from membership.graph.operations.faults import bad_user_input
+from membership.graph.tills.inputs import KEY
 from membership.members.errors import UnknownMember
 from membership.postgres.idempotency import IdempotencyConflict
 

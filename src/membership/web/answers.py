@@ -9,7 +9,7 @@ from graphql import GraphQLError
 from starlette.types import Send
 from strawberry.types import ExecutionResult
 
-from membership.graph.faults import FaultCode, code_of
+from membership.graph.operations.faults import FaultCode, code_of
 from membership.web.negotiation import MediaType
 
 AUTHENTICATE: Final = ((b"www-authenticate", b"Bearer"),)

@@ -26,8 +26,8 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from membership.graph.context import RequestContext
-from membership.graph.faults import FaultCode, code_of, fault, present
+from membership.graph.kit.context import RequestContext
+from membership.graph.operations.faults import FaultCode, code_of, fault, present
 from membership.kernel.actor import Actor
 from membership.web.answers import body_of
 from membership.web.operations import Operations, was_executed

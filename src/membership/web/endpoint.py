@@ -2,7 +2,7 @@
 
 Our own ASGI endpoint: strawberry's view answers no `application/graphql-response+json`, refuses in plain text, and
 builds a good many objects per request. The engine behind it is strawberry's, and whatever must hold for every
-transport is in graph/gate.py.
+transport is in graph/operations/gate.py.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.graphql import OperationType
 
-from membership.graph.context import RequestContext
-from membership.graph.faults import FaultCode, code_of, fault, present
+from membership.graph.kit.context import RequestContext
+from membership.graph.operations.faults import FaultCode, code_of, fault, present
 from membership.web.answers import AUTHENTICATE, Answer, encode, encode_error, status_of
 from membership.web.events import EventStream
 from membership.web.graphiql import show_graphiql

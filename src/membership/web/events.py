@@ -13,7 +13,7 @@ from graphql import GraphQLError
 from starlette.types import Message, Receive, Send
 from strawberry.types import ExecutionResult
 
-from membership.graph.faults import FaultCode, fault, present
+from membership.graph.operations.faults import FaultCode, fault, present
 from membership.web.answers import body_of
 from membership.web.operations import Results, was_executed
 from membership.web.streams import End, Stream

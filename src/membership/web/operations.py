@@ -1,6 +1,6 @@
 """What every transport does alike: who calls, in which context, and what the schema answers.
 
-The gate (graph/gate.py) is passed by all of them: `execute` for one answer, `stream` for many.
+The gate (graph/operations/gate.py) is passed by all of them: `execute` for one answer, `stream` for many.
 """
 
 from collections.abc import AsyncGenerator, Collection
@@ -14,9 +14,9 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from membership.graph.context import RequestContext
-from membership.graph.faults import FaultCode, fault, present
-from membership.graph.localisation import negotiate
+from membership.graph.kit.context import RequestContext
+from membership.graph.kit.localisation import negotiate
+from membership.graph.operations.faults import FaultCode, fault, present
 from membership.graph.schema import MembershipSchema
 from membership.graph.services import Services
 from membership.kernel.actor import Actor

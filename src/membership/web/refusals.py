@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from graphql import GraphQLError
 from starlette.responses import Response
 
-from membership.graph.faults import FaultCode, fault, present
+from membership.graph.operations.faults import FaultCode, fault, present
 from membership.web.answers import encode_error
 
 

@@ -10,7 +10,7 @@ import orjson
 from graphql import GraphQLError
 from starlette.types import Receive, Scope
 
-from membership.graph.faults import FaultCode, fault
+from membership.graph.operations.faults import FaultCode, fault
 from membership.kernel.ids import new_id
 from membership.web.negotiation import is_json
 

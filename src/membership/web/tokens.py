@@ -20,7 +20,7 @@ from graphql import GraphQLError
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
 
-from membership.graph.faults import FaultCode, fault
+from membership.graph.operations.faults import FaultCode, fault
 from membership.kernel.actor import Actor, Role
 from membership.settings import Settings
 from membership.web.keys import PublicKeys

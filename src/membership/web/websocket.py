@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from membership.graph.faults import FaultCode, fault, present
+from membership.graph.operations.faults import FaultCode, fault, present
 from membership.web.answers import encode_error
 from membership.web.conversation import Conversation
 from membership.web.operations import Operations

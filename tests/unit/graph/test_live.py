@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from membership.graph.live import LiveValues
+from membership.graph.kit.live import LiveValues
 
 PATIENCE_SECONDS = 20
 PERIOD = 0.01

@@ -1,0 +1,1 @@
+"""What the slices' GraphQL is written with."""

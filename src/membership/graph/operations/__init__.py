@@ -1,0 +1,1 @@
+"""What every operation passes, whatever transport it came by."""

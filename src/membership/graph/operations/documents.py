@@ -1,0 +1,190 @@
+"""Documents, parsed, checked and surveyed once: trusted ones by id, others by their text.
+
+Parsing and validation are about nine tenths of a small request, so what they found is kept, failures too.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeAlias
+
+import orjson
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    TokenKind,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from membership.graph.operations.faults import FaultCode, fault
+from membership.graph.operations.limits import MAX_TOKENS, Surveyor
+from membership.graph.permissions import Access, access_to
+
+_RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+_TEXTS = (TokenKind.STRING, TokenKind.BLOCK_STRING)
+_MAX_ERRORS = 10
+_KEPT_TEXTS = 256
+
+Manifest: TypeAlias = Mapping[str, str]
+"""Trusted documents: their text by their id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document and what is known about it. With `errors` it must not run."""
+
+    node: DocumentNode
+    errors: tuple[GraphQLError, ...]
+    access: Mapping[str | None, Access]
+    """By operation name; by None too where the document has just one operation."""
+    name: str | None = None
+    """Of the only operation."""
+    holds_nul: bool = False
+    """Whether one of its texts holds U+0000."""
+
+
+class Documents:
+    """All documents that one schema has been asked to run."""
+
+    def __init__(self, schema: GraphQLSchema, manifest: Manifest, *, takes_text: bool, introspection: bool) -> None:
+        self._schema = schema
+        self._manifest = manifest
+        self._takes_text = takes_text
+        self._introspection = introspection
+        self._trusted: dict[str, Document] = {}
+        self._by_text: OrderedDict[str, Document] = OrderedDict()
+
+    def find(self, document_id: object, text: str | None) -> Document:
+        """The document of a request. What may not run comes with the errors that say why."""
+        if isinstance(document_id, str):
+            return self._trusted.get(document_id) or self._trust(document_id)
+        if document_id is not None:
+            return _refused(fault(FaultCode.BAD_REQUEST, "`documentId` takes a text such as sha256:…"))
+        if not self._takes_text:
+            return _refused(
+                fault(FaultCode.DOCUMENT_REQUIRED, "This service runs trusted documents only: send a `documentId`.")
+            )
+        return self._of_text(text or "")
+
+    def _trust(self, document_id: str) -> Document:
+        text = self._manifest.get(document_id)
+        if text is None:
+            return _refused(
+                fault(FaultCode.DOCUMENT_UNKNOWN, "No trusted document has this id. Check the client's version.")
+            )
+        document = self._prepare(text)
+        self._trusted[document_id] = document
+        return document
+
+    def _of_text(self, text: str) -> Document:
+        known = self._by_text.get(text)
+        if known is not None:
+            self._by_text.move_to_end(text)
+            return known
+        document = self._prepare(text)
+        self._by_text[text] = document
+        if len(self._by_text) > _KEPT_TEXTS:
+            self._by_text.popitem(last=False)
+        return document
+
+    def _prepare(self, text: str) -> Document:
+        try:
+            return self._survey(parse(text, max_tokens=MAX_TOKENS, allow_empty_selection_sets=False))
+        except GraphQLSyntaxError as error:
+            return _refused(_coded(error, _syntax_code(error)))
+        except RecursionError:
+            return _refused(fault(FaultCode.TOO_DEEP, "The document is nested too deeply to be read."))
+
+    def _survey(self, node: DocumentNode) -> Document:
+        surveyor = Surveyor(self._schema, node)
+        access: dict[str | None, Access] = {}
+        name: str | None = None
+        errors: list[GraphQLError] = []
+        operations = [entry for entry in node.definitions if isinstance(entry, OperationDefinitionNode)]
+        for operation in operations:
+            survey = surveyor.operation(operation)
+            errors.extend(survey.faults())
+            if survey.introspects and not self._introspection:
+                errors.append(fault(FaultCode.INTROSPECTION_OFF, "Introspection is off here."))
+            access[operation.name.value if operation.name else None] = access_to(survey.coordinates)
+        if len(operations) == 1:
+            name, access[None] = next(iter(access.items()))
+        # The cheap checks come first: validating a document made to be costly is what its sender wants.
+        return Document(node, tuple(errors or self._invalid(node)), access, name, _holds_nul(node))
+
+    def _invalid(self, node: DocumentNode) -> list[GraphQLError]:
+        found = validate(self._schema, node, _RULES, max_errors=_MAX_ERRORS, hide_suggestions=not self._introspection)
+        return [_coded(error, FaultCode.VALIDATION_FAILED) for error in found]
+
+
+NO_DOCUMENT = parse("{ __typename }")
+
+
+def _refused(error: GraphQLError) -> Document:
+    return Document(NO_DOCUMENT, (error,), {})
+
+
+def _holds_nul(node: DocumentNode) -> bool:
+    token = node.loc.start_token if node.loc else None
+    while token is not None:
+        if token.kind in _TEXTS and "\0" in (token.value or ""):
+            return True
+        token = token.next
+    return False
+
+
+def _syntax_code(error: GraphQLSyntaxError) -> FaultCode:
+    # The parser gives one kind of error for these, told apart by its words only (tests hold on to them).
+    if "tokens. Parsing aborted" in error.message:
+        return FaultCode.TOO_MANY_TOKENS
+    return FaultCode.TOO_DEEP if "nested too deeply" in error.message else FaultCode.PARSE_FAILED
+
+
+def _coded(error: GraphQLError, code: FaultCode) -> GraphQLError:
+    extensions = {"code": code.value, **(error.extensions or {})}
+    return GraphQLError(error.message, error.nodes, error.source, error.positions, extensions=extensions)
+
+
+@cache
+def graphql_folder() -> Path:
+    """The graphql folder: inside the package when installed from a wheel, at the repository root otherwise."""
+    package = Path(__file__).resolve().parents[2]
+    packaged = package / "_graphql"
+    return packaged if packaged.is_dir() else package.parents[1] / "graphql"
+
+
+def document_id(text: str) -> str:
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+class ManifestDrift(Exception):
+    """A trusted document is not the one that was hashed."""
+
+
+@cache
+def load_manifest() -> Manifest:
+    """The trusted documents of this service."""
+    return read_manifest(graphql_folder() / "operations")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The trusted documents in a folder, as its manifest lists them.
+
+    Raises ManifestDrift when a file was changed after `make generate`.
+    """
+    listed: dict[str, str] = orjson.loads((folder / "manifest.json").read_bytes())
+    documents = {identity: (folder / name).read_text(encoding="utf-8") for identity, name in listed.items()}
+    for identity, text in documents.items():
+        if document_id(text) != identity:
+            raise ManifestDrift(f"graphql/operations/{listed[identity]} is not the document in the manifest")
+    return documents

@@ -1,0 +1,90 @@
+"""Every operation passes here, whatever transport it came by: its document, its caller, its errors.
+
+One extension with one hook: each further hook or extension would cost every request.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, cast
+
+import orjson
+from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNode
+from strawberry.extensions import SchemaExtension
+
+from membership.graph.kit.context import RequestContext
+from membership.graph.operations.documents import NO_DOCUMENT, Document
+from membership.graph.operations.faults import FaultCode, bad_user_input, fault, present
+from membership.graph.permissions import Access
+from membership.kernel.actor import Actor
+
+if TYPE_CHECKING:
+    from membership.graph.schema import MembershipSchema
+
+
+class Gate(SchemaExtension):
+    def on_operation(self) -> Iterator[None]:
+        execution = self.execution_context
+        context = cast(RequestContext, execution.context)
+        schema = cast("MembershipSchema", execution.schema)
+        document = schema.documents.find((execution.operation_extensions or {}).get("documentId"), execution.query)
+        name = execution._provided_operation_name
+        errors = document.errors or _refusal(document, name, context.caller)
+        if not errors and (document.holds_nul or _holds_nul(execution.variables)):
+            errors = (bad_user_input("A text holds the character U+0000, which cannot be kept. Send it without."),)
+        # The engine looks for the operation before it looks at errors: give it one of that name.
+        execution.graphql_document = _stand_in(name) if errors else document.node
+        # Found already, so the engine must not validate again.
+        execution.pre_execution_errors = list(errors)
+        context.operation = name or document.name
+        yield
+        result = execution.result
+        if result is not None and result.errors:
+            result.errors = present(result.errors, correlation_id=context.correlation_id)
+
+
+def _refusal(document: Document, name: str | None, caller: Actor | None) -> tuple[GraphQLError, ...]:
+    """Why this caller may not run that operation; nothing where they may."""
+    access = document.access.get(name)
+    if access is None:
+        wanted = f"no operation {name}" if name else "more than one operation: name one with `operationName`"
+        return (fault(FaultCode.OPERATION_NOT_FOUND, f"The document has {wanted}."),)
+    if access.is_public or (caller is not None and caller.role in access.roles):
+        return ()
+    return (_not_allowed(access, caller),)
+
+
+def _not_allowed(access: Access, caller: Actor | None) -> GraphQLError:
+    if caller is None:
+        return fault(FaultCode.UNAUTHENTICATED, "Send a bearer token in the Authorization header.")
+    return fault(FaultCode.FORBIDDEN, f"The role {caller.role.value} may not use {access.refused_field(caller.role)}.")
+
+
+def _holds_nul(variables: Mapping[str, object] | None) -> bool:
+    """Whether any text holds U+0000, which JSON allows and PostgreSQL does not."""
+    if not variables:
+        return False
+    try:
+        # Writing JSON is far quicker than a walk. An escaped backslash before u0000 looks the same: hence the walk.
+        if b"\\u0000" not in orjson.dumps(variables):
+            return False
+    except TypeError:
+        # Numbers beyond 64 bits, say, which the engine is to refuse.
+        pass
+    return _is_nul_within(variables)
+
+
+def _is_nul_within(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, Mapping):
+        return any(_is_nul_within(inner) for inner in value.values())
+    return isinstance(value, list) and any(_is_nul_within(inner) for inner in value)
+
+
+def _stand_in(name: str | None) -> DocumentNode:
+    if name is None:
+        return NO_DOCUMENT
+    anything = cast(OperationDefinitionNode, NO_DOCUMENT.definitions[0])
+    named = OperationDefinitionNode(
+        operation=anything.operation, name=NameNode(value=name), selection_set=anything.selection_set
+    )
+    return DocumentNode(definitions=(named,))

@@ -1,0 +1,1 @@
+"""Tills in GraphQL."""
