@@ -9,6 +9,9 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLS := .tools/bin
+TOOLS_READY := .tools/.ready
+LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 # When make itself is killed, the service under it ends too, and the next start finds port and data free.
 WITH_MAKE := $(if $(shell command -v setpriv),setpriv --pdeathsig KILL)
 
@@ -45,11 +48,11 @@ bench: $(READY) ## measure the hot paths, print a table, write .bench/results.js
 	$(BIN)/membership bench $(ARGS)
 
 lock: $(READY) ## pin all dependencies anew, with hashes
-	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(LOCKED) -o requirements.lock
+	$(BIN)/uv pip compile tools/requirements.in $(LOCKED) -o tools/requirements.lock
 
 clean: ## remove what was built and measured; keeps the data of `make run`
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .tools .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 $(READY): requirements.lock pyproject.toml
 	@if ! $(BIN)/python -c '' 2>/dev/null; then \
@@ -64,4 +67,9 @@ $(READY): requirements.lock pyproject.toml
 	fi
 	$(BIN)/python -m pip install --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TOOLS_READY): tools/requirements.lock $(READY)
+	$(BIN)/python -m venv --clear .tools
+	$(TOOLS)/python -m pip install --require-hashes -r $<
 	@touch $@
