@@ -31,6 +31,7 @@ from membership.web.keys import public_keys
 from membership.web.operations import Operations
 from membership.web.refusals import refused
 from membership.web.requests import correlation_id_of
+from membership.web.schema_pages import SchemaPages
 from membership.web.streams import StreamLimits, Streams
 from membership.web.tokens import Tokens
 from membership.web.websocket import WebSocketEndpoint
@@ -58,20 +59,23 @@ def create_app(
     """
     host_clock = host_clock or SystemClock()
     services = make_services(database, clock, keyring_of(settings), redis=redis)
+    schema = schema or build_schema(settings.profile, manifest)
     operations = Operations(
-        schema or build_schema(settings.profile, manifest),
+        schema,
         services,
         Tokens(settings, public_keys(settings)),
         host_clock,
     )
     streams = Streams(stream_limits or StreamLimits(connections=settings.stream_limit))
+    is_open = settings.profile is Profile.OPEN
     application = Starlette(
         routes=[
-            Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=settings.profile is Profile.OPEN)),
+            Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=is_open)),
             WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
             Route(PATH, CalendarFeeds(services.calendars, clock).answer, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", Readiness(database, redis, host_clock).answer, methods=["GET"]),
+            *(SchemaPages(schema.reference()).routes() if is_open else ()),
         ],
         exception_handlers={HTTPException: _refuse},
     )

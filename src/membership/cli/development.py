@@ -201,6 +201,7 @@ class Development:
     def _greet(self) -> None:
         url = self._url
         print(f"\nGraphiQL   {url}")
+        print(f"Schema     {url.removesuffix('/graphql')}/schema")
         print(f"Logs       {self._folder.log_file}")
         if self._offset:
             print(f"Clock      {told(self._offset, SystemClock().now())}")

@@ -30,6 +30,7 @@ from membership.graph.operations.gate import Gate
 from membership.graph.planning.fields import PlanningMutation, PlanningQuery
 from membership.graph.points.fields import PointsMutation, PointsQuery
 from membership.graph.receipts import ReceiptsQuery
+from membership.graph.reference import SchemaReference
 from membership.graph.stores.queries import StoresQuery
 from membership.graph.tiers.fields import TiersMutation, TiersQuery
 from membership.graph.tiers.ladder import LadderQuery
@@ -96,6 +97,10 @@ class MembershipSchema(strawberry.Schema):
     """The schema and the documents it has seen."""
 
     documents: Documents
+
+    def reference(self) -> SchemaReference:
+        """The schema as a reader wants it."""
+        return SchemaReference(self._schema, self.documents.manifest)
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Strawberry would log every error with its document. What is unexpected, faults.py logs."""

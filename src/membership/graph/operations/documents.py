@@ -64,6 +64,11 @@ class Documents:
         self._trusted: dict[str, Document] = {}
         self._by_text: OrderedDict[str, Document] = OrderedDict()
 
+    @property
+    def manifest(self) -> Manifest:
+        """The trusted ones."""
+        return self._manifest
+
     def find(self, document_id: object, text: str | None) -> Document:
         """The document of a request. What may not run comes with the errors that say why."""
         if isinstance(document_id, str):
