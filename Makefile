@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := .tools/bin
 TOOLS_READY := .tools/.ready
+# Hashes of packages and of documents look like keys.
+NOT_SECRET := ':!*requirements.lock' ':!*package-lock.json' ':!graphql'
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 # When make itself is killed, the service under it ends too, and the next start finds port and data free.
 WITH_MAKE := $(if $(shell command -v setpriv),setpriv --pdeathsig KILL)
@@ -19,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check generate bench lock clean
+.PHONY: help run test check audit generate bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -31,7 +33,7 @@ run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SA
 test: $(READY) ## run all tests against real servers of their own [ARGS="-k commit"]
 	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)
 
-check: $(READY) ## format, lint, types, import contracts, migrations, generated files
+check: $(READY) $(TOOLS_READY) ## format, lint, types, import contracts, migrations, generated files, secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -40,6 +42,10 @@ check: $(READY) ## format, lint, types, import contracts, migrations, generated 
 	@outside=$$(grep -l '^-- no-transaction' sql/migrations/*.sql); [ -z "$$outside" ] || \
 		$(BIN)/squawk --config sql/squawk.toml --no-assume-in-transaction $$outside
 	$(BIN)/membership generate --check
+	git ls-files -z -- $(NOT_SECRET) | xargs -0 $(TOOLS)/detect-secrets-hook
+
+audit: $(TOOLS_READY) ## known holes in what we depend on; says so where the source does not answer
+	$(TOOLS)/python tools/dependency_audit.py $(ARGS)
 
 generate: $(READY) ## write the generated files: sql/schema.sql, graphql/
 	$(BIN)/membership generate

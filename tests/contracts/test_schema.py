@@ -57,7 +57,7 @@ async def test_the_owner_of_the_database_need_not_be_a_superuser(tmp_path: Path)
         await superuser.execute("CREATE ROLE owner LOGIN CREATEROLE PASSWORD 'owner'")
         await superuser.execute("CREATE DATABASE owned OWNER owner")
         await superuser.close()
-        dsn = f"postgresql://owner:owner@{server.dsn('owned').rpartition('@')[2]}"
+        dsn = f"postgresql://owner:owner@{server.dsn('owned').rpartition('@')[2]}"  # pragma: allowlist secret
         assert await migrate(dsn) == migrations()
         owner = await asyncpg.connect(dsn)
         for role in ("membership_engine", "membership_reader"):

@@ -13,7 +13,7 @@ from membership.embedded.valkey import EmbeddedValkey
 
 _NODES = 3
 _SLOTS = 16_384
-_PASSWORD = "of-the-cluster"
+_PASSWORD = "of-the-cluster"  # pragma: allowlist secret
 _PATIENCE_SECONDS = 20
 
 

@@ -7,7 +7,7 @@ looked up.
 
 from membership.gifts.errors import MalformedGiftCode
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # pragma: allowlist secret
 LENGTH = 10
 _BASE = len(ALPHABET)
 _ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
