@@ -20,6 +20,7 @@ from membership.graph.gifts.fields import GiftsMutation, GiftsQuery
 from membership.graph.gifts.planner import GiftsPlannerQuery
 from membership.graph.home import HomeQuery
 from membership.graph.inventory import InventoryQuery, InventorySubscription
+from membership.graph.kit.cost import Cost, ListSize
 from membership.graph.kit.inputs import plan_inputs
 from membership.graph.kit.nodes import NodeQuery
 from membership.graph.kit.scalars import SCALARS
@@ -27,6 +28,7 @@ from membership.graph.members.fields import MembersMutation, MembersQuery
 from membership.graph.operations.documents import Documents, Manifest, load_manifest
 from membership.graph.operations.execution import DiscreetExecution, Execution, plan_attributes
 from membership.graph.operations.gate import Gate
+from membership.graph.operations.weights import plan_weights
 from membership.graph.planning.fields import PlanningMutation, PlanningQuery
 from membership.graph.points.fields import PointsMutation, PointsQuery
 from membership.graph.receipts import ReceiptsQuery
@@ -89,8 +91,8 @@ MUTATIONS: tuple[type, ...] = (
     AppointmentsPlannerMutation,
 )
 SUBSCRIPTIONS: tuple[type, ...] = (InventorySubscription, BoardsSubscription)
-TYPES: tuple[type, ...] = ()
-"""Types that no field names, such as those reached by `node` only."""
+TYPES: tuple[type, ...] = (Cost, ListSize)
+"""Types that no field names, such as those reached by `node` only, and directives."""
 
 
 class MembershipSchema(strawberry.Schema):
@@ -126,6 +128,7 @@ def build_schema(
     _drop_null_defaults(schema._schema)
     plan_inputs(schema)
     plan_attributes(schema)
+    plan_weights(schema._schema)
     schema.documents = Documents(
         schema._schema,
         load_manifest() if manifest is None else manifest,

@@ -26,6 +26,7 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from membership.graph.operations.cost import OperationPrice, Pricer
 from membership.graph.operations.faults import FaultCode, fault
 from membership.graph.operations.limits import MAX_TOKENS, Surveyor
 from membership.graph.permissions import Access, access_to
@@ -47,6 +48,8 @@ class Document:
     errors: tuple[GraphQLError, ...]
     access: Mapping[str | None, Access]
     """By operation name; by None too where the document has just one operation."""
+    prices: Mapping[str | None, OperationPrice]
+    """In the same way; empty with `errors`."""
     name: str | None = None
     """Of the only operation."""
     holds_nul: bool = False
@@ -125,7 +128,16 @@ class Documents:
         if len(operations) == 1:
             name, access[None] = next(iter(access.items()))
         # The cheap checks come first: validating a document made to be costly is what its sender wants.
-        return Document(node, tuple(errors or self._invalid(node)), access, name, _holds_nul(node))
+        errors = errors or self._invalid(node)
+        prices = {} if errors else self._price(node, operations)
+        return Document(node, tuple(errors), access, prices, name, _holds_nul(node))
+
+    def _price(
+        self, node: DocumentNode, operations: list[OperationDefinitionNode]
+    ) -> Mapping[str | None, OperationPrice]:
+        pricer = Pricer(self._schema, node)
+        prices = {entry.name.value if entry.name else None: pricer.operation(entry) for entry in operations}
+        return prices if len(operations) > 1 else {**prices, None: next(iter(prices.values()))}
 
     def _invalid(self, node: DocumentNode) -> list[GraphQLError]:
         found = validate(self._schema, node, _RULES, max_errors=_MAX_ERRORS, hide_suggestions=not self._introspection)
@@ -136,7 +148,7 @@ NO_DOCUMENT = parse("{ __typename }")
 
 
 def _refused(error: GraphQLError) -> Document:
-    return Document(NO_DOCUMENT, (error,), {})
+    return Document(NO_DOCUMENT, (error,), {}, {})
 
 
 def _holds_nul(node: DocumentNode) -> bool:

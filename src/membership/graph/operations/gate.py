@@ -11,6 +11,7 @@ from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNod
 from strawberry.extensions import SchemaExtension
 
 from membership.graph.kit.context import RequestContext
+from membership.graph.operations.cost import cost_limit, too_costly
 from membership.graph.operations.documents import NO_DOCUMENT, Document
 from membership.graph.operations.faults import FaultCode, bad_user_input, fault, present
 from membership.graph.permissions import Access
@@ -30,6 +31,9 @@ class Gate(SchemaExtension):
         errors = document.errors or _refusal(document, name, context.caller)
         if not errors and (document.holds_nul or _holds_nul(execution.variables)):
             errors = (bad_user_input("A text holds the character U+0000, which cannot be kept. Send it without."),)
+        if not errors:
+            cost = execution.extensions_results["cost"] = _cost(document, name, execution.variables, context.caller)
+            errors = (too_costly(cost),) if cost["requested"] > cost["limit"] else ()
         # The engine looks for the operation before it looks at errors: give it one of that name.
         execution.graphql_document = _stand_in(name) if errors else document.node
         # Found already, so the engine must not validate again.
@@ -56,6 +60,13 @@ def _not_allowed(access: Access, caller: Actor | None) -> GraphQLError:
     if caller is None:
         return fault(FaultCode.UNAUTHENTICATED, "Send a bearer token in the Authorization header.")
     return fault(FaultCode.FORBIDDEN, f"The role {caller.role.value} may not use {access.refused_field(caller.role)}.")
+
+
+def _cost(
+    document: Document, name: str | None, variables: Mapping[str, object] | None, caller: Actor | None
+) -> Mapping[str, int]:
+    """As clients see it: with every answer of what was run, and with each event of a subscription, which costs anew."""
+    return {"requested": document.prices[name].cost(variables), "limit": cost_limit(caller)}
 
 
 def _holds_nul(variables: Mapping[str, object] | None) -> bool:

@@ -36,7 +36,7 @@ MAX_LIST_DEPTH = 2
 MAX_ALIASES = 15
 MAX_DIRECTIVES = 50
 
-_INTROSPECTION = frozenset({"__schema", "__type"})
+INTROSPECTION_FIELDS = frozenset({"__schema", "__type"})
 
 
 @dataclass(slots=True)
@@ -123,12 +123,12 @@ class Surveyor:
     def _field(self, node: FieldNode, parent: GraphQLNamedType | None, survey: Survey) -> tuple[int, int]:
         name = node.name.value
         survey.aliases += node.alias is not None
-        if name in _INTROSPECTION:
+        if name in INTROSPECTION_FIELDS:
             # Its shape is the language's, deeper than ours may be; graphql-core bounds its nesting.
             survey.introspects = True
             return 1, 0
         survey.coordinates.update(self._coordinates(name, parent))
-        definition = _definition(name, parent)
+        definition = definition_of(name, parent)
         depth, list_depth = 0, 0
         if node.selection_set:
             inside = get_named_type(definition.type) if definition else None
@@ -146,7 +146,8 @@ class Surveyor:
                 yield f"{possible.name}.{name}"
 
 
-def _definition(name: str, parent: GraphQLNamedType | None) -> GraphQLField | None:
+def definition_of(name: str, parent: GraphQLNamedType | None) -> GraphQLField | None:
+    """None for what the parent does not have, and for what the language itself adds to every type."""
     if isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
         definition: GraphQLField | None = parent.fields.get(name)
         return definition
