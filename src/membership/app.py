@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from membership.calendars.service import PATH
 from membership.graph.operations.documents import Manifest
+from membership.graph.operations.time_limits import TimeLimits
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.graph.services import make_services
 from membership.kernel.clock import Clock, SystemClock
@@ -65,6 +66,7 @@ def create_app(
         services,
         Tokens(settings, public_keys(settings)),
         host_clock,
+        TimeLimits(settings.query_seconds, settings.till_seconds, settings.mutation_seconds),
     )
     streams = Streams(stream_limits or StreamLimits(connections=settings.stream_limit))
     is_open = settings.profile is Profile.OPEN

@@ -45,6 +45,11 @@ class Settings(DatabaseSettings, RedisSettings):
     # WebSockets and event streams that one process keeps open.
     stream_limit: int = Field(default=5_000, ge=0)
 
+    # How long an operation may take. A till's: all that it asks. A query's: each read of a subscription too.
+    query_seconds: float = Field(default=5, gt=0, le=60)
+    till_seconds: float = Field(default=3, gt=0, le=60)
+    mutation_seconds: float = Field(default=10, gt=0, le=60)
+
     token_issuer: str = "membership-dev"  # noqa: S105 - a name
     token_audience: str = "membership"  # noqa: S105 - a name
     token_algorithm: Literal["ES256", "RS256", "EdDSA"] = "ES256"  # noqa: S105 - a name

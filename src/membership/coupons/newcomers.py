@@ -38,7 +38,9 @@ class OffersToAll:
 
     def __init__(self, campaigns: CampaignCache, *, max_age: timedelta = timedelta(seconds=10)) -> None:
         self._campaigns = campaigns
-        self._remembered: Remembered[dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]]] = Remembered(max_age)
+        self._remembered: Remembered[dict[ProgrammeId, list[tuple[Offer, CampaignRevision]]]] = Remembered(
+            max_age, shared=False
+        )
 
     async def live(
         self, conn: Conn, programme_id: ProgrammeId, now: datetime

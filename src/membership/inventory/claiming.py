@@ -32,6 +32,7 @@ from membership.inventory.shelves import Shelves
 from membership.inventory.stock import UNREACHABLE, Fenced, Held, ToHold
 from membership.inventory.writing import Call, Outdated, Wanting, Writing, Written, is_lost, unknown
 from membership.kernel.errors import DomainError
+from membership.kernel.time_limits import apart
 from membership.postgres.database import Database
 from membership.postgres.idempotency import IdempotencyConflict
 
@@ -72,7 +73,7 @@ class Claiming:
             if not _same(request, running.fingerprint, running.pool_id):
                 raise _conflict(request)
         else:
-            task = asyncio.create_task(self._settle(call))
+            task = apart(self._settle(call))
             self._running[request.claim_id] = (request, task)
             task.add_done_callback(lambda done: self._finished(request.claim_id, done))
         return await asyncio.shield(task)

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Generic, TypeVar
 
+from membership.kernel.time_limits import apart
+
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -41,7 +43,7 @@ class Gathering(Generic[Key, Item, Answer]):
         self._waiting.setdefault(key, deque()).append((item, answer))
         serving = self._serving.setdefault(key, set())
         if len(serving) < self._lanes:
-            serving.add(asyncio.create_task(self._serve(key)))
+            serving.add(apart(self._serve(key)))
         return await answer
 
     async def _serve(self, key: Key) -> None:

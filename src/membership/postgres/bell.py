@@ -10,6 +10,7 @@ import asyncio
 
 import asyncpg
 
+from membership.kernel.time_limits import apart
 from membership.postgres.connection import Pool
 
 CHANNEL = "membership_outbox"
@@ -29,7 +30,7 @@ class OutboxBell:
         """Returns at once."""
         self._rung = True
         if self._ringing is None or self._ringing.done():
-            self._ringing = asyncio.get_running_loop().create_task(self._notify())
+            self._ringing = apart(self._notify())
 
     async def close(self) -> None:
         """Call it before closing the pool."""

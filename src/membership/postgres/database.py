@@ -13,6 +13,7 @@ from typing import Final
 import asyncpg
 
 from membership.kernel.actor import Actor
+from membership.kernel.time_limits import one_read, seconds_left
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.finish import write_pending
 from membership.postgres.transaction import Transaction
@@ -24,6 +25,10 @@ SERVER_SETTINGS: Final[Mapping[str, str]] = {
     "plan_cache_mode": "force_generic_plan",
 }
 """Of every connection of a pool. A PgBouncer in between has to ignore them (ignore_startup_parameters)."""
+
+
+_LAST_SECONDS: Final = 1.0
+"""For a server to end what a caller who has gone left behind; then the connection is cut."""
 
 
 class TransactionAborted(Exception):
@@ -49,9 +54,6 @@ class Database:
         self._beside = beside or pool
         self._on_events = on_events
         self._statement_timeout_ms = statement_timeout_ms
-        self._begin_engine = (
-            f"BEGIN; SET LOCAL ROLE membership_engine; SET LOCAL statement_timeout = {statement_timeout_ms}"
-        )
 
     @property
     def pool(self) -> Pool:
@@ -65,7 +67,7 @@ class Database:
     @asynccontextmanager
     async def engine(self, actor: Actor, now: datetime) -> AsyncIterator[Transaction]:
         """A read-write transaction for a use case: commits when the block ends, rolls back when it raises."""
-        async with self._transaction(self._begin_engine) as conn:
+        async with self._transaction(_BEGIN_ENGINE) as conn:
             transaction = Transaction(conn, actor, now)
             yield transaction
             await write_pending(transaction)
@@ -77,14 +79,14 @@ class Database:
     @asynccontextmanager
     async def reader(self, actor: Actor) -> AsyncIterator[Conn]:
         """A read-only transaction that sees only what row-level security grants the actor."""
-        async with self._transaction(self._begin_reader(actor)) as conn:
+        async with self._transaction(_begin_reader(actor)) as conn:
             yield conn
 
     @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[Conn]:
-        async with self._pool.acquire() as conn:
+        async with one_read(), self._pool.acquire() as conn:
             try:
-                await conn.execute(begin)
+                await conn.execute(f"{begin}; SET LOCAL statement_timeout = {self._statement_timeout()}")
                 yield conn
                 await _commit(conn)
             except BaseException:
@@ -92,21 +94,31 @@ class Database:
                 await asyncio.shield(_roll_back(conn))
                 raise
 
-    def _begin_reader(self, actor: Actor) -> str:
-        context = {
-            "app.role": actor.role.value,
-            "app.member": actor.member_id,
-            "app.programme": actor.programme_id,
-            "app.store": actor.store_id,
-            "app.counter": actor.counter_id,
-            "app.brand": actor.brand_id,
-        }
-        # Values are an enum's or a UUID's, so they cannot hold a quote.
-        settings = ", ".join(f"set_config('{name}', '{value or ''}', true)" for name, value in context.items())
-        return (
-            "BEGIN READ ONLY; SET LOCAL ROLE membership_reader; "
-            f"SET LOCAL statement_timeout = {self._statement_timeout_ms}; SELECT {settings}"
-        )
+    def _statement_timeout(self) -> int:
+        """In milliseconds: a little more than the operation has left. As a rule its statement is cancelled first; this
+        ends what nobody cancels any more, and bounds a COMMIT, which nobody may."""
+        left = seconds_left()
+        if left is None:
+            return self._statement_timeout_ms
+        # In steps, for a server that counts statements tells them apart by their text.
+        return min(self._statement_timeout_ms, (int(left * 10) + 2) * 100)
+
+
+_BEGIN_ENGINE: Final = "BEGIN; SET LOCAL ROLE membership_engine"
+
+
+def _begin_reader(actor: Actor) -> str:
+    context = {
+        "app.role": actor.role.value,
+        "app.member": actor.member_id,
+        "app.programme": actor.programme_id,
+        "app.store": actor.store_id,
+        "app.counter": actor.counter_id,
+        "app.brand": actor.brand_id,
+    }
+    # Values are an enum's or a UUID's, so they cannot hold a quote.
+    settings = ", ".join(f"set_config('{name}', '{value or ''}', true)" for name, value in context.items())
+    return f"BEGIN READ ONLY; SET LOCAL ROLE membership_reader; SELECT {settings}"
 
 
 async def open_pool(
@@ -139,14 +151,23 @@ async def _no_reset(conn: Conn) -> None:
 
 
 async def _commit(conn: Conn) -> None:
+    committing = asyncio.ensure_future(conn.execute("COMMIT"))
+    try:
+        answer = await asyncio.shield(committing)
+    except asyncio.CancelledError:
+        # Whether it came through could not be known if it were cancelled too: it is given a moment to end.
+        await asyncio.wait((committing,), timeout=_LAST_SECONDS)
+        if not committing.cancel():
+            committing.exception()  # looked at: what the caller is told is that they gave up
+        raise
     # After a failed statement whose exception somebody swallowed, PostgreSQL answers COMMIT with ROLLBACK and no error.
-    if await conn.execute("COMMIT") != "COMMIT":
+    if answer != "COMMIT":
         raise TransactionAborted("a statement failed, its error was swallowed, and so nothing was written")
 
 
 async def _roll_back(conn: Conn) -> None:
     try:
-        await conn.execute("ROLLBACK")
+        await conn.execute("ROLLBACK", timeout=_LAST_SECONDS)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
         # The last but one is what asyncpg says of a connection that the server has ended while nothing was sent.
         # A lost connection was taken from its holder by the pool and answers every call with InterfaceError.

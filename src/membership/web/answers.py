@@ -23,6 +23,7 @@ _STATUS_OF_FAULT: Final[Mapping[str, int]] = {
     FaultCode.DOCUMENT_REQUIRED.value: 422,
     FaultCode.DOCUMENT_UNKNOWN.value: 422,
     FaultCode.INTERNAL.value: 500,
+    FaultCode.OPERATION_TIMED_OUT.value: 504,
 }
 
 

@@ -17,10 +17,12 @@ from strawberry.types.graphql import OperationType
 from membership.graph.kit.context import RequestContext
 from membership.graph.kit.localisation import negotiate
 from membership.graph.operations.faults import FaultCode, fault, present
+from membership.graph.operations.time_limits import TimeLimits
 from membership.graph.schema import MembershipSchema
 from membership.graph.services import Services
 from membership.kernel.actor import Actor
 from membership.kernel.clock import Clock
+from membership.kernel.time_limits import TimeIsUp
 from membership.web.requests import GraphQLRequest
 from membership.web.tokens import Tokens
 
@@ -38,11 +40,19 @@ class Bearer:
 class Operations:
     """One for all transports of a process. `host_clock` judges tokens, `services.clock` everything else."""
 
-    def __init__(self, schema: MembershipSchema, services: Services, tokens: Tokens, host_clock: Clock) -> None:
+    def __init__(
+        self,
+        schema: MembershipSchema,
+        services: Services,
+        tokens: Tokens,
+        host_clock: Clock,
+        time_limits: TimeLimits,
+    ) -> None:
         self._schema = schema
         self._services = services
         self._tokens = tokens
         self._host_clock = host_clock
+        self._time_limits = time_limits
 
     async def bearer(self, authorization: str, *, origin: str | None, correlation_id: str) -> Bearer:
         """Raises UNAUTHENTICATED for a token that is not good."""
@@ -53,20 +63,25 @@ class Operations:
 
     def context(self, caller: Actor | None, *, accept_language: str, correlation_id: str) -> RequestContext:
         now = self._services.clock.now()
-        return RequestContext(self._services, caller, now, negotiate(accept_language), correlation_id)
+        locale = negotiate(accept_language)
+        return RequestContext(self._services, caller, now, locale, correlation_id, time_limits=self._time_limits)
 
     async def execute(
         self, request: GraphQLRequest, context: RequestContext, may_run: Collection[OperationType]
     ) -> ExecutionResult:
         """Raises strawberry's InvalidOperationTypeError for an operation of another type."""
-        return await self._schema.execute(
-            request.query,
-            variable_values=request.variables,
-            context_value=context,
-            operation_name=request.operation_name,
-            allowed_operation_types=may_run,
-            operation_extensions=request.engine_extensions(),
-        )
+        try:
+            async with context.time_limit:
+                return await self._schema.execute(
+                    request.query,
+                    variable_values=request.variables,
+                    context_value=context,
+                    operation_name=request.operation_name,
+                    allowed_operation_types=may_run,
+                    operation_extensions=request.engine_extensions(),
+                )
+        except TimeIsUp as late:
+            return _stopped(late, context.correlation_id)
 
     async def stream(
         self, request: GraphQLRequest, context: RequestContext, may_run: Collection[OperationType]
@@ -82,9 +97,17 @@ class Operations:
             operation_extensions=request.engine_extensions(),
         )
         async with aclosing(results):
-            async for result in results:
-                # No incremental delivery: it is not switched on in the schema.
-                yield _presented(cast(ExecutionResult, result), context.correlation_id)
+            try:
+                while True:
+                    # Not around the whole: an async generator may be asked for each result by another task.
+                    async with context.time_limit:
+                        result = await anext(results)
+                    # No incremental delivery: it is not switched on in the schema.
+                    yield _presented(cast(ExecutionResult, result), context.correlation_id)
+            except StopAsyncIteration:
+                return
+            except TimeIsUp as late:
+                yield _stopped(late, context.correlation_id)
 
 
 def was_executed(result: ExecutionResult) -> bool:
@@ -92,6 +115,11 @@ def was_executed(result: ExecutionResult) -> bool:
     if isinstance(result, PreExecutionError):
         return False
     return result.data is not None or not result.errors or any(error.path for error in result.errors)
+
+
+def _stopped(late: TimeIsUp, correlation_id: str) -> ExecutionResult:
+    """Without data, for it is not known how far it came."""
+    return PreExecutionError(None, present([GraphQLError("", original_error=late)], correlation_id=correlation_id))
 
 
 def _presented(result: ExecutionResult, correlation_id: str) -> ExecutionResult:

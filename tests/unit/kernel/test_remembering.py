@@ -54,3 +54,38 @@ async def test_it_can_be_read_anew_before_its_time() -> None:
     await remembered.value(NOW, source.read)
     assert await remembered.renew(NOW, source.read) == 2
     assert await remembered.value(NOW, source.read) == 2
+
+
+async def test_who_gives_up_does_not_end_the_reading_of_the_others() -> None:
+    source, remembered = Source(), Remembered[int](MAX_AGE)
+    source.let_go.clear()
+    impatient, patient = (asyncio.create_task(remembered.value(NOW, source.read)) for _ in range(2))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.wait((impatient,))
+    source.let_go.set()
+    assert await patient == source.readings == 1
+
+
+async def test_what_was_begun_before_a_change_is_not_what_it_is_read_anew_for() -> None:
+    source, remembered = Source(), Remembered[int](MAX_AGE)
+    source.let_go.clear()
+    impatient = asyncio.create_task(remembered.value(NOW, source.read))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.wait((impatient,))
+    anew = asyncio.create_task(remembered.renew(NOW, source.read))
+    await asyncio.sleep(0)
+    source.let_go.set()
+    assert await anew == 2
+
+
+async def test_a_reading_on_its_callers_connection_ends_with_its_caller() -> None:
+    source, remembered = Source(), Remembered[int](MAX_AGE, shared=False)
+    source.let_go.clear()
+    impatient, patient = (asyncio.create_task(remembered.value(NOW, source.read)) for _ in range(2))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.wait((impatient,))
+    source.let_go.set()
+    assert await patient == source.readings == 2

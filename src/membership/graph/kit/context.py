@@ -1,15 +1,17 @@
 """What a resolver knows about its request: `info.context`."""
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
 
 import strawberry
 
 from membership.graph.operations.faults import FaultCode, fault
+from membership.graph.operations.time_limits import TimeLimits
 from membership.graph.services import Services
 from membership.kernel.actor import Actor
+from membership.kernel.time_limits import TimeLimit
 from membership.postgres.connection import Conn
 from membership.stores.service import Directory
 
@@ -25,6 +27,9 @@ class RequestContext:
     correlation_id: str
     operation: str | None = None
     """Name of the operation, once the document is known: for logs."""
+    time_limits: TimeLimits = field(default_factory=TimeLimits)
+    time_limit: TimeLimit = field(default_factory=TimeLimit)
+    """Of this operation: started by the gate."""
 
     @property
     def actor(self) -> Actor:

@@ -12,10 +12,14 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
+from membership.kernel.time_limits import apart, at_most
+
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 PERIOD_SECONDS: Final = 0.25
+LONGEST_SECONDS: Final = 5.0
+"""One read for all: those who asked are told of a failure then."""
 
 log = structlog.get_logger("membership.graph")
 
@@ -42,8 +46,10 @@ class LiveValues(Generic[Key, Value]):
         read: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]],
         *,
         period_seconds: float = PERIOD_SECONDS,
+        longest_seconds: float = LONGEST_SECONDS,
     ) -> None:
         self._read = read
+        self._longest = longest_seconds
         self._period = period_seconds
         self._known: dict[Key, _Known[Value]] = {}
         self._watchers: set[_Watcher[Key]] = set()
@@ -95,7 +101,7 @@ class LiveValues(Generic[Key, Value]):
 
     def _keep_polling(self) -> None:
         if not self.is_polling:
-            self._polling = asyncio.get_running_loop().create_task(self._poll())
+            self._polling = apart(self._poll())
 
     async def close(self) -> None:
         """Ends the reading, before what it reads from is closed."""
@@ -126,7 +132,8 @@ class LiveValues(Generic[Key, Value]):
         """Who asks is told of a failure; who watches keeps what they have until there is something newer."""
         failure: Exception | None = None
         try:
-            values = await self._read(keys) if keys else {}
+            async with at_most(self._longest):
+                values = await self._read(keys) if keys else {}
         except asyncio.CancelledError:
             for future in waiting:
                 future.cancel()

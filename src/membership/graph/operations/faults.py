@@ -11,6 +11,8 @@ import structlog
 from graphql import GraphQLError
 from strawberry.exceptions import StrawberryInputCoercionError
 
+from membership.kernel.time_limits import TimeIsUp
+
 log = structlog.get_logger("membership.graph")
 
 # The database or the way to it is away, full or deadlocked: the same request may succeed in a moment.
@@ -23,6 +25,10 @@ _PASSING = (
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
 )
+
+
+# `statement_timeout` ends what the time limit of an operation could not: the process was too busy to say so.
+_TOO_LONG = (TimeIsUp, asyncpg.QueryCanceledError)
 
 
 class FaultCode(StrEnum):
@@ -52,11 +58,14 @@ class FaultCode(StrEnum):
     NOT_FOUND = "NOT_FOUND"
     TOO_MANY_CONNECTIONS = "TOO_MANY_CONNECTIONS"
     TOO_MANY_OPERATIONS = "TOO_MANY_OPERATIONS"
+    OPERATION_TIMED_OUT = "OPERATION_TIMED_OUT"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL_SERVER_ERROR"
 
 
 _MASKS = {
+    FaultCode.OPERATION_TIMED_OUT: "This took longer than it may and was stopped. Please send the same request again "
+    "in a moment, a mutation with the same idempotencyKey: if it was done after all, you get its recorded answer.",
     FaultCode.UNAVAILABLE: "The service is busy or restarting. Please send the same request again in a moment.",
     FaultCode.INTERNAL: "Something went wrong on our side. Please try again; if it stays, give the correlation id "
     "to support.",
@@ -111,8 +120,11 @@ def is_unexpected(error: GraphQLError) -> bool:
 
 
 def log_unexpected(error: GraphQLError, correlation_id: str) -> None:
-    path = ".".join(str(step) for step in error.path or ())
-    log.error("unexpected error", correlation_id=correlation_id, path=path, exc_info=_cause(error))
+    path, cause = ".".join(str(step) for step in error.path or ()), _cause(error)
+    if isinstance(cause, _TOO_LONG):
+        log.warning("operation timed out", correlation_id=correlation_id, path=path, reason=type(cause).__name__)
+    else:
+        log.error("unexpected error", correlation_id=correlation_id, path=path, exc_info=cause)
 
 
 def _cause(error: GraphQLError) -> BaseException:
@@ -123,6 +135,12 @@ def _cause(error: GraphQLError) -> BaseException:
 
 
 def _masked(error: GraphQLError, correlation_id: str) -> GraphQLError:
-    code = FaultCode.UNAVAILABLE if isinstance(_cause(error), _PASSING) else FaultCode.INTERNAL
+    code = _code_of_unexpected(_cause(error))
     extensions = {"code": code.value, "correlationId": correlation_id}
     return GraphQLError(_MASKS[code], error.nodes, error.source, error.positions, error.path, extensions=extensions)
+
+
+def _code_of_unexpected(cause: BaseException) -> FaultCode:
+    if isinstance(cause, _TOO_LONG):
+        return FaultCode.OPERATION_TIMED_OUT
+    return FaultCode.UNAVAILABLE if isinstance(cause, _PASSING) else FaultCode.INTERNAL

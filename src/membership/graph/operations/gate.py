@@ -39,6 +39,8 @@ class Gate(SchemaExtension):
         # Found already, so the engine must not validate again.
         execution.pre_execution_errors = list(errors)
         context.operation = name or document.name
+        if not errors:
+            context.time_limits.start(context.time_limit, execution.operation_type, context.caller)
         yield
         result = execution.result
         if result is not None and result.errors:
