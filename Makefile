@@ -47,7 +47,7 @@ check: $(READY) $(TOOLS_READY) ## format, lint, types, import contracts, migrati
 audit: $(TOOLS_READY) ## known holes in what we depend on; says so where the source does not answer
 	$(TOOLS)/python tools/dependency_audit.py $(ARGS)
 
-generate: $(READY) ## write the generated files: sql/schema.sql, graphql/
+generate: $(READY) $(TOOLS_READY) ## write the generated files: sql/schema.sql, graphql/, till_client/generated
 	$(BIN)/membership generate
 
 bench: $(READY) ## measure the hot paths, print a table, write .bench/results.json [ARGS="--seconds 5"]

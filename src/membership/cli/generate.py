@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from sys import stderr
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
@@ -17,7 +18,8 @@ app = typer.Typer()
 def generate(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is out of date.")] = False,
 ) -> None:
-    """For developers: write sql/schema.sql, graphql/schema.graphql and the manifest of trusted documents.
+    """For developers: write sql/schema.sql, graphql/schema.graphql, the manifest of trusted documents, and the typed
+    client of a till, as far as .tools is installed (`make generate` does that).
 
     Example: membership generate --check
     """
@@ -26,16 +28,37 @@ def generate(
         names = ", ".join(str(file) for file in stale)
         raise CommandFailed(f"Out of date: {names}. Run `make generate` and commit the result.")
     for file, text in stale.items():
-        file.write_text(text, encoding="utf-8")
-        print(f"wrote {file}")
+        _write(file, text)
 
 
-def _generated_files() -> dict[Path, str]:
+def _generated_files() -> dict[Path, str | None]:
+    """None: a file that is there and should not be."""
     from membership.graph.generate import generated
     from membership.graph.operations.documents import graphql_folder
     from membership.postgres.catalogue import sql_folder
 
-    return {sql_folder() / "schema.sql": _schema()} | generated(graphql_folder())
+    of_graphql = generated(graphql_folder())
+    schema = of_graphql[graphql_folder() / "schema.graphql"]
+    return {sql_folder() / "schema.sql": _schema()} | of_graphql | _client(graphql_folder().parent, schema)
+
+
+def _client(root: Path, schema: str) -> dict[Path, str | None]:
+    from membership.cli.client_code import client_code, generator
+
+    if (program := generator()) is not None:
+        return client_code(program, root, schema)
+    print("membership: The till's client is left as it is, for lack of .tools (`make generate` has them).", file=stderr)
+    return {}
+
+
+def _write(file: Path, text: str | None) -> None:
+    if text is None:
+        file.unlink()
+        print(f"removed {file}")
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    print(f"wrote {file}")
 
 
 def _current(file: Path) -> str | None:

@@ -22,7 +22,9 @@ import membership
 from membership.graph.kit.scalars import MinorUnits, Points
 from membership.kernel.errors import DomainError, Part, part_types
 
-_ABOVE_THE_SLICES = frozenset({"bench", "cli", "console", "embedded", "graph", "sample", "web", "worker"})
+_NO_SLICES = frozenset(
+    {"bench", "cli", "console", "embedded", "graph", "sample", "till_client", "till_simulator", "web", "worker"}
+)
 
 
 def _import_refusals() -> None:
@@ -31,7 +33,7 @@ def _import_refusals() -> None:
     importlib.import_module("membership.postgres.idempotency")
     for room in pkgutil.iter_modules(membership.__path__):
         name = f"membership.{room.name}.errors"
-        if room.ispkg and room.name not in _ABOVE_THE_SLICES and importlib.util.find_spec(name):
+        if room.ispkg and room.name not in _NO_SLICES and importlib.util.find_spec(name):
             importlib.import_module(name)
 
 

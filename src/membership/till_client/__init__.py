@@ -1,0 +1,32 @@
+"""The typed client of a till: `async with TillClient(url, token) as till: await till.quote_sale(…)`.
+
+What a till may ask is generated from the documents in graphql/operations/till (`generated`, by `make generate`). How it
+is asked is written by hand: trusted documents by id, the same request again after a cut line, faults as exceptions.
+
+Imports nothing of the service, and of others only httpx and pydantic: a vendor may take the folder as it is. For the
+same reason its imports are relative.
+"""
+
+from .base_client import Attempt
+from .base_model import OpenEnum, OtherRefusal, Refusal
+from .errors import Busy, ClientTooOld, Fault, NoAnswer, NotAllowed, SignedOut, TillClientError, Unreadable
+from .generated.client import TillClient
+from .retrying import ONCE, Retrying
+
+__all__ = [
+    "ONCE",
+    "Attempt",
+    "Busy",
+    "ClientTooOld",
+    "Fault",
+    "NoAnswer",
+    "NotAllowed",
+    "OpenEnum",
+    "OtherRefusal",
+    "Refusal",
+    "Retrying",
+    "SignedOut",
+    "TillClient",
+    "TillClientError",
+    "Unreadable",
+]

@@ -1,0 +1,1 @@
+"""Tills that sell, to try a service with."""
