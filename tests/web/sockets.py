@@ -53,20 +53,33 @@ async def serving(application: Starlette) -> AsyncIterator[Served]:
             await server
 
 
+def taken_cost(result: object) -> object:
+    """What an answer says that it cost, taken out of it: most tests ask for the rest."""
+    if not isinstance(result, dict) or "data" not in result or "extensions" not in result:
+        return None
+    cost: object = result["extensions"].pop("cost", None)
+    if not result["extensions"]:
+        del result["extensions"]
+    return cost
+
+
 class Client:
     """Sends and expects messages as they are written in the protocol."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
+        self.cost: object = None
 
     async def say(self, kind: str, **parts: object) -> None:
         await self.connection.send(json.dumps({"type": kind, **parts}))
 
     async def hear(self) -> dict[str, object]:
+        """A message, without what it cost: that is kept in `cost`."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             text = await self.connection.recv()
         assert isinstance(text, str), "clients take no binary frames"
         message: dict[str, object] = json.loads(text)
+        self.cost = taken_cost(message.get("payload"))
         return message
 
     async def hear_close(self) -> tuple[int | None, str | None]:

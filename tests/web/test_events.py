@@ -15,7 +15,7 @@ from membership.kernel.clock import Clock
 from membership.settings import Profile
 from membership.web.streams import StreamLimits
 from web.conftest import Issue, Serve, about_to_expire
-from web.sockets import PATIENCE_SECONDS, Served
+from web.sockets import PATIENCE_SECONDS, Served, taken_cost
 from web.subscriptions import COUNT, LEVEL, SOURCE, subscription_schema
 
 EVENTS = "text/event-stream"
@@ -27,6 +27,7 @@ class Listener:
     def __init__(self, response: httpx.Response) -> None:
         self.response = response
         self._lines = response.aiter_lines()
+        self.cost: object = None
 
     async def next(self) -> tuple[str, object]:
         """Name and data; (":", None) for a comment, ("", None) at the end of the answer."""
@@ -47,9 +48,10 @@ class Listener:
         return "", None
 
     async def event(self) -> tuple[str, object]:
-        """The same without comments."""
+        """The same without comments, and without what it cost: that is kept in `cost`."""
         while (found := await self.next())[0] == ":":
             pass
+        self.cost = taken_cost(found[1])
         return found
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from membership.graph.kit.context import Info
+from membership.graph.kit.cost import many
 from membership.graph.kit.fields import field, subscription
 from membership.graph.kit.relay import global_id, key_of
 from membership.graph.operations.faults import bad_user_input
@@ -39,7 +40,8 @@ Levels = list[StockLevel | None]
 class InventoryQuery:
     @field(
         description="How much is left in these pools, in their order, a quarter of a second old at most; null where "
-        "there is no such pool. Cheap enough to be asked once a second while a drop is on."
+        "there is no such pool. Cheap enough to be asked once a second while a drop is on.",
+        directives=many(MOST_POOLS, by="poolIds"),
     )
     async def stock_levels(self, info: Info, pool_ids: PoolIds) -> Levels:
         pools = _pools(pool_ids)
@@ -50,7 +52,8 @@ class InventoryQuery:
 class InventorySubscription:
     @subscription(
         description="How much is left in these pools: at once, and whenever it has changed, four times a second at "
-        "most. Between two messages only the latest change counts. Null where there is no such pool."
+        "most. Between two messages only the latest change counts. Null where there is no such pool.",
+        directives=many(MOST_POOLS, by="poolIds"),
     )
     async def stock_levels(self, info: Info, pool_ids: PoolIds) -> AsyncGenerator[Levels, None]:
         pools = _pools(pool_ids)

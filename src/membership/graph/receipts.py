@@ -9,6 +9,7 @@ import strawberry
 
 from membership.graph.kit.callers import find_own, own_membership
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.enums import describe_enum
 from membership.graph.kit.fields import field
 from membership.graph.kit.localisation import localised
@@ -18,7 +19,7 @@ from membership.graph.kit.relay import After, Connection, First, Keyset, Node, c
 from membership.graph.kit.scalars import Points
 from membership.graph.operations.faults import bad_user_input
 from membership.receipts import model, store
-from membership.receipts.model import NaturalKey, SaleId, SaleState
+from membership.receipts.model import MOST_LINES, NaturalKey, SaleId, SaleState
 from membership.stores.model import StoreId, TillId
 from membership.stores.service import Directory
 from membership.tills.model import SaleByNumber
@@ -64,7 +65,7 @@ class Sale(Node):
     discount: Money = strawberry.field(description="What coupons took off.")
     returned: Money = strawberry.field(description="What of the total came back, before coupons.")
     points_redeemed: Points = strawberry.field(description="Points spent on it.")
-    lines: list[SaleLine] = strawberry.field(description="Its lines; 200 at most.")
+    lines: list[SaleLine] = strawberry.field(description="Its lines; 200 at most.", directives=many(MOST_LINES))
 
 
 @strawberry.type

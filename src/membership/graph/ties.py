@@ -20,6 +20,7 @@ from membership.graph.coupons.types import Coupon
 from membership.graph.gifts.types import Gift, gift_node, gift_nodes
 from membership.graph.kit.callers import find_own
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.fields import field, mutation
 from membership.graph.kit.relay import global_id, key_of
 from membership.graph.operations.faults import bad_user_input
@@ -77,10 +78,12 @@ class UntieGiftFromVisitPayload:
 class AppointmentTies:
     appointment_id: strawberry.ID = strawberry.field(description="The appointment.")
     gifts: list[Gift] = strawberry.field(
-        description="Gifts that wait there, and those that were collected there; as many as the member has: a few."
+        description="Gifts that wait there, and those that were collected there; as many as the member has: a few.",
+        directives=many(20),
     )
     coupons: list[Coupon] = strawberry.field(
-        description="Coupons that the member means to use there, those that end first at the top: a few."
+        description="Coupons that the member means to use there, those that end first at the top: a few.",
+        directives=many(20),
     )
 
 
@@ -106,7 +109,10 @@ async def coupons_tied(context: RequestContext, uids: Collection[UUID]) -> dict[
 
 @strawberry.type
 class TiesQuery:
-    @field(description="What is tied to appointments that the caller sees: those that have nothing are left out.")
+    @field(
+        description="What is tied to appointments that the caller sees: those that have nothing are left out.",
+        directives=many(MOST_APPOINTMENTS, by="appointmentIds"),
+    )
     async def appointment_ties(
         self,
         info: Info,

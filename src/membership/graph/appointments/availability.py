@@ -11,11 +11,17 @@ from membership.appointments.model import AppointmentId, ResourceId, ResourceKin
 from membership.appointments.rules.hours import given_on
 from membership.graph.appointments.types import Service, service_node
 from membership.graph.kit.context import RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.errors import Refusal, as_refusal
 from membership.graph.kit.relay import global_id
 from membership.kernel.errors import DomainError
 from membership.members.model import MembershipKey
 from membership.stores.model import Store
+
+MOST_SERVICE_DAYS = 200
+"""Of services times days in one answer."""
+MOST_TIMES = 5_000
+"""At which these can begin, taken or free: some tenths of a second, in which tills wait."""
 
 
 @strawberry.type(description="A time at which a service can be booked.")
@@ -44,9 +50,15 @@ class ServiceDay:
 
 @strawberry.type(description="Free times of services.")
 class AvailabilityPayload:
-    services: list[Service] = strawberry.field(description="The services, in the order of the question.")
-    days: list[ServiceDay] = strawberry.field(description="Every day that was asked for, of each service.")
-    slots: list[FreeSlot] = strawberry.field(description="The times, by service, day and start.")
+    services: list[Service] = strawberry.field(
+        description="The services, in the order of the question.", directives=many(MOST_SERVICE_DAYS)
+    )
+    days: list[ServiceDay] = strawberry.field(
+        description="Every day that was asked for, of each service.", directives=many(MOST_SERVICE_DAYS)
+    )
+    slots: list[FreeSlot] = strawberry.field(
+        description="The times, by service, day and start.", directives=many(MOST_TIMES)
+    )
 
 
 async def availability_of(

@@ -9,7 +9,7 @@ from typing import Annotated
 import strawberry
 
 from membership.appointments import errors
-from membership.appointments.boards import board_day, check_board, gaps
+from membership.appointments.boards import MOST_ENTRIES, board_day, check_board, gaps
 from membership.appointments.model import BoardDay, BoardEntry, Period, Resource, ResourceKind
 from membership.graph.appointments.guests import BoardGuest, guest_of, guests_of
 from membership.graph.appointments.types import (
@@ -21,6 +21,7 @@ from membership.graph.appointments.types import (
 from membership.graph.cards.fields import IDENTIFY_REFUSALS
 from membership.graph.coupons.types import Coupon
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.fields import query, subscription
 from membership.graph.kit.localisation import localised
 from membership.graph.kit.lookups import MemberLookupInput
@@ -54,7 +55,8 @@ class BoardAppointment:
         description="Who comes; null for somebody without a card, and while a time is only held."
     )
     coupons: list[Coupon] = strawberry.field(
-        description="What the member means to use here, for the till to apply: a few. They reserve nothing."
+        description="What the member means to use here, for the till to apply: a few. They reserve nothing.",
+        directives=many(10),
     )
 
 
@@ -70,9 +72,10 @@ class CounterBoard:
     counter: Counter = strawberry.field(description="The counter.")
     day: date = strawberry.field(description="The business day.")
     appointments: list[BoardAppointment] = strawberry.field(
-        description="What begins on it, by time, with what was cancelled and without what was moved away; 500 at most."
+        description="What begins on it, by time, with what was cancelled and without what was moved away; 500 at most.",
+        directives=many(MOST_ENTRIES),
     )
-    shifts: list[WorkingTime] = strawberry.field(description="Who works when.")
+    shifts: list[WorkingTime] = strawberry.field(description="Who works when.", directives=many(200))
 
 
 @strawberry.type(description="An associate's business day.")
@@ -80,10 +83,13 @@ class AssociateDay:
     associate: Associate = strawberry.field(description="Who.")
     counter: Counter = strawberry.field(description="Where.")
     day: date = strawberry.field(description="The business day.")
-    appointments: list[BoardAppointment] = strawberry.field(description="Their appointments, by time.")
+    appointments: list[BoardAppointment] = strawberry.field(
+        description="Their appointments, by time.", directives=many(MOST_ENTRIES)
+    )
     shifts: list[TimeSpan] = strawberry.field(description="When they work.")
     gaps: list[TimeSpan] = strawberry.field(
-        description="When they work and nothing is booked, preparing and clearing up left out."
+        description="When they work and nothing is booked, preparing and clearing up left out.",
+        directives=many(MOST_ENTRIES),
     )
 
 

@@ -11,7 +11,13 @@ from membership.appointments import errors, model, store
 from membership.appointments.catalogue import Catalogue
 from membership.appointments.model import AppointmentId, AppointmentState, ServiceId
 from membership.appointments.rules.hours import given_on
-from membership.graph.appointments.availability import AvailabilityPayload, availability_of, moves_of
+from membership.graph.appointments.availability import (
+    MOST_SERVICE_DAYS,
+    MOST_TIMES,
+    AvailabilityPayload,
+    availability_of,
+    moves_of,
+)
 from membership.graph.appointments.inputs import (
     MOST_DAYS,
     AvailabilityOf,
@@ -24,6 +30,7 @@ from membership.graph.appointments.lists import member_appointments, page_of
 from membership.graph.appointments.types import Appointment, Service, appointment_nodes, service_node
 from membership.graph.kit.callers import find_own, membership_meant, own_membership
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import weighing
 from membership.graph.kit.fields import field, query
 from membership.graph.kit.relay import (
     After,
@@ -43,10 +50,6 @@ SERVICES = Keyset("services", (str, UUID))
 """By code."""
 STORY = Keyset("appointment_story", (datetime, UUID, int))
 """The earliest first."""
-MOST_SERVICE_DAYS = 200
-"""Of services times days in one answer."""
-MOST_TIMES = 5_000
-"""At which these can begin, taken or free: some tenths of a second, in which tills wait."""
 
 
 @strawberry.type(description="A step that an appointment took.")
@@ -101,6 +104,7 @@ class AppointmentsQuery:
         UnknownMember,
         description="Free times of services in the openings that begin on some days: what is listed can be booked, "
         "unless somebody was faster. For a member those at which they are nowhere else and that their tier may book.",
+        directives=weighing(50),
     )
     async def availability(
         self,

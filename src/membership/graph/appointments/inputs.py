@@ -6,6 +6,7 @@ from typing import TypeGuard
 import strawberry
 
 from membership.appointments.model import AppointmentId, ResourceId, ServiceId, Stop
+from membership.graph.kit.cost import weighing
 from membership.graph.kit.relay import key_of
 from membership.graph.operations.faults import bad_user_input
 from membership.graph.tills.inputs import KEY
@@ -54,10 +55,12 @@ class ServicesAt:
 @strawberry.input(one_of=True, description="Of what free times are asked for: exactly one of these.")
 class AvailabilityOf:
     service_ids: list[strawberry.ID] | None = strawberry.field(
-        default=strawberry.UNSET, description=f"These services, {MOST_NAMED} at most."
+        default=strawberry.UNSET, description=f"These services, {MOST_NAMED} at most.", directives=weighing(10)
     )
     counter_ids: list[strawberry.ID] | None = strawberry.field(
-        default=strawberry.UNSET, description=f"Whatever these counters offer, {MOST_NAMED} counters at most."
+        default=strawberry.UNSET,
+        description=f"Whatever these counters offer, {MOST_NAMED} counters at most.",
+        directives=weighing(20),
     )
 
     moving: strawberry.ID | None = strawberry.field(

@@ -32,6 +32,7 @@ from membership.graph.appointments.types import (
     service_node,
 )
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.document_types import LocalisedName
 from membership.graph.kit.fields import mutation, query
 from membership.graph.kit.localisation import localised
@@ -63,7 +64,8 @@ class BookingResource:
 class Unserved:
     total: int = strawberry.field(description="How many appointments.")
     appointments: list[Appointment] = strawberry.field(
-        description=f"The first {MOST_UNSERVED} of them, by time. They stay booked: move or cancel them."
+        description=f"The first {MOST_UNSERVED} of them, by time. They stay booked: move or cancel them.",
+        directives=many(MOST_UNSERVED),
     )
 
 
@@ -82,7 +84,9 @@ class ResourceSetupPayload:
 @strawberry.type(description="When an associate works now.")
 class SetShiftsPayload:
     associate: Associate = strawberry.field(description="Who.")
-    shifts: list[TimeSpan] = strawberry.field(description="What begins on the days that were planned, by time.")
+    shifts: list[TimeSpan] = strawberry.field(
+        description="What begins on the days that were planned, by time.", directives=many(400)
+    )
     unserved: Unserved = strawberry.field(description="Appointments at which the associate is not at work.")
 
 
@@ -93,7 +97,7 @@ class BookingResourcesPayload:
 
 @strawberry.type(description="Who works at a counter.")
 class CounterShiftsPayload:
-    shifts: list[WorkingTime] = strawberry.field(description="By associate and time.")
+    shifts: list[WorkingTime] = strawberry.field(description="By associate and time.", directives=many(1_000))
 
 
 CounterArgument = Annotated[strawberry.ID, strawberry.argument(description="The counter.")]

@@ -12,6 +12,7 @@ import membership.graph.appointments.enums  # noqa: F401 - describes the kinds u
 from membership.appointments import model
 from membership.appointments.errors import InvalidDiaryEntry
 from membership.appointments.model import ResourceId, ResourceKind, ServiceId, ServiceRules
+from membership.graph.kit.cost import many
 from membership.graph.kit.document_types import LocalisedName, LocalisedNameInput
 from membership.graph.kit.relay import global_id, key_of, read_global_id
 from membership.graph.operations.faults import bad_user_input
@@ -70,7 +71,7 @@ class ServiceHours:
     weekdays: list[WeekdayHours] = strawberry.field(
         description="By weekday; on those that are left out it is not given."
     )
-    exceptions: list[DayHours] = strawberry.field(description="Days that are different.")
+    exceptions: list[DayHours] = strawberry.field(description="Days that are different.", directives=many(366))
 
 
 @strawberry.type(description="What a planner has said of a service, beside what everybody sees of it.")

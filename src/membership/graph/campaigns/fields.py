@@ -36,6 +36,7 @@ from membership.graph.campaigns.types import (
     stores_by_code,
 )
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import weighing
 from membership.graph.kit.fields import field, mutation, query
 from membership.graph.kit.relay import After, Connection, First, Keyset, connection, key_of
 from membership.graph.operations.faults import bad_user_input
@@ -134,6 +135,7 @@ class CampaignsQuery:
         *CALENDAR_REFUSALS,
         errors.UnreadableDocument,
         description="The dates that a calendar comes to in some stores, before anything is saved.",
+        directives=weighing(100),
     )
     async def preview_campaign_dates(
         self,

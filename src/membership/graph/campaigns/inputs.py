@@ -3,6 +3,7 @@
 import strawberry
 
 from membership.graph.campaigns.content import CALENDAR_INPUT, CONTENT_INPUT
+from membership.graph.kit.cost import weighing
 
 KEY = "Tells this request from every other."
 
@@ -63,4 +64,4 @@ class CampaignStepWithReasonInput:
 @strawberry.input(description="A calendar to look at before it is saved.")
 class PreviewCampaignDatesInput:
     calendar: object = strawberry.field(graphql_type=CALENDAR_INPUT, description="The calendar, with its year.")
-    stores: list[str] = strawberry.field(description="Codes of the stores.")
+    stores: list[str] = strawberry.field(description="Codes of the stores.", directives=weighing(20))

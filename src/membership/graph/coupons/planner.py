@@ -11,6 +11,7 @@ from membership.coupons.codes import MOST_IMPORTED
 from membership.coupons.model import CodeBatch, IssueRun, Offer, OfferId, OfferState
 from membership.graph.coupons.fields import KEY
 from membership.graph.kit.context import Info
+from membership.graph.kit.cost import weighing
 from membership.graph.kit.fields import field, mutation
 from membership.graph.kit.relay import After, Connection, First, Keyset, connection, global_id, key_of, rows_in_memory
 from membership.graph.operations.faults import bad_user_input
@@ -105,7 +106,11 @@ async def _members(info: Info, programme_id: ProgrammeId) -> int:
 
 @strawberry.type
 class CouponsPlannerMutation:
-    @mutation(*CODE_REFUSALS, description="Make codes for an offer. Each gives one coupon to whoever enters it first.")
+    @mutation(
+        *CODE_REFUSALS,
+        description="Make codes for an offer. Each gives one coupon to whoever enters it first.",
+        directives=weighing(1_000),
+    )
     async def generate_coupon_codes(
         self,
         info: Info,
@@ -122,6 +127,7 @@ class CouponsPlannerMutation:
         errors.UnusableCode,
         errors.CodeTaken,
         description="Take in codes that exist already: all of a file, or none.",
+        directives=weighing(500),
     )
     async def import_coupon_codes(
         self,

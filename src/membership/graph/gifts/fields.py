@@ -14,6 +14,7 @@ from membership.graph.gifts.inputs import CancelGiftInput, ClaimGiftInput
 from membership.graph.gifts.types import Gift, GiftPool, gift_node, gift_nodes, pool_nodes
 from membership.graph.kit.callers import find_own, follow_merge, own_membership
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.fields import field, mutation, query
 from membership.graph.kit.relay import After, Connection, First, Keyset, connection, key_of
 from membership.inventory import errors as inventory
@@ -53,7 +54,8 @@ CLAIM_REFUSALS = (
 @strawberry.type(description="The gifts of a day in a store.")
 class GiftOffersPayload:
     pools: list[GiftPool] = strawberry.field(
-        description="One for each desk and kind of member, by offer; as many as campaigns open on a day: some dozens."
+        description="One for each desk and kind of member, by offer; as many as campaigns open on a day: some dozens.",
+        directives=many(100),
     )
 
 

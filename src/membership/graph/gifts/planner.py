@@ -13,6 +13,7 @@ from membership.gifts import store
 from membership.gifts.model import GiftPoolId, GiftState, PoolCount, PreparedPool
 from membership.graph.inventory import POOL, StockLevel, stock_level
 from membership.graph.kit.context import Info
+from membership.graph.kit.cost import many
 from membership.graph.kit.fields import query
 from membership.graph.kit.localisation import localised
 from membership.graph.kit.relay import After, Connection, First, Keyset, connection, global_id, key_of, rows_in_memory
@@ -39,7 +40,9 @@ class GiftPoolFigures:
     day: date = strawberry.field(description="The business day.")
     desk: str = strawberry.field(description="Code of the counter that hands over.")
     level: StockLevel | None = strawberry.field(description="What is left, a quarter of a second old at most.")
-    states: list[GiftStateCount] = strawberry.field(description="Gifts by state; states without any are left out.")
+    states: list[GiftStateCount] = strawberry.field(
+        description="Gifts by state; states without any are left out.", directives=many(len(GiftState))
+    )
 
 
 @strawberry.type(description="The pools of a store.")

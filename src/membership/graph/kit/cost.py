@@ -1,4 +1,4 @@
-"""What fields are said to cost: `@cost` and `@listSize` of IBM's GraphQL Cost Directives, so that clients can reckon too.
+"""What fields are said to cost: `@cost` and `@listSize` of IBM's GraphQL Cost Directives, which clients can read too.
 
 A slice has nothing to do as a rule: graph/operations/weights.py knows what a resolver that reads, a mutation and a
 connection cost, and how long a list is taken to be. Said where a field is declared is only what is unlike that:
@@ -28,8 +28,8 @@ _UNSAID = strawberry.UNSET
         Location.OBJECT,
         Location.SCALAR,
     ],
-    description="What every appearance adds to the cost of an operation. Without it 1 for objects, inputs of objects and "
-    "lists, and 0 for other values. What the caller may spend is in `extensions.cost` of every answer.",
+    description="What every appearance adds to the cost of an operation. Without it 1 for objects, inputs of objects "
+    "and lists, and 0 for other values. What the caller may spend is in `extensions.cost` of every answer.",
 )
 class Cost:
     weight: str = strawberry.field(name="weight", description="How much, as a whole number.")

@@ -7,7 +7,7 @@ annotation and its refusals. A refusal that was not declared is a bug and ends a
 
 import functools
 import typing
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias, cast
 
 import strawberry
@@ -22,51 +22,65 @@ AsyncResolver: TypeAlias = Callable[..., Awaitable[object]]
 
 
 def field(
-    *, description: str, deprecated: str | None = None, graphql_type: object = None
+    *,
+    description: str,
+    deprecated: str | None = None,
+    graphql_type: object = None,
+    directives: Sequence[object] = (),
 ) -> Callable[[Resolver], StrawberryField]:
     """A field with a resolver. `deprecated` gives the reason and the date of removal, `graphql_type` a type that was
-    made at run time and that an annotation cannot name.
+    made at run time and that an annotation cannot name, `directives` what it costs where that is unusual (kit.cost).
 
     Row fields are plain attributes instead: `name: str = strawberry.field(description=…)`.
     """
 
     def decorate(resolver: Resolver) -> StrawberryField:
         made = strawberry.field(
-            resolver=resolver, description=description, deprecation_reason=deprecated, graphql_type=graphql_type
+            resolver=resolver,
+            description=description,
+            deprecation_reason=deprecated,
+            graphql_type=graphql_type,
+            directives=directives,
         )
         return cast(StrawberryField, made)
 
     return decorate
 
 
-def subscription(*, description: str) -> Callable[[Resolver], StrawberryField]:
+def subscription(*, description: str, directives: Sequence[object] = ()) -> Callable[[Resolver], StrawberryField]:
     """A field of Subscription: an async generator. Its context is made when it begins, so `context.now` stands still:
     what needs the present asks `context.services.clock`."""
 
     def decorate(resolver: Resolver) -> StrawberryField:
-        return cast(StrawberryField, strawberry.subscription(resolver=resolver, description=description))
+        made = strawberry.subscription(resolver=resolver, description=description, directives=directives)
+        return cast(StrawberryField, made)
 
     return decorate
 
 
-def query(*refusals: type[DomainError], description: str) -> Callable[[AsyncResolver], StrawberryField]:
+def query(
+    *refusals: type[DomainError], description: str, directives: Sequence[object] = ()
+) -> Callable[[AsyncResolver], StrawberryField]:
     """A query field that answers with its payload or with one of `refusals`."""
 
     def decorate(resolver: AsyncResolver) -> StrawberryField:
         union = _result_of(resolver, refusals)
         answer = _answering(resolver, refusals)
-        return cast(StrawberryField, strawberry.field(resolver=answer, graphql_type=union, description=description))
+        made = strawberry.field(resolver=answer, graphql_type=union, description=description, directives=directives)
+        return cast(StrawberryField, made)
 
     return decorate
 
 
-def mutation(*refusals: type[DomainError], description: str) -> Callable[[AsyncResolver], StrawberryField]:
+def mutation(
+    *refusals: type[DomainError], description: str, directives: Sequence[object] = ()
+) -> Callable[[AsyncResolver], StrawberryField]:
     """A mutation field: `commit_sale(…) -> CommitSalePayload` becomes `commitSale: CommitSaleResult!`."""
 
     def decorate(resolver: AsyncResolver) -> StrawberryField:
         union = _result_of(resolver, refusals)
         answer = _answering(resolver, refusals)
-        made = strawberry.mutation(resolver=answer, graphql_type=union, description=description)
+        made = strawberry.mutation(resolver=answer, graphql_type=union, description=description, directives=directives)
         return _described_input(cast(StrawberryField, made))
 
     return decorate

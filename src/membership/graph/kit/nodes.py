@@ -8,6 +8,7 @@ import strawberry
 
 from membership.graph.kit.callers import find_own
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.fields import field
 from membership.graph.kit.relay import LARGEST_PAGE, NODE_LOADERS, Node, read_global_id
 from membership.graph.operations.faults import bad_user_input
@@ -23,7 +24,10 @@ class NodeQuery:
     ) -> Node | None:
         return (await _load(info.context, [id]))[0]
 
-    @field(description="The objects with these ids, in their order; null where `node` would be.")
+    @field(
+        description="The objects with these ids, in their order; null where `node` would be.",
+        directives=many(LARGEST_PAGE, by="ids"),
+    )
     async def nodes(
         self,
         info: Info,

@@ -15,6 +15,7 @@ from membership.graph.appointments.lists import member_appointments, page_of
 from membership.graph.appointments.types import Appointment
 from membership.graph.cards.types import Card, card_node
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.enums import describe_enum
 from membership.graph.kit.fields import field
 from membership.graph.kit.relay import (
@@ -193,7 +194,10 @@ class Member(Node):
     member_id: strawberry.Private[MemberId]
     together: strawberry.Private[Together]
 
-    @field(description="The programmes that the member is in and the caller may see: one membership in each at most.")
+    @field(
+        description="The programmes that the member is in and the caller may see: one membership in each at most.",
+        directives=many(20),
+    )
     async def memberships(self, info: Info) -> list[Membership]:
         rows = (await self.together.memberships())[self.member_id]
         directory = await info.context.directory()

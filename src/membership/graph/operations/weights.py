@@ -1,14 +1,14 @@
 """What every field of the schema costs: read once from its `@cost` and `@listSize`, and put there where it has none.
 
 Whoever declares a field says nothing as a rule. A resolver that waits reads the database; what a mutation does, it does
-under locks; a connection has `first`; and a list that says no size is taken to have ASSUMED entries. The directives that
-follow from this are added to the declarations, so that they stand in the schema for clients to read too.
+under locks; a connection has `first`; and a list that says no size is taken to have ASSUMED entries. The directives
+that follow from this are added to the declarations, so that they stand in the schema for clients to read too.
 """
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from graphql import (
     GraphQLArgument,
@@ -75,9 +75,7 @@ class FieldWeight:
 
 def weight_of(field: GraphQLField) -> FieldWeight:
     """Once `plan_weights` has been there."""
-    weight = field.extensions[_WEIGHT]
-    assert isinstance(weight, FieldWeight)
-    return weight
+    return cast(FieldWeight, field.extensions[_WEIGHT])
 
 
 def plan_weights(schema: GraphQLSchema) -> None:
@@ -115,9 +113,7 @@ def _usual_weight(
     return READ if waits else None
 
 
-def _usual_size(
-    kind: GraphQLObjectType | GraphQLInterfaceType, name: str, field: GraphQLField
-) -> Sequence[object]:
+def _usual_size(kind: GraphQLObjectType | GraphQLInterfaceType, name: str, field: GraphQLField) -> Sequence[object]:
     named = get_named_type(field.type)
     if named.name.endswith("Connection"):
         if "first" in field.args:
@@ -154,7 +150,7 @@ def _sizes(field: GraphQLField, said: ListSize | None) -> Mapping[str, Size]:
         return {}
     path = tuple(said.slicing_arguments[0].split(".")) if said.slicing_arguments else ()
     size = Size(said.assumed_size or 0, path, _defaults(field.args, path))
-    return {name: size for name in said.sized_fields or ("",)}
+    return dict.fromkeys(said.sized_fields or ("",), size)
 
 
 def _defaults(
@@ -174,11 +170,10 @@ def _input_weight(entry: GraphQLArgument | GraphQLInputField, inputs: dict[str, 
     named = get_named_type(entry.type)
     definition = entry.extensions.get(_DEFINITION)
     directives = definition.directives if isinstance(definition, StrawberryArgument | StrawberryField) else ()
-    is_object = isinstance(named, GraphQLInputObjectType)
-    each = _weight(directives, otherwise=int(is_object))
-    if not is_object:
-        return InputWeight(each, {}) if each else None
-    return InputWeight(each, _fields_of_input(named, inputs))
+    if isinstance(named, GraphQLInputObjectType):
+        return InputWeight(_weight(directives, otherwise=1), _fields_of_input(named, inputs))
+    each = _weight(directives, otherwise=0)
+    return InputWeight(each, {}) if each else None
 
 
 def _fields_of_input(named: GraphQLInputObjectType, inputs: dict[str, InputWeight]) -> Mapping[str, InputWeight]:

@@ -10,6 +10,7 @@ from membership.campaigns.errors import UnknownCampaign, UnknownRevision, Unread
 from membership.graph.campaigns.fields import CHECK_REFUSALS
 from membership.graph.kit.callers import follow_merge, membership_meant
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import weighing
 from membership.graph.kit.fields import field, mutation, query
 from membership.graph.kit.lookups import SaleLookupInput
 from membership.graph.kit.money import money
@@ -100,6 +101,7 @@ class PlanningMutation:
         PeriodTooLong,
         PastCampaignNeverOpened,
         description="Replay past receipts through a draft. Ask `simulation` until it is done.",
+        directives=weighing(2_000),
     )
     async def simulate_campaign(self, info: Info, input: SimulateCampaignInput) -> SimulateCampaignPayload:  # noqa: A002
         context = info.context

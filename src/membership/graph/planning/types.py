@@ -4,15 +4,18 @@ from datetime import date, datetime
 
 import strawberry
 
+from membership.graph.kit.cost import many
 from membership.graph.kit.enums import describe_enum
 from membership.graph.kit.money import Money
 from membership.graph.kit.relay import Node
 from membership.graph.kit.scalars import Points
 from membership.planning.arrivals import ParametersFrom
+from membership.planning.drafting import MOST_DAYS
 from membership.planning.mapping import DayMapping
 from membership.planning.model import Assumption, RuleKind, SimulationState
 from membership.planning.why import Why
 from membership.planning.wording.english import SENTENCES
+from membership.receipts.model import MOST_LINES
 
 describe_enum(
     SimulationState,
@@ -168,9 +171,11 @@ class Forecast:
     gifts_claimed: int = strawberry.field(description="Units given.")
     cost: Money = strawberry.field(description="Discounts, points and gifts of the draft's rules together.")
     costs: list[PayerCosts] = strawberry.field(description="Who pays; the mall first, then brands by code.")
-    rules: list[ForecastOfRule] = strawberry.field(description="Rule by rule, as the draft has them.")
-    days: list[ForecastOfDay] = strawberry.field(description="Day by day, for a chart.")
-    pools: list[ForecastOfPool] = strawberry.field(description="Each gift's pool on each day.")
+    rules: list[ForecastOfRule] = strawberry.field(
+        description="Rule by rule, as the draft has them.", directives=many(100)
+    )
+    days: list[ForecastOfDay] = strawberry.field(description="Day by day, for a chart.", directives=many(MOST_DAYS))
+    pools: list[ForecastOfPool] = strawberry.field(description="Each gift's pool on each day.", directives=many(2_000))
     arrivals: Arrivals = strawberry.field(description="The arrival model behind the pools of gifts that drop.")
     recorded: RecordedFigures = strawberry.field(description="What the same receipts really brought.")
     differing_receipts: int | None = strawberry.field(
@@ -209,7 +214,9 @@ class SaleExplanation:
     is_reproduced: bool = strawberry.field(description="Whether deciding again on the stored facts gives the same.")
     points: Points = strawberry.field(description="Points it earned.")
     discount: Money = strawberry.field(description="What coupons took off.")
-    reasons: list[StatedReason] = strawberry.field(description="In the order to read them out.")
+    reasons: list[StatedReason] = strawberry.field(
+        description="In the order to read them out.", directives=many(5 * MOST_LINES)
+    )
 
 
 @strawberry.type(description="Why an offer did or did not apply.")

@@ -9,6 +9,7 @@ import strawberry
 
 from membership.graph.kit.callers import find_own, membership_meant
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import weighing
 from membership.graph.kit.enums import describe_enum
 from membership.graph.kit.fields import field, mutation
 from membership.graph.kit.relay import (
@@ -191,6 +192,7 @@ class TiersMutation:
         UnknownProgramme,
         description="Review the tiers that end: warn, keep, or step down by one. The worker does so every hour; "
         "running it as well changes nothing but the time.",
+        directives=weighing(1_000),
     )
     async def run_tier_review(self, info: Info, input: RunTierReviewInput) -> RunTierReviewPayload:  # noqa: A002
         context, services = info.context, info.context.services

@@ -8,6 +8,7 @@ from typing import Annotated
 import strawberry
 
 from membership.graph.kit.context import Info
+from membership.graph.kit.cost import many
 from membership.graph.kit.enums import describe_enum
 from membership.graph.kit.fields import field
 from membership.graph.kit.localisation import localised
@@ -108,7 +109,7 @@ class Tier:
     code: str = strawberry.field(description="Short code, unique on the ladder.")
     name: str = strawberry.field(description="Name in the request's language.")
     level: int = strawberry.field(description="Its place, from 0: the lowest is everybody's.")
-    criteria: list[TierCriterion] = strawberry.field(description="The ways to qualify.")
+    criteria: list[TierCriterion] = strawberry.field(description="The ways to qualify.", directives=many(20))
     rank: TierRank | None = strawberry.field(description="The rank that gives it; null where spend alone does.")
 
 
@@ -117,7 +118,7 @@ class Ladder:
     revision: int = strawberry.field(description="Which revision is in force.")
     effective_from: date = strawberry.field(description="Since which business day.")
     notice_days: int = strawberry.field(description="How many days before a tier ends its member is warned.")
-    tiers: list[Tier] = strawberry.field(description="From the lowest to the highest.")
+    tiers: list[Tier] = strawberry.field(description="From the lowest to the highest.", directives=many(20))
 
 
 @strawberry.type

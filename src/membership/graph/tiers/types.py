@@ -5,6 +5,7 @@ from datetime import date
 
 import strawberry
 
+from membership.graph.kit.cost import many
 from membership.graph.kit.enums import describe_enum
 from membership.graph.kit.localisation import localised
 from membership.graph.kit.money import Money, money
@@ -51,7 +52,7 @@ class TierWay:
 @strawberry.type(description="The tier today, and what lies ahead.")
 class TierOutlook:
     current: TierStanding = strawberry.field(description="What is held today.")
-    upcoming: list[TierStanding] = strawberry.field(description="Better tiers that begin later.")
+    upcoming: list[TierStanding] = strawberry.field(description="Better tiers that begin later.", directives=many(20))
     projected_tier: str = strawberry.field(description="What is held next if nothing more is bought.")
     projected_on: date | None = strawberry.field(description="When that begins; null if nothing changes.")
     next_tier: str | None = strawberry.field(description="The next tier up; null at the top.")

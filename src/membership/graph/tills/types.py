@@ -7,13 +7,18 @@ import strawberry
 
 import membership.graph.tills.enums  # noqa: F401 - describes the enums used below
 from membership.campaigns.model import CouponApplied, LineDecision, Reason, ReasonGiven
+from membership.graph.kit.cost import many
 from membership.graph.kit.money import Money, money
 from membership.graph.kit.relay import global_id
 from membership.graph.kit.scalars import Points
-from membership.receipts.model import ExceptionNoted, ReturnKind, SaleException
+from membership.graph.tills.inputs import MOST_COUPONS
+from membership.receipts.model import MOST_LINES, ExceptionNoted, ReturnKind, SaleException
 from membership.stores.model import Programme
 from membership.tills import model
 from membership.tills.model import AttachAnswer
+
+MOST_REASONS = 5 * MOST_LINES
+"""There are seldom more than one for a line."""
 
 
 @strawberry.type(description="What a line counts for.")
@@ -35,7 +40,7 @@ class AppliedCoupon:
     coupon_id: strawberry.ID = strawberry.field(description="The coupon.")
     rule: str = strawberry.field(description="Campaign and offer by their codes.")
     discount: Money = strawberry.field(description="What it takes off.")
-    lines: list[CouponLineShare] = strawberry.field(description="Over the lines.")
+    lines: list[CouponLineShare] = strawberry.field(description="Over the lines.", directives=many(MOST_LINES))
 
 
 @strawberry.type(description="Why something did not earn, or earned otherwise than at the plain rate.")
@@ -74,11 +79,14 @@ class QuoteSalePayload:
     quote_id: strawberry.ID | None = strawberry.field(description="For commitSale; null in training.")
     expires_at: datetime = strawberry.field(description="Until when the numbers hold and the points are set aside.")
     points: Points = strawberry.field(description="Points that the basket would earn.")
-    lines: list[LineEarning] = strawberry.field(description="What each line counts for.")
-    reasons: list[EarningReason] = strawberry.field(description="Why something earns less or more.")
+    lines: list[LineEarning] = strawberry.field(description="What each line counts for.", directives=many(MOST_LINES))
+    reasons: list[EarningReason] = strawberry.field(
+        description="Why something earns less or more.", directives=many(MOST_REASONS)
+    )
     discount: Money = strawberry.field(description="What all coupons take off.")
     coupons: list[AppliedCoupon] = strawberry.field(
-        description="The coupons that apply. They are held for this quote as long as it lives."
+        description="The coupons that apply. They are held for this quote as long as it lives.",
+        directives=many(MOST_COUPONS),
     )
     points_value: Money = strawberry.field(description="What the points to be spent pay for.")
     due: Money = strawberry.field(description="What remains to be paid.")
@@ -95,11 +103,15 @@ class CommitSalePayload:
     sequence: int = strawberry.field(description="The receipt's number.")
     net: Money = strawberry.field(description="The total before coupons and points.")
     discount: Money = strawberry.field(description="What the till granted for coupons.")
-    coupons: list[AppliedCoupon] = strawberry.field(description="The coupons that apply.")
+    coupons: list[AppliedCoupon] = strawberry.field(
+        description="The coupons that apply.", directives=many(MOST_COUPONS)
+    )
     points_earned: Points = strawberry.field(description="Points earned by all lines.")
     points_redeemed: Points = strawberry.field(description="Points spent.")
-    lines: list[LineEarning] = strawberry.field(description="What each line counts for.")
-    reasons: list[EarningReason] = strawberry.field(description="Why something earned less or more.")
+    lines: list[LineEarning] = strawberry.field(description="What each line counts for.", directives=many(MOST_LINES))
+    reasons: list[EarningReason] = strawberry.field(
+        description="Why something earned less or more.", directives=many(MOST_REASONS)
+    )
     exceptions: list[NotedException] = strawberry.field(description="Loyalty faults that did not stop the posting.")
     member: MemberNumbers | None = strawberry.field(description="The member's numbers afterwards; null if anonymous.")
 
@@ -137,8 +149,10 @@ class AbandonQuotePayload:
 class AttachSalePayload:
     sale_id: strawberry.ID = strawberry.field(description="Global id of the sale.")
     points_earned: Points = strawberry.field(description="Points that the receipt gave.")
-    lines: list[LineEarning] = strawberry.field(description="What each line counts for.")
-    reasons: list[EarningReason] = strawberry.field(description="Why something earned less or more.")
+    lines: list[LineEarning] = strawberry.field(description="What each line counts for.", directives=many(MOST_LINES))
+    reasons: list[EarningReason] = strawberry.field(
+        description="Why something earned less or more.", directives=many(MOST_REASONS)
+    )
     member: MemberNumbers = strawberry.field(description="The member's numbers afterwards.")
 
 

@@ -10,11 +10,14 @@ from membership.appointments import errors as appointments
 from membership.appointments.model import Period
 from membership.graph.kit.callers import find_own, membership_meant, own_membership
 from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.cost import many, weighing
 from membership.graph.kit.errors import as_part, part_type
 from membership.graph.kit.fields import field, mutation, query
 from membership.graph.kit.relay import After, Connection, First, Keyset, Page, connection, key_of
 from membership.graph.operations.faults import bad_user_input
 from membership.graph.visits.inputs import (
+    SEARCH,
+    SEARCH_OF_A_STOP,
     AddToVisitInput,
     CancelVisitInput,
     ConfirmVisitInput,
@@ -35,7 +38,7 @@ from membership.stores.rules import business_date, business_day_ends, business_d
 from membership.stores.service import Directory
 from membership.visits import errors, store
 from membership.visits.errors import UnavailableStop
-from membership.visits.model import Made, Proposals, VisitRecord
+from membership.visits.model import MOST_PROPOSALS, MOST_STOPS, Made, Proposals, VisitRecord
 from membership.visits.store import Position
 
 VISITS = Keyset("visits", (datetime, UUID))
@@ -63,7 +66,8 @@ CHANGE_REFUSALS = (IdempotencyConflict, UnknownMember, errors.UnknownVisit)
 class VisitProposalsPayload:
     proposals: list[VisitProposal] = strawberry.field(
         description="The best first: less time between the stops, then the earlier, then less walking. Of those that "
-        "begin at the same time only the best, and of several days none fills the list while others have something."
+        "begin at the same time only the best, and of several days none fills the list while others have something.",
+        directives=many(MOST_PROPOSALS),
     )
     complete: bool = strawberry.field(
         description="Whether every possibility was looked at. With many stops on many days there may be a better one."
@@ -73,7 +77,8 @@ class VisitProposalsPayload:
     )
     unavailable: list[part_type(UnavailableStop)] = strawberry.field(  # type: ignore[valid-type]
         description="Where there are no proposals, the stops that cannot be had then even by themselves, and why. "
-        "None: each can, but not all of them together."
+        "None: each can, but not all of them together.",
+        directives=many(MOST_STOPS),
     )
 
 
@@ -81,7 +86,8 @@ class VisitProposalsPayload:
 class MakeVisitPayload:
     visit: Visit = strawberry.field(description="The visit.")
     missing: list[part_type(UnavailableStop)] = strawberry.field(  # type: ignore[valid-type]
-        description="With BEST_EFFORT, the stops that could not be had, and what would fit instead."
+        description="With BEST_EFFORT, the stops that could not be had, and what would fit instead.",
+        directives=many(MOST_STOPS),
     )
 
 
@@ -93,7 +99,9 @@ class ChangeVisitPayload:
 @strawberry.type
 class VisitsQuery:
     @query(
-        *FIND_REFUSALS, description="Find visits of several stops that can be booked now, in one look at what is free."
+        *FIND_REFUSALS,
+        description="Find visits of several stops that can be booked now, in one look at what is free.",
+        directives=weighing(SEARCH),
     )
     async def visit_proposals(
         self,
@@ -118,6 +126,7 @@ class VisitsQuery:
         description="Other times for the stops of a visit that can still be moved, all of them together, as "
         "`moveVisit` takes them now. They may overlap with the present times, and a stop may be proposed where it is, "
         "but not all of them.",
+        directives=weighing(SEARCH + MOST_STOPS * SEARCH_OF_A_STOP),
     )
     async def visit_moves(
         self,

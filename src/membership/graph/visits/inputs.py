@@ -5,6 +5,7 @@ from datetime import date, datetime, time
 import strawberry
 
 from membership.appointments.model import AppointmentId, ResourceId, ServiceId, Stop, VisitId
+from membership.graph.kit.cost import weighing
 from membership.graph.kit.enums import describe_enum
 from membership.graph.kit.relay import key_of
 from membership.graph.operations.faults import bad_user_input
@@ -39,6 +40,9 @@ describe_enum(
 )
 _MOST_LISTED = 50
 """Stops in one input, before it is looked at; a visit has fewer."""
+SEARCH = 1_000
+SEARCH_OF_A_STOP = 2_000
+"""What it costs to look for a visit. The worst of eight stops takes seconds: two are beyond what anybody may spend."""
 _MEMBER_ID = "The member it is for; the caller themself if absent."
 _ASSOCIATE_ID = "Who shall serve; whoever is free if absent."
 _STOPS = f"{MOST_STOPS} at most."
@@ -91,7 +95,7 @@ class _SearchBounds:
 
 @strawberry.input(description="A visit that is looked for.")
 class VisitWishInput(_SearchBounds):
-    stops: list[VisitWishStopInput] = strawberry.field(description=_STOPS)
+    stops: list[VisitWishStopInput] = strawberry.field(description=_STOPS, directives=weighing(SEARCH_OF_A_STOP))
 
     def to_model(self) -> VisitWish:
         return self.bounds(tuple(stop.to_model() for stop in self.stops[:_MOST_LISTED]))

@@ -19,13 +19,14 @@ from membership.graph.appointments.types import (
     service_node,
 )
 from membership.graph.kit.context import RequestContext
+from membership.graph.kit.cost import many
 from membership.graph.kit.enums import describe_enum
 from membership.graph.kit.localisation import localised
 from membership.graph.kit.relay import Node, global_id, node_loader
 from membership.stores.model import Names
 from membership.stores.service import Directory
 from membership.visits import model, store
-from membership.visits.model import VisitRecord, VisitSource, VisitState
+from membership.visits.model import MOST_STOPS, VisitRecord, VisitSource, VisitState
 from membership.visits.rules.itinerary import Leg, legs, span, visit_state
 
 describe_enum(
@@ -74,7 +75,9 @@ class Visit(Node):
     )
     ends_at: datetime = strawberry.field(description="When the last of these ends, by the store's clock.")
     stops: list[VisitStop] = strawberry.field(
-        description="Those that the caller may see, by time, cancelled ones too: some few. What was moved is told once."
+        description="Those that the caller may see, by time, cancelled ones too: some few. "
+        "What was moved is told once.",
+        directives=many(2 * MOST_STOPS),
     )
     occasion: str | None = strawberry.field(
         description="The campaign on whose days it begins, in the request's language; null if none, or long over."
@@ -112,7 +115,7 @@ class VisitProposal:
     ends_at: datetime = strawberry.field(description="When its last stop ends, by the store's clock.")
     walking_minutes: int = strawberry.field(description="What is walked in all.")
     waiting_minutes: int = strawberry.field(description="What is waited in all.")
-    stops: list[ProposedStop] = strawberry.field(description="By time, one for each wish.")
+    stops: list[ProposedStop] = strawberry.field(description="By time, one for each wish.", directives=many(MOST_STOPS))
 
 
 @dataclass(frozen=True, slots=True)
