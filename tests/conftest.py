@@ -35,7 +35,7 @@ from membership.kernel.randomness import random_bytes
 from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.database import Database, open_pool
-from membership.settings import Profile, Settings
+from membership.settings import Profile, RateSettings, Settings
 from support.clock import StoppedClock
 from support.recording import recording_connection
 from support.servers import VALKEY_DATABASES, Addresses, Servers
@@ -154,6 +154,8 @@ def settings(postgres_dsn: str, redis_url: str) -> Settings:
             "DATABASE_URL": postgres_dsn,
             "REDIS_URL": redis_url,
             "profile": Profile.OPEN,
+            # Tests ask more than anybody may. What is in the settings by default, tests/web/test_rates.py tests.
+            **dict.fromkeys(RateSettings.model_fields, "1000000/1"),
             "identity_hash_keys": {1: os.urandom(32).hex()},
             "identity_encryption_keys": {1: os.urandom(32).hex()},
         }

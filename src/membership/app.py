@@ -30,6 +30,7 @@ from membership.web.endpoint import GraphQLEndpoint
 from membership.web.health import Readiness, alive
 from membership.web.keys import public_keys
 from membership.web.operations import Operations
+from membership.web.rates import open_rates
 from membership.web.refusals import refused
 from membership.web.requests import correlation_id_of
 from membership.web.schema_pages import SchemaPages
@@ -61,12 +62,14 @@ def create_app(
     host_clock = host_clock or SystemClock()
     services = make_services(database, clock, keyring_of(settings), redis=redis)
     schema = schema or build_schema(settings.profile, manifest)
+    rates = open_rates(settings, redis)
     operations = Operations(
         schema,
         services,
         Tokens(settings, public_keys(settings)),
         host_clock,
-        TimeLimits(settings.query_seconds, settings.till_seconds, settings.mutation_seconds),
+        time_limits=TimeLimits(settings.query_seconds, settings.till_seconds, settings.mutation_seconds),
+        rates=rates,
     )
     streams = Streams(stream_limits or StreamLimits(connections=settings.stream_limit))
     is_open = settings.profile is Profile.OPEN
@@ -74,14 +77,14 @@ def create_app(
         routes=[
             Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=is_open)),
             WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
-            Route(PATH, CalendarFeeds(services.calendars, clock).answer, methods=["GET"]),
+            Route(PATH, CalendarFeeds(services.calendars, clock, rates).answer, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", Readiness(database, redis, host_clock).answer, methods=["GET"]),
             *(SchemaPages(schema.reference()).routes() if is_open else ()),
         ],
         exception_handlers={HTTPException: _refuse},
     )
-    application.state.streams, application.state.services = streams, services
+    application.state.streams, application.state.services, application.state.rates = streams, services, rates
     return application
 
 
@@ -114,6 +117,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             try:
                 yield app
             finally:
+                await app.state.rates.close()
                 await app.state.services.close()
     finally:
         await bell.close()

@@ -1,11 +1,14 @@
 """Every environment variable, read once and validated. A wrong value names itself."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, PostgresDsn, RedisDsn, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Profile(StrEnum):
@@ -31,7 +34,65 @@ class RedisSettings(BaseSettings):
     redis_cluster: bool = False
 
 
-class Settings(DatabaseSettings, RedisSettings):
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests, at once if need be; those that were used come back evenly over so many seconds."""
+
+    requests: int
+    seconds: int
+
+
+_RATE = re.compile(r"([1-9]\d{0,6})/([1-9]\d{0,4})")
+
+
+def _rate(value: object) -> object:
+    if isinstance(value, Rate):
+        return value
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write requests/seconds, such as 600/60")
+    return Rate(int(match[1]), int(match[2]))
+
+
+RateSetting: TypeAlias = Annotated[Rate, NoDecode, BeforeValidator(_rate)]
+
+
+class RateSettings(BaseSettings):
+    """How much each client may ask of all processes together: `MEMBERSHIP_RATE_LIMIT_TILL=600/60`. See web/rates.py.
+
+    Each is a multiple of what a busy, honest client needs on the day of 70,000 shoppers.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="MEMBERSHIP_", extra="ignore", frozen=True)
+
+    # Two devices around a drop ask for some 30 within a minute. Who hammers a claim gets two a second.
+    rate_limit_member: RateSetting = Rate(60, 30)
+    # A sale takes up to ten requests; after a cut line a till hands in a hundred sales at once.
+    rate_limit_till: RateSetting = Rate(600, 60)
+    rate_limit_associate: RateSetting = Rate(300, 60)
+    rate_limit_desk: RateSetting = Rate(300, 60)
+    rate_limit_member_services: RateSetting = Rate(300, 60)
+    # Pages of several queries, and simulations, of which each costs as much as a thousand other requests.
+    rate_limit_planner: RateSetting = Rate(180, 60)
+    rate_limit_approver: RateSetting = Rate(180, 60)
+    rate_limit_admin: RateSetting = Rate(300, 60)
+    # The design load of all tills together: another system may feed in what they sold.
+    rate_limit_service: RateSetting = Rate(6_000, 60)
+
+    # By address from here on, and thousands of phones have one: a store's network, a mobile operator's.
+    rate_limit_anonymous: RateSetting = Rate(6_000, 60)
+    # Tokens that are no token of the issuer's. One that has merely expired counts as anonymous.
+    rate_limit_authentication: RateSetting = Rate(120, 60)
+    # Calendar services fetch the feeds of all their users from a few addresses.
+    rate_limit_calendar: RateSetting = Rate(600, 60)
+
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        """By client type: `till`, `anonymous`."""
+        return {name.removeprefix("rate_limit_"): value for name, value in self if isinstance(value, Rate)}
+
+
+class Settings(DatabaseSettings, RedisSettings, RateSettings):
     """Read from the environment; `MEMBERSHIP_` before every name but the two addresses."""
 
     model_config = SettingsConfigDict(env_prefix="MEMBERSHIP_", extra="ignore", frozen=True)

@@ -2,7 +2,11 @@
 
 import pytest
 
-from membership.settings import Settings
+from membership.cli.environment import read_settings
+from membership.cli.failures import CommandFailed
+from membership.kernel.actor import Role
+from membership.settings import Rate, Settings
+from membership.web.rates import ANONYMOUS, AUTHENTICATION, CALENDAR
 
 
 def test_no_secret_is_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,3 +18,30 @@ def test_no_secret_is_in_the_repr(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert settings.database_url.hosts()[0]["password"] == "s3cret"  # pragma: allowlist secret
     assert "s3cret" not in repr(settings) + str(settings)
+
+
+@pytest.fixture
+def _given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/membership")
+    monkeypatch.setenv("REDIS_URL", "redis://redis/0")
+    for name in ("HASH", "ENCRYPTION"):
+        monkeypatch.setenv(f"MEMBERSHIP_IDENTITY_{name}_KEYS", '{"1": "s3cret"}')
+
+
+@pytest.mark.usefixtures("_given")
+def test_every_role_has_a_rate_and_so_has_every_address() -> None:
+    assert set(Settings().rates) == {*Role, ANONYMOUS, AUTHENTICATION, CALENDAR}
+
+
+@pytest.mark.usefixtures("_given")
+def test_a_rate_is_requests_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMBERSHIP_RATE_LIMIT_TILL", "1200/30")
+    assert Settings().rates["till"] == Rate(1_200, 30)
+
+
+@pytest.mark.usefixtures("_given")
+@pytest.mark.parametrize("wrong", ["", "600", "0/60", "600/0", "-1/60", "600 / 60", "1e3/60", "60000000/1"])
+def test_a_rate_that_is_none_names_itself(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv("MEMBERSHIP_RATE_LIMIT_TILL", wrong)
+    with pytest.raises(CommandFailed, match=r"MEMBERSHIP_RATE_LIMIT_TILL: .*such as 600/60"):
+        read_settings(Settings)

@@ -107,8 +107,10 @@ def make_app(
         schema: MembershipSchema | None = None,
         stream_limits: StreamLimits | None = None,
         changes: Mapping[str, object] | None = None,
+        **changed: object,
     ) -> Starlette:
-        changed = {"profile": profile, "token_jwks_file": issuer_folder / "jwks.json", **(changes or {})}
+        """`changes` and `changed`: settings by their names."""
+        changed |= {"profile": profile, "token_jwks_file": issuer_folder / "jwks.json", **(changes or {})}
         configured = settings.model_copy(update=changed)
         return create_app(
             configured,
@@ -144,8 +146,10 @@ def serve(
         schema: MembershipSchema = open_subscriptions,
         limits: StreamLimits | None = None,
         tokens_judged_by: Clock = host_clock,
+        **changed: object,
     ) -> AsyncIterator[Served]:
-        async with serving(make_app(schema=schema, stream_limits=limits, tokens_judged_by=tokens_judged_by)) as served:
+        app = make_app(schema=schema, stream_limits=limits, tokens_judged_by=tokens_judged_by, **changed)
+        async with serving(app) as served:
             yield served
 
     return make

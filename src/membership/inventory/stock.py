@@ -17,11 +17,11 @@ from membership.inventory.model import ClaimId, Limits, OfferId, Pool, PoolId
 from membership.inventory.rules import Counts, LiveStock
 from membership.inventory.store import LoadedClaim
 from membership.members.model import MemberId
-from membership.redis.client import RedisClient
+from membership.redis.client import AWAY, RedisClient
 from membership.redis.scripts import Argument, Reply, Script, script
 
-UNREACHABLE: Final = (RedisError, OSError, TimeoutError)
-"""What a call raises without an answer: the server is away, hung, loading, a replica, or moved."""
+UNREACHABLE: Final = AWAY
+"""What a call raises without an answer."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STAGED_SECONDS = 600

@@ -5,14 +5,18 @@ a lost reply would run a script twice. Here a call fails within about half a sec
 decides what to do without an answer.
 """
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 RedisClient: TypeAlias = Redis | RedisCluster
+
+AWAY: Final = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""What a call raises without an answer: the server is away, hung, loading, a replica, or moved. A cluster of which no
+node answers is no RedisError to redis-py."""
 
 _TIMEOUT_SECONDS = 0.25
 
@@ -34,5 +38,5 @@ async def is_ready(client: RedisClient) -> bool:
     """Whether it answers. For readiness: never raises for a server that is away, hung or still loading."""
     try:
         return bool(await client.ping())
-    except (RedisError, OSError):
+    except AWAY:
         return False

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 from graphql import GraphQLError
@@ -11,6 +11,8 @@ from strawberry.types import ExecutionResult
 
 from membership.graph.operations.faults import FaultCode, code_of
 from membership.web.negotiation import MediaType
+
+HeaderPairs: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 AUTHENTICATE: Final = ((b"www-authenticate", b"Bearer"),)
 
@@ -32,9 +34,9 @@ class Answer:
     status: int
     body: bytes
     media_type: MediaType = MediaType.JSON
-    headers: Sequence[tuple[bytes, bytes]] = ()
+    headers: HeaderPairs = ()
 
-    async def send(self, send: Send, correlation_id: str) -> None:
+    async def send(self, send: Send, correlation_id: str, more: HeaderPairs = ()) -> None:
         await send(
             {
                 "type": "http.response.start",
@@ -45,10 +47,16 @@ class Answer:
                     (b"cache-control", b"no-store"),
                     (b"x-correlation-id", correlation_id.encode()),
                     *self.headers,
+                    *more,
                 ],
             }
         )
         await send({"type": "http.response.body", "body": self.body})
+
+
+def pairs_of(headers: Mapping[str, str]) -> HeaderPairs:
+    """As ASGI takes them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 def status_of(result: ExecutionResult, media_type: MediaType, *, was_executed: bool) -> int:

@@ -15,7 +15,8 @@ from membership.calendars.model import CalendarFile
 from membership.calendars.service import Calendars
 from membership.kernel.clock import Clock
 from membership.logging import correlated
-from membership.web.refusals import failed, refused
+from membership.web.rates import RateLimited, Rates
+from membership.web.refusals import failed, malformed, refused
 from membership.web.requests import correlation_id_of
 
 log = structlog.get_logger(__name__)
@@ -24,9 +25,10 @@ log = structlog.get_logger(__name__)
 class CalendarFeeds:
     """Answers GET and HEAD."""
 
-    def __init__(self, calendars: Calendars, clock: Clock) -> None:
+    def __init__(self, calendars: Calendars, clock: Clock, rates: Rates) -> None:
         self._calendars = calendars
         self._clock = clock
+        self._rates = rates
 
     async def answer(self, request: Request) -> Response:
         began = perf_counter()
@@ -43,12 +45,18 @@ class CalendarFeeds:
 
     async def _response(self, request: Request, correlation_id: str) -> Response:
         try:
+            allowance = await self._rates.take_for_calendar(request.client.host if request.client else None)
             found = await self._calendars.fetch(request.path_params["token"], self._clock.now())
+        except RateLimited as limited:
+            return malformed(limited, correlation_id)
         except Exception as error:
             return failed(error, correlation_id)
         if found is None:
+            # Without a word of the limit: any path that is not has none.
             return refused(404, correlation_id)
-        return _of(found, request.headers.get("if-none-match", ""), correlation_id)
+        response = _of(found, request.headers.get("if-none-match", ""), correlation_id)
+        response.headers.update(allowance.headers)
+        return response
 
 
 def _of(file: CalendarFile, known: str, correlation_id: str) -> Response:

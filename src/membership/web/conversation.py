@@ -31,6 +31,7 @@ from membership.graph.operations.faults import FaultCode, code_of, fault, presen
 from membership.kernel.actor import Actor
 from membership.web.answers import body_of
 from membership.web.operations import Operations, was_executed
+from membership.web.rates import RateLimited
 from membership.web.requests import MAX_BODY_BYTES, GraphQLRequest, Headers, Malformed, request_of, text
 from membership.web.streams import End, SlowConsumer, Stream, TooManyStreams
 
@@ -65,8 +66,9 @@ class Conversation:
     ) -> None:
         self._operations = operations
         self._stream = stream
-        self._scope = scope
         self._headers: Headers = dict(scope["headers"])
+        client = scope.get("client")
+        self._origin: str | None = client[0] if client else None
         self._correlation_id = correlation_id
         self._receive = receive
         self._send_raw = send
@@ -134,19 +136,21 @@ class Conversation:
         await self._send({"type": "connection_ack", "payload": {"correlationId": self._correlation_id}})
 
     async def _recognise(self, given: object) -> None:
-        authorization = text(self._headers, b"authorization") if given is None else given
-        if not authorization:
-            return
-        client = self._scope.get("client")
+        authorization = text(self._headers, b"authorization") if given is None else given or ""
+        if not isinstance(authorization, str):
+            raise Violation(4403, "`authorization` takes `Bearer` and a token.")
         try:
-            if not isinstance(authorization, str):
-                raise fault(FaultCode.UNAUTHENTICATED, "`authorization` takes `Bearer` and a token.")
-            bearer = await self._operations.bearer(
-                authorization, origin=client[0] if client else None, correlation_id=self._correlation_id
+            admitted = await self._operations.admit(
+                authorization, origin=self._origin, correlation_id=self._correlation_id
             )
+            if (bearer := admitted.bearer) is None:
+                return
             self._stream.belongs_to(bearer.actor)
-        except GraphQLError as refused:
-            raise Violation(4403, refused.message) from None
+        except RateLimited as limited:
+            # Clients of graphql-ws connect again after this code, later and later; not so after 4429.
+            raise Violation(1013, limited.error.message) from None
+        except Malformed as refused:
+            raise Violation(4403, refused.error.message) from None
         except TooManyStreams:
             raise Violation(1013, "Too many connections of one caller: try again later") from None
         self._caller = bearer.actor
@@ -181,6 +185,7 @@ class Conversation:
 
     async def _operate(self, run: "_Run", request: GraphQLRequest) -> None:
         try:
+            await self._operations.allow(self._caller, self._origin)
             context = run.context = self._operations.context(
                 self._caller, accept_language=self._accept_language, correlation_id=run.correlation_id
             )
@@ -190,6 +195,8 @@ class Conversation:
                         return
             self._forget(run)
             await self._send({"type": "complete", "id": run.operation_id})
+        except RateLimited as limited:
+            await self._refuse(run, present([limited.error], correlation_id=run.correlation_id))
         except (SlowConsumer, OSError):
             self._stream.end(End.SLOW)
         except Exception as error:

@@ -16,7 +16,7 @@ from strawberry.types.graphql import OperationType
 
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.faults import FaultCode, code_of, fault, present
-from membership.web.answers import AUTHENTICATE, Answer, encode, encode_error, status_of
+from membership.web.answers import AUTHENTICATE, Answer, HeaderPairs, encode, encode_error, pairs_of, status_of
 from membership.web.events import EventStream
 from membership.web.graphiql import show_graphiql
 from membership.web.negotiation import MediaType, answer_type, prefers_html, takes_events
@@ -66,7 +66,7 @@ class GraphQLEndpoint:
         except Exception as error:
             answer = call.refuse(500, GraphQLError("", original_error=error))
         if answer is not None:
-            await answer.send(send, call.correlation_id)
+            await answer.send(send, call.correlation_id, call.allowance)
         call.log(200 if answer is None else answer.status)
 
     async def _answer(self, call: "_Call", receive: Receive, send: Send) -> Answer | None:
@@ -77,8 +77,9 @@ class GraphQLEndpoint:
         if call.media_type is None and not call.takes_events:
             kinds = " or ".join((*MediaType, "text/event-stream"))
             raise Malformed(406, fault(FaultCode.NOT_ACCEPTABLE, f"Answers come as {kinds}."))
+        await self._admit(call)
         request = read_get(call.scope) if method == "GET" else await read_post(call.headers, receive)
-        context = call.context = await self._context(call)
+        context = call.context = self._context(call)
         if call.media_type is not None:
             try:
                 return await self._one_answer(call, request, context, call.media_type)
@@ -91,15 +92,17 @@ class GraphQLEndpoint:
         )
         return None
 
-    async def _context(self, call: "_Call") -> RequestContext:
-        if authorization := text(call.headers, b"authorization"):
-            client = call.scope.get("client")
-            try:
-                call.bearer = await self._operations.bearer(
-                    authorization, origin=client[0] if client else None, correlation_id=call.correlation_id
-                )
-            except GraphQLError as error:
-                raise Malformed(401, error, {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
+    async def _admit(self, call: "_Call") -> None:
+        """Before the body is read: for whom is refused nothing is done."""
+        client = call.scope.get("client")
+        admitted = await self._operations.admit(
+            text(call.headers, b"authorization"),
+            origin=client[0] if client else None,
+            correlation_id=call.correlation_id,
+        )
+        call.bearer, call.allowance = admitted.bearer, pairs_of(admitted.allowance.headers)
+
+    def _context(self, call: "_Call") -> RequestContext:
         return self._operations.context(
             call.bearer.actor if call.bearer else None,
             accept_language=text(call.headers, b"accept-language"),
@@ -125,7 +128,7 @@ class GraphQLEndpoint:
                 if call.bearer is not None:
                     stream.belongs_to(call.bearer.actor)
                     stream.end_in(call.bearer.seconds_left, End.EXPIRED)
-                events = EventStream(stream, receive, send, call.correlation_id)
+                events = EventStream(stream, receive, send, call.correlation_id, call.allowance)
                 try:
                     await events.run(results)
                 except SlowConsumer:
@@ -151,6 +154,7 @@ class _Call:
     """One request on its way: what is known of it for the answer and for the log."""
 
     __slots__ = (
+        "allowance",
         "bearer",
         "began",
         "context",
@@ -170,14 +174,15 @@ class _Call:
         self.takes_events = takes_events(accept)
         self.began = perf_counter()
         self.bearer: Bearer | None = None
+        self.allowance: HeaderPairs = ()
+        """What the caller has left, for every answer from here on."""
         self.context: RequestContext | None = None
         self.outcome: str | None = None
 
     def refuse(self, status: int, error: GraphQLError, headers: Mapping[str, str] | None = None) -> Answer:
         presented = present([error], correlation_id=self.correlation_id)[0]
         self.outcome = code_of(presented)
-        pairs = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-        return Answer(status, encode_error(presented), self.media_type or MediaType.JSON, pairs)
+        return Answer(status, encode_error(presented), self.media_type or MediaType.JSON, pairs_of(headers or {}))
 
     def log(self, status: int) -> None:
         """One line a request, of a stream when it has ended. Never variables: they hold what members said."""

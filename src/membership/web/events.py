@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Send
 from strawberry.types import ExecutionResult
 
 from membership.graph.operations.faults import FaultCode, fault, present
-from membership.web.answers import body_of
+from membership.web.answers import HeaderPairs, body_of
 from membership.web.operations import Results, was_executed
 from membership.web.streams import End, Stream
 
@@ -25,11 +25,14 @@ _COMPLETE = b"event: complete\ndata:\n\n"
 class EventStream:
     """One answer on its way."""
 
-    def __init__(self, stream: Stream, receive: Receive, send: Send, correlation_id: str) -> None:
+    def __init__(
+        self, stream: Stream, receive: Receive, send: Send, correlation_id: str, headers: HeaderPairs = ()
+    ) -> None:
         self._stream = stream
         self._receive = receive
         self._send = send
         self._correlation_id = correlation_id
+        self._headers = headers
         self.first_error: GraphQLError | None = None
         """For the log."""
 
@@ -77,6 +80,7 @@ class EventStream:
             (b"cache-control", b"no-store"),
             (b"x-accel-buffering", b"no"),
             (b"x-correlation-id", self._correlation_id.encode()),
+            *self._headers,
         ]
         await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         # Something to read at once: some proxies hold the headers back until then.

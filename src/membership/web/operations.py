@@ -23,7 +23,8 @@ from membership.graph.services import Services
 from membership.kernel.actor import Actor
 from membership.kernel.clock import Clock
 from membership.kernel.time_limits import TimeIsUp
-from membership.web.requests import GraphQLRequest
+from membership.web.rates import Allowance, Rates
+from membership.web.requests import GraphQLRequest, Malformed
 from membership.web.tokens import Tokens
 
 Results: TypeAlias = AsyncGenerator[ExecutionResult, None]
@@ -37,6 +38,14 @@ class Bearer:
     seconds_left: float
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """`bearer` None: somebody without a token. `allowance`: what they may ask for besides this."""
+
+    bearer: Bearer | None
+    allowance: Allowance
+
+
 class Operations:
     """One for all transports of a process. `host_clock` judges tokens, `services.clock` everything else."""
 
@@ -46,13 +55,35 @@ class Operations:
         services: Services,
         tokens: Tokens,
         host_clock: Clock,
+        *,
         time_limits: TimeLimits,
+        rates: Rates,
     ) -> None:
         self._schema = schema
         self._services = services
         self._tokens = tokens
         self._host_clock = host_clock
         self._time_limits = time_limits
+        self._rates = rates
+
+    async def admit(self, authorization: str, *, origin: str | None, correlation_id: str) -> Admitted:
+        """Who calls, before anything is done for them. `authorization` is empty without a token.
+
+        Raises Malformed: 401 for a token that is not good, 429 for a client that asks too often.
+        """
+        if not authorization:
+            return Admitted(None, await self.allow(None, origin))
+        try:
+            bearer = await self.bearer(authorization, origin=origin, correlation_id=correlation_id)
+        except GraphQLError as refused:
+            allowance = await self._rates.take_for_refusal(refused, origin)
+            told = {"WWW-Authenticate": 'Bearer error="invalid_token"', **allowance.headers}
+            raise Malformed(401, refused, told) from None
+        return Admitted(bearer, await self.allow(bearer.actor, origin))
+
+    async def allow(self, caller: Actor | None, origin: str | None) -> Allowance:
+        """One more operation of somebody who was admitted. Raises RateLimited."""
+        return await self._rates.take(caller, origin)
 
     async def bearer(self, authorization: str, *, origin: str | None, correlation_id: str) -> Bearer:
         """Raises UNAUTHENTICATED for a token that is not good."""

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from membership.graph.operations.faults import FaultCode, fault, present
 from membership.web.answers import encode_error
+from membership.web.requests import Malformed
 
 
 def refused(status: int, correlation_id: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -17,6 +18,11 @@ def refused(status: int, correlation_id: str, headers: Mapping[str, str] | None 
         else fault(FaultCode.NOT_FOUND, "There is nothing here. GraphQL is at /graphql.")
     )
     return _response(status, error, correlation_id, headers or {})
+
+
+def malformed(refusal: Malformed, correlation_id: str) -> Response:
+    """One that comes too often, say."""
+    return _response(refusal.status, refusal.error, correlation_id, refusal.headers)
 
 
 def failed(error: Exception, correlation_id: str) -> Response:

@@ -74,6 +74,10 @@ class _Remembered:
     until: float
 
 
+class TokenExpired(GraphQLError):
+    """Its issuer did sign it: whoever sends it is late, and guesses nothing."""
+
+
 class Tokens:
     """Verifies tokens of the configured issuer for the configured audience, with the one pinned algorithm."""
 
@@ -123,7 +127,9 @@ class Tokens:
             decoded = jwt.decode(token, key, algorithms=[self._algorithm])
             registry.validate(decoded.claims)
         except ExpiredTokenError:
-            raise _refused("The token has expired. Get a new one.") from None
+            raise TokenExpired(
+                "The token has expired. Get a new one.", extensions={"code": FaultCode.UNAUTHENTICATED.value}
+            ) from None
         except MissingClaimError as error:
             raise _refused(f"The token lacks a claim: {error.claim}.") from None
         except InvalidClaimError as error:
