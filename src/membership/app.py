@@ -73,11 +73,12 @@ def create_app(
     )
     streams = Streams(stream_limits or StreamLimits(connections=settings.stream_limit))
     is_open = settings.profile is Profile.OPEN
+    feeds = CalendarFeeds(services.calendars, clock, rates=rates, seconds=settings.query_seconds)
     application = Starlette(
         routes=[
             Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=is_open)),
             WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
-            Route(PATH, CalendarFeeds(services.calendars, clock, rates).answer, methods=["GET"]),
+            Route(PATH, feeds.answer, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", Readiness(database, redis, host_clock).answer, methods=["GET"]),
             *(SchemaPages(schema.reference()).routes() if is_open else ()),

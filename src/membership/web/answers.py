@@ -25,6 +25,7 @@ _STATUS_OF_FAULT: Final[Mapping[str, int]] = {
     FaultCode.DOCUMENT_REQUIRED.value: 422,
     FaultCode.DOCUMENT_UNKNOWN.value: 422,
     FaultCode.INTERNAL.value: 500,
+    FaultCode.UNAVAILABLE.value: 503,
     FaultCode.OPERATION_TIMED_OUT.value: 504,
 }
 
@@ -63,7 +64,11 @@ def status_of(result: ExecutionResult, media_type: MediaType, *, was_executed: b
     """200 for whatever ran, and for every well-formed request of a client that takes application/json."""
     if was_executed or media_type is MediaType.JSON or not result.errors:
         return 200
-    return _STATUS_OF_FAULT.get(code_of(result.errors[0]) or "", 400)
+    return status_of_fault(result.errors[0])
+
+
+def status_of_fault(error: GraphQLError) -> int:
+    return _STATUS_OF_FAULT.get(code_of(error) or "", 400)
 
 
 def body_of(result: ExecutionResult, *, was_executed: bool) -> dict[str, object]:

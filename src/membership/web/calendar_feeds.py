@@ -14,6 +14,7 @@ from starlette.responses import Response
 from membership.calendars.model import CalendarFile
 from membership.calendars.service import Calendars
 from membership.kernel.clock import Clock
+from membership.kernel.time_limits import TimeLimit
 from membership.logging import correlated
 from membership.web.rates import RateLimited, Rates
 from membership.web.refusals import failed, malformed, refused
@@ -25,10 +26,11 @@ log = structlog.get_logger(__name__)
 class CalendarFeeds:
     """Answers GET and HEAD."""
 
-    def __init__(self, calendars: Calendars, clock: Clock, rates: Rates) -> None:
+    def __init__(self, calendars: Calendars, clock: Clock, *, rates: Rates, seconds: float) -> None:
         self._calendars = calendars
         self._clock = clock
         self._rates = rates
+        self._seconds = seconds
 
     async def answer(self, request: Request) -> Response:
         began = perf_counter()
@@ -46,7 +48,9 @@ class CalendarFeeds:
     async def _response(self, request: Request, correlation_id: str) -> Response:
         try:
             allowance = await self._rates.take_for_calendar(request.client.host if request.client else None)
-            found = await self._calendars.fetch(request.path_params["token"], self._clock.now())
+            async with TimeLimit() as limit:
+                limit.start(self._seconds)
+                found = await self._calendars.fetch(request.path_params["token"], self._clock.now())
         except RateLimited as limited:
             return malformed(limited, correlation_id)
         except Exception as error:

@@ -6,7 +6,7 @@ from graphql import GraphQLError
 from starlette.responses import Response
 
 from membership.graph.operations.faults import FaultCode, fault, present
-from membership.web.answers import encode_error
+from membership.web.answers import encode_error, status_of_fault
 from membership.web.requests import Malformed
 
 
@@ -26,8 +26,9 @@ def malformed(refusal: Malformed, correlation_id: str) -> Response:
 
 
 def failed(error: Exception, correlation_id: str) -> Response:
-    """Something that is ours to repair: logged, and masked."""
-    return _response(500, GraphQLError("", original_error=error), correlation_id, {})
+    """Something that is ours to repair: logged, and masked. It may be over in a moment."""
+    (shown,) = present([GraphQLError("", original_error=error)], correlation_id=correlation_id)
+    return _response(status_of_fault(shown), shown, correlation_id, {})
 
 
 def _response(status: int, error: GraphQLError, correlation_id: str, headers: Mapping[str, str]) -> Response:
