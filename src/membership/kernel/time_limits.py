@@ -5,7 +5,7 @@ it is open for hours. What outlives whoever began it (`apart`) has no part in ei
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar, copy_context
 from time import monotonic
@@ -103,6 +103,12 @@ async def at_most(seconds: float) -> AsyncIterator[None]:
         if timer.expired():
             raise TimeIsUp(seconds) from None
         raise
+
+
+def part_of_time(seconds: float) -> Callable[[float], bool]:
+    """Tells whether a part, from 0 to 1, of these seconds from now on is over. For threads, which nobody can stop."""
+    began = monotonic()
+    return lambda part: monotonic() - began >= part * seconds
 
 
 def apart(work: Coroutine[object, object, Result]) -> "asyncio.Task[Result]":

@@ -13,6 +13,7 @@ from membership.appointments.listing import read_diary
 from membership.appointments.model import AppointmentId, VisitId
 from membership.appointments.rules.deciding import Diary
 from membership.campaigns.bookings import BookingWindows
+from membership.kernel.time_limits import part_of_time, seconds_left
 from membership.members.errors import UnknownMember
 from membership.members.model import MemberId, MembershipKey
 from membership.members.store import find_current_member_of
@@ -24,7 +25,10 @@ from membership.visits.making import check_number, check_place, stores_of
 from membership.visits.model import MOST_DAYS, MOST_PROPOSALS, MOST_STOPS, Proposals, Standing, VisitWish, Wish
 from membership.visits.rules.explaining import unavailable_stops
 from membership.visits.rules.itinerary import Walk, visit_state
-from membership.visits.rules.searching import search
+from membership.visits.rules.searching import IsOver, search
+
+SEARCH_SECONDS = 2.5
+"""Eight stops on seven days, at any five minutes, with associates that several want, would take more than five."""
 
 
 async def read_wish(
@@ -108,13 +112,20 @@ async def _read(
 async def find_visits(
     directory: Directory, wish: VisitWish, diary: Diary, *, member_id: MemberId, now: datetime
 ) -> Proposals:
-    """In a thread: many stops on many days take some tenths of a second, in which tills are not to wait."""
-    return await asyncio.to_thread(_search, wish, diary, directory.walking, member_id=member_id, now=now)
+    """In a thread: many stops on many days take some tenths of a second, in which tills are not to wait. A thread
+    cannot be stopped, so it minds its time itself."""
+    left = seconds_left()
+    is_over = part_of_time(SEARCH_SECONDS if left is None else min(SEARCH_SECONDS, left / 2))
+    return await asyncio.to_thread(
+        _search, wish, diary, directory.walking, member_id=member_id, now=now, is_over=is_over
+    )
 
 
-def _search(wish: VisitWish, diary: Diary, walk: Walk, *, member_id: MemberId, now: datetime) -> Proposals:
+def _search(
+    wish: VisitWish, diary: Diary, walk: Walk, *, member_id: MemberId, now: datetime, is_over: IsOver
+) -> Proposals:
     """Where there is none, with why."""
-    proposals = search(wish, diary, walk, member_id=member_id, now=now)
+    proposals = search(wish, diary, walk, member_id=member_id, now=now, is_over=is_over)
     if proposals.found:
         return proposals
     return replace(proposals, unavailable=unavailable_stops(wish, diary, walk, member_id=member_id, now=now))

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise, permutations, product
+from types import SimpleNamespace
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +18,8 @@ from membership.appointments.rules.hours import given_on, starts
 from membership.kernel.errors import DomainError
 from membership.stores.model import Store
 from membership.stores.rules import local_instant
+from membership.stores.service import Directory
+from membership.visits import proposing
 from membership.visits.model import Proposal, StopOrder, VisitWish, Wish
 from membership.visits.rules import searching
 from membership.visits.rules.searching import search
@@ -320,3 +324,44 @@ def test_the_best_visits_are_found_and_each_of_them_books(drawn: tuple[Mall, Vis
             stop.place: stop.period for stop in proposal.stops
         }
         assert all(stop.waiting >= timedelta() for stop in proposal.stops)
+
+
+def crowded(days: int) -> tuple[Mall, VisitWish]:
+    """Stops that want the same associates, at any five minutes of some days."""
+    both = {ResourceKind.ASSOCIATE: ("lin", "mei")}
+    mall = Mall([service(number, every=5, duration=30, candidates=both) for number in range(4)])
+    return mall, wish_for(mall, days=days, most=20)
+
+
+def test_a_search_ends_with_its_time_and_gives_what_it_found() -> None:
+    mall, wish = crowded(days=2)
+    asked: list[float] = []
+
+    def is_over(part: float) -> bool:
+        """The first day has time for a part of it, the second one for nothing."""
+        asked.append(part)
+        return part > 0.5 or len(asked) > 2_000
+
+    proposals = search(wish, mall.diary, mall.walk, member_id=MEMBER, now=NOW, is_over=is_over)
+    in_full = search(wish, mall.diary, mall.walk, member_id=MEMBER, now=NOW)
+    assert not proposals.complete
+    assert {proposal.day for proposal in proposals.found} == {DAY}
+    assert {proposal.day for proposal in in_full.found} == {DAY, DAY + timedelta(days=1)}
+    assert set(asked) == {0.5, 1.0}
+
+
+def test_a_search_without_any_time_looks_at_nothing() -> None:
+    mall, wish = crowded(days=1)
+    proposals = search(wish, mall.diary, mall.walk, member_id=MEMBER, now=NOW, is_over=lambda _: True)
+    assert (proposals.found, proposals.complete) == ((), False)
+
+
+@pytest.mark.parametrize(("left", "complete"), [(None, True), (30.0, True), (0.0, False)])
+async def test_a_search_minds_what_its_operation_has_left(
+    left: float | None, complete: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposing, "seconds_left", lambda: left)
+    mall = Mall([service(0), service(1)])
+    directory = cast(Directory, SimpleNamespace(walking=mall.walk))
+    proposals = await proposing.find_visits(directory, wish_for(mall), mall.diary, member_id=MEMBER, now=NOW)
+    assert proposals.complete is complete

@@ -32,7 +32,7 @@ class Answer:
 class DaySearch:
     """`stretches`: by stop, earliest first, each as long as the others of the stop. `walk`: seconds between two stops.
     `rivals`: by stop, as bits, those that may take from it what it needs. `accepts`: whether such stops go together.
-    `but`: by stop, the starts of the one visit that is no answer."""
+    `but`: by stop, the starts of the one visit that is no answer. `is_over`: whether it has taken its time."""
 
     def __init__(
         self,
@@ -45,11 +45,12 @@ class DaySearch:
         most_states: int,
         most_decisions: int,
         but: Sequence[int] | None = None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._starts = [[start for start, _ in entries] for entries in stretches]
         self._ends = [[end for _, end in entries] for entries in stretches]
         self._walk, self._rivals, self._in_order = walk, rivals, in_order
-        self._accepts, self._but = accepts, but
+        self._accepts, self._but, self._is_over = accepts, but, is_over
         self._known: dict[tuple[int, int, int], Ending | None] = {}
         self._most_states, self._decisions_left = most_states, most_decisions
         self.complete = True
@@ -68,6 +69,8 @@ class DaySearch:
             if proven:
                 seen.add(answer.starts[0])
                 yield answer
+            elif self._gives_up():
+                continue  # what is proven is still given
             elif (exact := self._exact(answer)) is not None:
                 heapq.heappush(queue, (exact.cost, True, exact))
 
@@ -101,8 +104,7 @@ class DaySearch:
             return self._ends[made][which], 0, ()
         asked = left, made, which
         if asked not in self._known:
-            if len(self._known) >= self._most_states:
-                self.complete = False
+            if self._gives_up(no_more=len(self._known) >= self._most_states):
                 return None
             self._known[asked] = min(self._endings(left, made, which), default=None)
         return self._known[asked]
@@ -153,6 +155,8 @@ class DaySearch:
         starts = self._starts[following]
         then = bisect_left(starts, begun.end + self._walk[begun.order[-1]][following])
         for which in range(then, len(starts)):
+            if self._gives_up():
+                return
             ending = self._ending(left, following, which)
             if ending is None:
                 return
@@ -180,8 +184,12 @@ class DaySearch:
         before = sum(1 << stop for stop in answer.order[:-1])
         if not self._rivals[answer.order[-1]] & before:
             return True
-        if not self._decisions_left:
-            self.complete = False
+        if self._gives_up(no_more=not self._decisions_left):
             return False
         self._decisions_left -= 1
         return self._accepts(answer)
+
+    def _gives_up(self, *, no_more: bool = False) -> bool:
+        over = no_more or self._is_over()
+        self.complete = self.complete and not over
+        return over

@@ -20,11 +20,12 @@ Where a visit is moved, its stops are wishes that stand already: the diary is re
 proposed where it is now is kept with whomever and whatever it has, as a move leaves it (`itinerary.is_kept`). The visit
 as it is now is no proposal: the next best is found instead.
 
-Bounds: at most 8 stops on 7 days (`model`), MOST_STATES ends of stops and MOST_DECISIONS asked of `decide`, both shared
-out evenly among the days. Where they do not do, what was found is given, and said not to be complete.
+Bounds: at most 8 stops on 7 days (`model`), MOST_STATES ends of stops, MOST_DECISIONS asked of `decide`, and the time
+that the caller gives, all shared out evenly among the days. Where they do not do, what was found is given, and said not
+to be complete.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -45,12 +46,26 @@ MOST_STATES = 120_000
 MOST_DECISIONS = 2_000
 
 
-def search(wish: VisitWish, diary: Diary, walk: Walk, *, member_id: MemberId, now: datetime) -> Proposals:
+IsOver = Callable[[float], bool]
+"""Whether a part, from 0 to 1, of the time for a search is over."""
+
+
+def search(
+    wish: VisitWish,
+    diary: Diary,
+    walk: Walk,
+    *,
+    member_id: MemberId,
+    now: datetime,
+    is_over: IsOver = lambda _: False,
+) -> Proposals:
     """At most `wish.most` proposals. `diary` covers the openings of the days of the wish, and those around them."""
     found: list[tuple[Answer, Proposal]] = []
     complete = True
-    for day in wish.dates:
-        searched = _Day(wish, diary, walk, day=day, member_id=member_id, now=now)
+    for number, day in enumerate(wish.dates, 1):
+        # What one day leaves of its time, the next ones have.
+        on_day = partial(is_over, number / wish.days)
+        searched = _Day(wish, diary, walk, day=day, member_id=member_id, now=now, is_over=on_day)
         found += searched.proposals()
         complete = complete and searched.complete
     return Proposals(_spread(wish, found), complete)
@@ -60,7 +75,15 @@ class _Day:
     """One day's stretches of each wish, and what `decide` says of stops on it."""
 
     def __init__(
-        self, wish: VisitWish, diary: Diary, walk: Walk, *, day: date, member_id: MemberId, now: datetime
+        self,
+        wish: VisitWish,
+        diary: Diary,
+        walk: Walk,
+        *,
+        day: date,
+        member_id: MemberId,
+        now: datetime,
+        is_over: Callable[[], bool],
     ) -> None:
         self._wish, self._diary, self._day = wish, diary, day
         self._member_id, self._now = member_id, now
@@ -77,6 +100,7 @@ class _Day:
             most_states=MOST_STATES // wish.days,
             most_decisions=MOST_DECISIONS // wish.days,
             but=_present(wish.wishes),
+            is_over=is_over,
         )
 
     @property
