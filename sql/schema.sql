@@ -143,15 +143,27 @@ CREATE FUNCTION platform.caller_counter() RETURNS uuid
 
 CREATE FUNCTION platform.caller_member() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (NULLIF(current_setting('app.member'::text, true), ''::text))::uuid;
+    RETURN CASE WHEN (platform.caller_role() = 'member'::text) THEN (NULLIF(current_setting('app.member'::text, true), ''::text))::uuid ELSE NULL::uuid END;
 
 CREATE FUNCTION platform.caller_store() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (NULLIF(current_setting('app.store'::text, true), ''::text))::uuid;
 
+CREATE FUNCTION platform.caller_till() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN (platform.caller_role() = 'till'::text) THEN (NULLIF(current_setting('app.till'::text, true), ''::text))::uuid ELSE NULL::uuid END;
+
+CREATE FUNCTION platform.may_read_history(member_id uuid, programme_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((member_id = platform.caller_member()) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text));
+
 CREATE FUNCTION platform.may_read_member(member_id uuid, programme_id uuid) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN ((member_id = platform.caller_member()) OR ((platform.caller_role() = ANY (ARRAY['till'::text, 'associate'::text, 'desk'::text, 'member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text));
+
+CREATE FUNCTION platform.may_read_programme(programme_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((programme_id = platform.caller_programme()) OR (platform.caller_role() = 'admin'::text));
 
 CREATE FUNCTION platform.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -233,6 +245,18 @@ CREATE FUNCTION points.account_at(of_member uuid, of_programme uuid, moment time
    WHERE ((account.member_id = account_at.of_member) AND (account.programme_id = account_at.of_programme));
 END;
 
+CREATE TABLE stores.tills (
+    till_id uuid NOT NULL,
+    store_id uuid NOT NULL,
+    counter_id uuid,
+    code text NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+CREATE FUNCTION receipts.is_of_callers_till(of_store uuid, of_counter uuid) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN ((platform.caller_role() = 'till'::text) AND (of_store = platform.caller_store()) AND ((platform.caller_counter() IS NULL) OR (of_counter = platform.caller_counter())) AND (EXISTS (SELECT FROM stores.tills t WHERE ((t.till_id = platform.caller_till()) AND (t.store_id = is_of_callers_till.of_store) AND (t.revoked_at IS NULL) AND ((t.counter_id IS NULL) OR (t.counter_id = is_of_callers_till.of_counter))))));
+
 CREATE TABLE stores.counters (
     counter_id uuid NOT NULL,
     store_id uuid NOT NULL,
@@ -245,7 +269,7 @@ CREATE TABLE stores.counters (
 
 CREATE FUNCTION receipts.may_read_sale(sale_member_id uuid, sale_programme_id uuid, sale_store_id uuid, sale_counter_id uuid) RETURNS boolean
     LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN ((sale_member_id = platform.caller_member()) OR ((platform.caller_role() = 'till'::text) AND (sale_store_id = platform.caller_store()) AND ((platform.caller_counter() IS NULL) OR (sale_counter_id = platform.caller_counter()))) OR ((platform.caller_role() = 'desk'::text) AND (sale_store_id = platform.caller_store())) OR ((platform.caller_role() = 'associate'::text) AND (EXISTS (SELECT FROM stores.counters c WHERE ((c.counter_id = may_read_sale.sale_counter_id) AND (c.brand_id = platform.caller_brand()))))) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (sale_programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text));
+    RETURN ((sale_member_id = platform.caller_member()) OR receipts.is_of_callers_till(sale_store_id, sale_counter_id) OR ((platform.caller_role() = 'desk'::text) AND (sale_store_id = platform.caller_store())) OR ((platform.caller_role() = 'associate'::text) AND (EXISTS (SELECT FROM stores.counters c WHERE ((c.counter_id = may_read_sale.sale_counter_id) AND (c.brand_id = platform.caller_brand()))))) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (sale_programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text));
 
 CREATE TABLE appointments.appointments (
     appointment_id uuid NOT NULL,
@@ -670,6 +694,8 @@ CREATE TABLE gifts.offers (
     rule_code text NOT NULL
 );
 
+ALTER TABLE ONLY gifts.offers FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE gifts.pools (
     pool_id uuid NOT NULL,
     offer_id uuid NOT NULL,
@@ -679,6 +705,8 @@ CREATE TABLE gifts.pools (
     counter_id uuid NOT NULL,
     closed_at timestamp with time zone
 );
+
+ALTER TABLE ONLY gifts.pools FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE inventory.claims (
     claim_id uuid NOT NULL,
@@ -736,6 +764,8 @@ CREATE TABLE inventory.offers (
     CONSTRAINT offers_limit_day CHECK ((limit_per_member_day > 0))
 );
 
+ALTER TABLE ONLY inventory.offers FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE inventory.pools (
     pool_id uuid NOT NULL,
     offer_id uuid NOT NULL,
@@ -753,6 +783,8 @@ CREATE TABLE inventory.pools (
     CONSTRAINT pools_run CHECK (((mode = 'REDIS'::text) = (run_id IS NOT NULL))),
     CONSTRAINT pools_stock CHECK (((confirmed >= 0) AND (voided >= 0) AND ((confirmed + voided) <= total)))
 );
+
+ALTER TABLE ONLY inventory.pools FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE jobs.pgqueuer (
     id bigint NOT NULL,
@@ -1337,14 +1369,6 @@ CREATE TABLE stores.tender_types (
     tier_weight_basis_points integer NOT NULL,
     CONSTRAINT tender_types_earn CHECK (((earn_weight_basis_points >= 0) AND (earn_weight_basis_points <= 10000))),
     CONSTRAINT tender_types_tier CHECK (((tier_weight_basis_points >= 0) AND (tier_weight_basis_points <= 10000)))
-);
-
-CREATE TABLE stores.tills (
-    till_id uuid NOT NULL,
-    store_id uuid NOT NULL,
-    counter_id uuid,
-    code text NOT NULL,
-    revoked_at timestamp with time zone
 );
 
 CREATE TABLE tiers.grants (
@@ -2447,9 +2471,11 @@ CREATE POLICY reader ON coupons.offer_days FOR SELECT TO membership_reader USING
 
 CREATE POLICY reader ON coupons.offers FOR SELECT TO membership_reader USING (coupons.may_read_offer(programme_id));
 
-CREATE POLICY reader ON coupons.redemptions FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+CREATE POLICY reader ON coupons.redemptions FOR SELECT TO membership_reader USING (((EXISTS ( SELECT
    FROM coupons.coupons owner
-  WHERE (owner.coupon_id = redemptions.coupon_id))));
+  WHERE (owner.coupon_id = redemptions.coupon_id))) AND (EXISTS ( SELECT
+   FROM receipts.sales sale
+  WHERE (sale.sale_id = redemptions.sale_id)))));
 
 CREATE POLICY reader ON coupons.ties FOR SELECT TO membership_reader USING (((EXISTS ( SELECT
    FROM coupons.coupons owner
@@ -2469,9 +2495,17 @@ CREATE POLICY engine ON gifts.gifts TO membership_engine USING (true) WITH CHECK
 
 CREATE POLICY engine ON gifts.judgements TO membership_engine USING (true) WITH CHECK (true);
 
+CREATE POLICY engine ON gifts.offers TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON gifts.pools TO membership_engine USING (true) WITH CHECK (true);
+
 ALTER TABLE gifts.gifts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE gifts.judgements ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE gifts.offers ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE gifts.pools ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY reader ON gifts.changes FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
    FROM gifts.gifts g
@@ -2479,17 +2513,37 @@ CREATE POLICY reader ON gifts.changes FOR SELECT TO membership_reader USING ((EX
 
 CREATE POLICY reader ON gifts.gifts FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'desk'::text) AND (store_id = platform.caller_store())) OR ((platform.caller_role() = 'associate'::text) AND (waits_at = platform.caller_counter())) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'service'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text)));
 
+CREATE POLICY reader ON gifts.offers FOR SELECT TO membership_reader USING (platform.may_read_programme(programme_id));
+
+CREATE POLICY reader ON gifts.pools FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM gifts.offers o
+  WHERE (o.offer_id = pools.offer_id))));
+
 ALTER TABLE inventory.claims ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY engine ON inventory.claims TO membership_engine USING (true) WITH CHECK (true);
 
 CREATE POLICY engine ON inventory.member_counts TO membership_engine USING (true) WITH CHECK (true);
 
+CREATE POLICY engine ON inventory.offers TO membership_engine USING (true) WITH CHECK (true);
+
+CREATE POLICY engine ON inventory.pools TO membership_engine USING (true) WITH CHECK (true);
+
 ALTER TABLE inventory.member_counts ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY reader ON inventory.claims FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
+ALTER TABLE inventory.offers ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY reader ON inventory.member_counts FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
+ALTER TABLE inventory.pools ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY reader ON inventory.claims FOR SELECT TO membership_reader USING (platform.may_read_history(member_id, programme_id));
+
+CREATE POLICY reader ON inventory.member_counts FOR SELECT TO membership_reader USING (platform.may_read_history(member_id, programme_id));
+
+CREATE POLICY reader ON inventory.offers FOR SELECT TO membership_reader USING (platform.may_read_programme(programme_id));
+
+CREATE POLICY reader ON inventory.pools FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
+   FROM inventory.offers o
+  WHERE (o.offer_id = pools.offer_id))));
 
 ALTER TABLE members.consents ENABLE ROW LEVEL SECURITY;
 
@@ -2511,7 +2565,7 @@ ALTER TABLE members.members ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE members.memberships ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY reader ON members.consents FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
+CREATE POLICY reader ON members.consents FOR SELECT TO membership_reader USING (platform.may_read_history(member_id, programme_id));
 
 CREATE POLICY reader ON members.identities FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = ANY (ARRAY['member_services'::text, 'admin'::text])) AND (EXISTS ( SELECT
    FROM members.memberships m
@@ -2557,7 +2611,7 @@ CREATE POLICY reader ON points.accounts FOR SELECT TO membership_reader USING (p
 
 CREATE POLICY reader ON points.adjustments FOR SELECT TO membership_reader USING ((((platform.caller_role() = ANY (ARRAY['member_services'::text, 'approver'::text])) AND (programme_id = platform.caller_programme())) OR (platform.caller_role() = 'admin'::text)));
 
-CREATE POLICY reader ON points.entries FOR SELECT TO membership_reader USING (((platform.caller_role() <> 'till'::text) AND (platform.caller_role() <> 'associate'::text) AND platform.may_read_member(member_id, programme_id)));
+CREATE POLICY reader ON points.entries FOR SELECT TO membership_reader USING (platform.may_read_history(member_id, programme_id));
 
 CREATE POLICY reader ON points.holds FOR SELECT TO membership_reader USING (platform.may_read_member(member_id, programme_id));
 
@@ -2595,7 +2649,7 @@ CREATE POLICY reader ON receipts.amounts_used FOR SELECT TO membership_reader US
    FROM receipts.sales s
   WHERE (s.sale_id = amounts_used.sale_id))));
 
-CREATE POLICY reader ON receipts.business_days FOR SELECT TO membership_reader USING (((platform.caller_role() <> 'till'::text) AND (platform.caller_role() <> 'associate'::text) AND platform.may_read_member(member_id, programme_id)));
+CREATE POLICY reader ON receipts.business_days FOR SELECT TO membership_reader USING (platform.may_read_history(member_id, programme_id));
 
 CREATE POLICY reader ON receipts.group_amounts FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
    FROM receipts.sales s
@@ -2605,7 +2659,7 @@ CREATE POLICY reader ON receipts.lines FOR SELECT TO membership_reader USING ((E
    FROM receipts.sales s
   WHERE (s.sale_id = lines.sale_id))));
 
-CREATE POLICY reader ON receipts.quotes FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((platform.caller_role() = 'till'::text) AND (store_id = platform.caller_store())) OR (platform.caller_role() = 'admin'::text)));
+CREATE POLICY reader ON receipts.quotes FOR SELECT TO membership_reader USING (((member_id = platform.caller_member()) OR ((till_id = platform.caller_till()) AND (store_id = platform.caller_store())) OR (platform.caller_role() = 'admin'::text)));
 
 CREATE POLICY reader ON receipts.return_lines FOR SELECT TO membership_reader USING ((EXISTS ( SELECT
    FROM receipts.returns r
@@ -2726,10 +2780,39 @@ GRANT SELECT,INSERT,UPDATE ON TABLE points.holds TO membership_engine;
 GRANT SELECT ON TABLE points.holds TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE points.lots TO membership_engine;
-GRANT SELECT ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(lot_id) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(member_id) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(programme_id) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(points) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(remaining) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(reversed) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(expired) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(activates_at) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT(expires_at) ON TABLE points.lots TO membership_reader;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE stores.tills TO membership_engine;
+GRANT SELECT ON TABLE stores.tills TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE stores.counters TO membership_engine;
-GRANT SELECT ON TABLE stores.counters TO membership_reader;
+
+GRANT SELECT(counter_id) ON TABLE stores.counters TO membership_reader;
+
+GRANT SELECT(store_id) ON TABLE stores.counters TO membership_reader;
+
+GRANT SELECT(floor_id) ON TABLE stores.counters TO membership_reader;
+
+GRANT SELECT(brand_id) ON TABLE stores.counters TO membership_reader;
+
+GRANT SELECT(code) ON TABLE stores.counters TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE appointments.appointments TO membership_engine;
 GRANT SELECT ON TABLE appointments.appointments TO membership_reader;
@@ -2944,9 +3027,6 @@ GRANT SELECT ON TABLE stores.stores TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE stores.tender_types TO membership_engine;
 GRANT SELECT ON TABLE stores.tender_types TO membership_reader;
-
-GRANT SELECT,INSERT,UPDATE ON TABLE stores.tills TO membership_engine;
-GRANT SELECT ON TABLE stores.tills TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE tiers.grants TO membership_engine;
 GRANT SELECT ON TABLE tiers.grants TO membership_reader;

@@ -1,5 +1,7 @@
 """How much is left: what is told, to whom, and what it costs."""
 
+from uuid import UUID
+
 import pytest
 import redis.asyncio
 
@@ -12,7 +14,7 @@ from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from support.clock import StoppedClock
-from support.drop_world import DropWorld, open_drop
+from support.drop_world import PROGRAMME, DropWorld, open_drop
 from support.operations import Run, actor, codes, trusted
 
 EVERYTHING = (
@@ -34,7 +36,7 @@ async def test_levels_come_in_the_order_of_the_question_with_null_for_the_unknow
     first, second = drop.pools
     await drop.claim(1, pool=1)
     asked = ids(second, PoolId(new_id()), first, second)
-    result = await run(EVERYTHING, asked, caller=actor(Role.DESK))
+    result = await run(EVERYTHING, asked, caller=actor(Role.DESK, programme_id=PROGRAMME))
     sold_out = {
         "poolId": global_id(POOL, second),
         "total": 1,
@@ -47,6 +49,18 @@ async def test_levels_come_in_the_order_of_the_question_with_null_for_the_unknow
     full = {**sold_out, "poolId": global_id(POOL, first), "total": 2, "available": 2, "soldOut": False, "confirmed": 0}
     assert result.errors is None
     assert result.data == {"stockLevels": [sold_out, None, full, sold_out]}
+
+
+@pytest.mark.parametrize("programme_id", [None, new_id()])
+@pytest.mark.parametrize("role", [Role.MEMBER, Role.DESK, Role.PLANNER, Role.APPROVER, Role.SERVICE, Role.ADMIN])
+async def test_pools_of_another_programme_are_unknown(
+    run: Run, drop: DropWorld, role: Role, programme_id: UUID | None
+) -> None:
+    """An administrator is of no programme, and so is the service itself when its token names none."""
+    result = await run(trusted("app/StockLevels"), ids(*drop.pools), caller=actor(role, programme_id=programme_id))
+    everywhere = role is Role.ADMIN or (role is Role.SERVICE and programme_id is None)
+    assert result.data is not None
+    assert [level is not None for level in result.data["stockLevels"]] == [everywhere, everywhere]
 
 
 async def test_members_are_not_told_how_the_stock_is_spread(run: Run, drop: DropWorld) -> None:
@@ -67,10 +81,10 @@ async def test_polling_asks_postgres_nothing(
     run: Run, drop: DropWorld, services: Services, statements: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services.stock, "_period", 0.0)  # nothing is fresh: each question reads
-    await run(EVERYTHING, ids(*drop.pools), caller=actor(Role.DESK))
+    await run(EVERYTHING, ids(*drop.pools), caller=actor(Role.DESK, programme_id=PROGRAMME))
     statements.clear()
     for available in (2, 1, 0):
-        result = await run(EVERYTHING, ids(drop.pools[0]), caller=actor(Role.DESK))
+        result = await run(EVERYTHING, ids(drop.pools[0]), caller=actor(Role.DESK, programme_id=PROGRAMME))
         assert statements == []
         assert result.data is not None and result.data["stockLevels"][0]["available"] == available
         await drop.claim(available)

@@ -61,8 +61,8 @@ def runner(schema: MembershipSchema, services: Services) -> Run:
     return run
 
 
-def actor(role: Role, *, store_id: UUID | None = None) -> Actor:
-    return Actor(role=role, subject=f"a {role.value}", store_id=store_id)
+def actor(role: Role, *, store_id: UUID | None = None, programme_id: UUID | None = None) -> Actor:
+    return Actor(role=role, subject=f"a {role.value}", store_id=store_id, programme_id=programme_id)
 
 
 def codes(result: ExecutionResult) -> list[object]:

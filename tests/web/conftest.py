@@ -32,7 +32,15 @@ SOMEBODY = UUID("0190a000-0000-7000-8000-000000000001")
 
 
 class Issue(Protocol):
-    def __call__(self, role: Role, *, lifetime: timedelta = ..., issuer: str = ..., audience: str = ...) -> str: ...
+    def __call__(
+        self,
+        role: Role,
+        *,
+        lifetime: timedelta = ...,
+        issuer: str = ...,
+        audience: str = ...,
+        programme: UUID = ...,
+    ) -> str: ...
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +60,7 @@ def issue(issuer_folder: Path, host_clock: Clock) -> Issue:
         lifetime: timedelta = timedelta(hours=1),
         issuer: str = "membership-dev",
         audience: str = "membership",
+        programme: UUID = SOMEBODY,
     ) -> str:
         return issue_token(
             issuer_folder,
@@ -61,7 +70,7 @@ def issue(issuer_folder: Path, host_clock: Clock) -> Issue:
             issuer=issuer,
             audience=audience,
             member=SOMEBODY,
-            programme=SOMEBODY,
+            programme=programme,
             store=SOMEBODY,
             till=SOMEBODY,
             brand=SOMEBODY,

@@ -15,7 +15,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.settings import Profile
 from support.clock import StoppedClock
-from support.drop_world import DropWorld, open_drop
+from support.drop_world import PROGRAMME, DropWorld, open_drop
 from support.operations import trusted
 from web.conftest import Issue, MakeApp
 from web.sockets import PATIENCE_SECONDS, client_of, serving
@@ -33,7 +33,7 @@ async def test_a_claim_reaches_all_who_watch(make_app: MakeApp, issue: Issue, dr
     app = make_app(Profile.PRODUCTION, load_manifest())
     pool_id = global_id(POOL, drop.pools[0])
     request = {"documentId": WATCH, "variables": {"poolIds": [pool_id]}}
-    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {issue(Role.MEMBER)}"}
+    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {issue(Role.MEMBER, programme=PROGRAMME)}"}
 
     def level(available: int) -> dict[str, object]:
         row = {"poolId": pool_id, "total": 2, "available": available, "soldOut": available == 0}
@@ -46,7 +46,7 @@ async def test_a_claim_reaches_all_who_watch(make_app: MakeApp, issue: Issue, dr
         http.stream("POST", served.url, json=request, headers=headers) as response,
     ):
         events = Listener(response)
-        await socket.begin(authorization=f"Bearer {issue(Role.MEMBER)}")
+        await socket.begin(authorization=f"Bearer {issue(Role.MEMBER, programme=PROGRAMME)}")
         await socket.say("subscribe", id="stock", payload=request)
         for number, available in enumerate((2, 1, 0)):
             assert (await socket.hear())["payload"] == level(available)
@@ -57,7 +57,7 @@ async def test_a_claim_reaches_all_who_watch(make_app: MakeApp, issue: Issue, dr
 async def test_stopping_leaves_no_reader_behind(make_app: MakeApp, issue: Issue, drop: DropWorld) -> None:
     app = make_app()
     async with serving(app) as served, client_of(served) as socket:
-        await socket.begin(authorization=f"Bearer {issue(Role.PLANNER)}")
+        await socket.begin(authorization=f"Bearer {issue(Role.PLANNER, programme=PROGRAMME)}")
         await socket.subscribe(
             "subscription ($ids: [ID!]!) { stockLevels(poolIds: $ids) { held } }", ids=[global_id(POOL, drop.pools[0])]
         )

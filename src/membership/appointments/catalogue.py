@@ -8,6 +8,7 @@ from membership.appointments import store
 from membership.appointments.model import Appointment, Resource, ResourceId, ResourceKind, Service, ServiceId
 from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Pool
+from membership.postgres.snapshot import snapshot
 from membership.stores.model import CounterId
 
 
@@ -90,7 +91,7 @@ class CatalogueCache:
         return await self._remembered.renew(now, self._read)
 
     async def _read(self) -> Catalogue:
-        async with self._pool.acquire() as conn:
+        async with snapshot(self._pool) as conn:
             # Resources last: whatever serves a service that was seen is among them.
             services, offered = await store.load_services(conn)
             resources, serving = await store.load_resources(conn)

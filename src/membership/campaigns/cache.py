@@ -12,6 +12,7 @@ from membership.campaigns.records import Timeline
 from membership.campaigns.rules.states import IN_FORCE
 from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Conn, Pool
+from membership.postgres.snapshot import snapshot
 from membership.stores.model import StoreId
 
 LATE_REPORTS = timedelta(days=35)
@@ -118,7 +119,7 @@ class CampaignCache:
         if missing and conn is not None:
             self._revisions |= await store.load_frozen(conn, missing)
         elif missing:
-            async with self._pool.acquire() as own:
+            async with snapshot(self._pool) as own:
                 self._revisions |= await store.load_frozen(own, missing)
         return {
             revision_id: self._revisions[revision_id] for revision_id in revision_ids if revision_id in self._revisions
@@ -132,7 +133,7 @@ class CampaignCache:
         return await self._remembered.value(now, lambda: self._read(now))
 
     async def _read(self, now: datetime) -> _Known:
-        async with self._pool.acquire() as conn:
+        async with snapshot(self._pool) as conn:
             timelines = await store.load_timelines(conn, now - LATE_REPORTS)
             await self._load_revisions(conn, timelines)
         return _Known(

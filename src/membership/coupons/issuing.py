@@ -22,7 +22,9 @@ from membership.coupons.errors import QuotaOnOfferToAll
 from membership.coupons.model import Channel, Offer, OfferId, OfferState, Validity
 from membership.kernel.actor import Actor
 from membership.kernel.ids import NewId
+from membership.postgres.database import Database
 from membership.postgres.transaction import Transaction
+from membership.stores.model import ProgrammeId
 from membership.stores.service import DirectoryCache
 from membership.tiers.model import LadderRevision
 from membership.tiers.rules.qualification import ladder_at
@@ -40,6 +42,15 @@ def campaign_hooks(directory: DirectoryCache, new_id: NewId, drops: Drops | None
         await put_in_force(tx, directory, revision, new_id, drops)
 
     return Hooks(on_schedule=(on_schedule,), on_state_change=(on_state_change,))
+
+
+async def count_members(database: Database, actor: Actor, now: datetime) -> int:
+    """How many members a pass of the caller's programme looks at: a sum, which tells of nobody. Planners may not read
+    members; zero for a token without a programme."""
+    if actor.programme_id is None:
+        return 0
+    async with database.engine(actor, now) as tx:
+        return await store.count_memberships(tx.conn, ProgrammeId(actor.programme_id))
 
 
 async def put_in_force(

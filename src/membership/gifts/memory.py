@@ -9,6 +9,7 @@ from membership.gifts import store
 from membership.gifts.model import GiftPoolId, PreparedPool
 from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Pool
+from membership.postgres.snapshot import snapshot
 from membership.stores.model import StoreId
 
 _YESTERDAY = timedelta(days=2)
@@ -44,7 +45,7 @@ class PoolCache:
         return await self._remembered.value(now, lambda: self._read(now))
 
     async def _read(self, now: datetime) -> _Known:
-        async with self._pool.acquire() as conn:
+        async with snapshot(self._pool) as conn:
             by_id = await store.list_pools_from(conn, (now - _YESTERDAY).date())
         by_store: dict[StoreId, list[PreparedPool]] = defaultdict(list)
         for pool in sorted(by_id.values(), key=lambda pool: (pool.day, pool.offer.rule_code, pool.code)):

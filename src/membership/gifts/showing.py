@@ -1,6 +1,6 @@
 """What the app and a desk are shown: a day's gifts and why not to claim one, a member's gifts that wait at a desk."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -13,7 +13,7 @@ from membership.gifts import store
 from membership.gifts.claiming import GiftClaims
 from membership.gifts.errors import GiftBelowThreshold, GiftEnded, GiftWrongStore, UnknownGiftPool
 from membership.gifts.memory import PoolCache
-from membership.gifts.model import AtDesk, Gift, GiftPoolId, PreparedPool
+from membership.gifts.model import AtDesk, Gift, GiftPoolId, PoolCount, PreparedPool
 from membership.gifts.rules.claiming import Offered, check_open, check_tier, is_for
 from membership.gifts.rules.preparing import limit_per_day
 from membership.gifts.rules.waiting import place_of
@@ -122,6 +122,18 @@ class GiftShowing:
         if actor.role is Role.ASSOCIATE:
             return [gift for gift in waiting if place_of(gift, now) == actor.counter_id]
         return waiting
+
+    async def counts(
+        self, actor: Actor, now: datetime, pool_ids: Collection[GiftPoolId]
+    ) -> Mapping[GiftPoolId, Sequence[PoolCount]]:
+        """Gifts by pool and state: sums, which no row of a member can be told from. Whose pools they may ask about,
+        the caller of this has said."""
+        async with self.database.engine(actor, now) as tx:
+            found = await store.list_pool_counts(tx.conn, pool_ids)
+        counts: dict[GiftPoolId, list[PoolCount]] = {pool_id: [] for pool_id in pool_ids}
+        for count in found:
+            counts[count.pool_id].append(count)
+        return counts
 
     async def _entries(self, store_id: StoreId, day: date, now: datetime) -> list[tuple[PreparedPool, Offered]]:
         pools = [pool for pool in await self.pools.of_store(store_id, now) if pool.day == day]

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import strawberry
 
-from membership.graph.kit.context import Info
+from membership.graph.kit.context import Info, RequestContext
 from membership.graph.kit.cost import many
 from membership.graph.kit.fields import field, subscription
 from membership.graph.kit.relay import global_id, key_of
 from membership.graph.operations.faults import bad_user_input
 from membership.inventory.model import PoolId, PoolLevel
+from membership.kernel.actor import Role
 
 MOST_POOLS = 50
 POOL = "Pool"
@@ -40,24 +41,26 @@ Levels = list[StockLevel | None]
 class InventoryQuery:
     @field(
         description="How much is left in these pools, in their order, a quarter of a second old at most; null where "
-        "there is no such pool. Cheap enough to be asked once a second while a drop is on.",
+        "the caller's programme has no such pool. Cheap enough to be asked once a second while a drop is on.",
         directives=many(MOST_POOLS, by="poolIds"),
     )
     async def stock_levels(self, info: Info, pool_ids: PoolIds) -> Levels:
         pools = _pools(pool_ids)
-        return _levels(pools, await info.context.services.stock.now(pools))
+        own = await _own(info.context, pools)
+        return _levels(pools, await info.context.services.stock.now(own))
 
 
 @strawberry.type
 class InventorySubscription:
     @subscription(
         description="How much is left in these pools: at once, and whenever it has changed, four times a second at "
-        "most. Between two messages only the latest change counts. Null where there is no such pool.",
+        "most. Between two messages only the latest change counts. Null where the caller's programme has no such pool.",
         directives=many(MOST_POOLS, by="poolIds"),
     )
     async def stock_levels(self, info: Info, pool_ids: PoolIds) -> AsyncGenerator[Levels, None]:
         pools = _pools(pool_ids)
-        async with aclosing(info.context.services.stock.watch(pools)) as levels:
+        own = await _own(info.context, pools)
+        async with aclosing(info.context.services.stock.watch(own)) as levels:
             async for known in levels:
                 yield _levels(pools, known)
 
@@ -66,6 +69,15 @@ def _pools(pool_ids: list[strawberry.ID]) -> list[PoolId]:
     if len(pool_ids) > MOST_POOLS:
         raise bad_user_input(f"`poolIds` takes at most {MOST_POOLS} ids.")
     return [PoolId(key_of(pool_id, POOL)) for pool_id in pool_ids]
+
+
+async def _own(context: RequestContext, pools: list[PoolId]) -> list[PoolId]:
+    """Those of the caller's programme: how much another one has left is not theirs to know."""
+    actor = context.actor
+    if actor.role is Role.ADMIN or (actor.role is Role.SERVICE and actor.programme_id is None):
+        return pools
+    programmes = await context.services.inventory.programmes(pools)
+    return [pool_id for pool_id in pools if programmes.get(pool_id) == actor.programme_id]
 
 
 def _levels(pools: list[PoolId], known: Mapping[PoolId, PoolLevel | None]) -> Levels:

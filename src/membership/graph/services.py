@@ -48,6 +48,7 @@ from membership.tiers.service import LadderCache
 from membership.tiers.staff import HandGrants
 from membership.tills.context import Workings
 from membership.tills.service import Tills
+from membership.visits.guests import Guests
 from membership.visits.service import Visits
 from membership.visits.ties import Ties
 from membership.waitlist.context import WaitlistWorkings
@@ -89,6 +90,7 @@ class Services:
     diaries: Diaries
     board_versions: LiveValues[BoardDay, ShownVersion]
     ties: Ties
+    guests: Guests
     simulations: Simulations
     explanations: Explanations
     calendars: Calendars
@@ -161,6 +163,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         visits=Visits(database, directory, windows, new_id, on_freed),
         appointments=Appointments(database, directory, new_id, on_freed=on_freed, admission=windows.admission),
         ties=ties,
+        guests=Guests(database, ladders, keyring),
         waitlist=Waitlist(database, offering),
         boards=boards,
         diaries=Diaries(database, directory, new_id),

@@ -29,6 +29,7 @@ from membership.inventory.shelves import Shelves
 from membership.inventory.stock import UNREACHABLE, Fenced, HeldClaim, Stock
 from membership.inventory.store import End, KeptOffer
 from membership.postgres.database import Database
+from membership.postgres.snapshot import snapshot
 from membership.postgres.transaction import Transaction
 
 _AT_ONCE = 500
@@ -46,7 +47,7 @@ class Keeping:
         self._loading = loading
 
     async def _kept(self) -> list[KeptOffer]:
-        async with self._database.pool.acquire() as conn:
+        async with snapshot(self._database.pool) as conn:
             return await store.list_kept_offers(conn)
 
     # ---- sweep

@@ -10,6 +10,7 @@ from membership.inventory.model import Mode, OfferId, PoolId, PoolLevel, Shelf
 from membership.inventory.shelves import Shelves
 from membership.inventory.stock import UNREACHABLE, Fenced, Stock
 from membership.postgres.database import Database
+from membership.stores.model import ProgrammeId
 
 
 class Levels:
@@ -36,6 +37,11 @@ class Levels:
         for offer_id, pools in asked.items():
             levels |= await self._reading.ask(offer_id, (shelves[offer_id], now, pools))
         return levels
+
+    async def programmes(self, pool_ids: Collection[PoolId]) -> dict[PoolId, ProgrammeId]:
+        """Whose pools these are, those that exist; from memory, once they were seen."""
+        shelves = {pool_id: await self._shelves.of(pool_id) for pool_id in dict.fromkeys(pool_ids)}
+        return {pool_id: shelf.offer.programme_id for pool_id, shelf in shelves.items() if shelf is not None}
 
     async def _read(
         self, offer_id: OfferId, asked: list[tuple[Shelf, datetime, Sequence[PoolId]]]

@@ -34,6 +34,7 @@ from membership.members.model import MembershipKey
 from membership.postgres.database import Database
 from membership.postgres.transaction import Transaction
 from membership.redis.client import RedisClient
+from membership.stores.model import ProgrammeId
 
 
 class Inventory:
@@ -96,6 +97,10 @@ class Inventory:
     async def levels(self, pool_ids: Collection[PoolId], now: datetime) -> Mapping[PoolId, PoolLevel]:
         """How much is left in pools, those that exist. Cheap: those who ask at the same time share a call to Redis."""
         return await self._levels.levels(pool_ids, now)
+
+    async def programmes(self, pool_ids: Collection[PoolId]) -> Mapping[PoolId, ProgrammeId]:
+        """Whose pools these are, those that exist."""
+        return await self._levels.programmes(pool_ids)
 
     # ---- stock
 

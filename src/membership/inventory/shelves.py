@@ -4,6 +4,7 @@ from membership.inventory import store
 from membership.inventory.gathering import EVERYBODY, Gathering
 from membership.inventory.model import OfferId, PoolId, Shelf
 from membership.postgres.database import Database
+from membership.postgres.snapshot import snapshot
 
 
 class Shelves:
@@ -26,7 +27,7 @@ class Shelves:
         return await self._reading.ask(pool_id, None)
 
     async def _read(self, pool_id: PoolId, asked: list[None]) -> list[Shelf | Exception | None]:
-        async with self._database.pool.acquire() as conn:
+        async with snapshot(self._database.pool) as conn:
             shelf = await store.find_shelf(conn, pool_id)
         return [None if shelf is None else self.keep(shelf)] * len(asked)
 

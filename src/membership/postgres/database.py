@@ -114,6 +114,7 @@ def _begin_reader(actor: Actor) -> str:
         "app.programme": actor.programme_id,
         "app.store": actor.store_id,
         "app.counter": actor.counter_id,
+        "app.till": actor.till_id,
         "app.brand": actor.brand_id,
     }
     # Values are an enum's or a UUID's, so they cannot hold a quote.

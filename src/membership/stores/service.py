@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Pool
+from membership.postgres.snapshot import snapshot
 from membership.stores.errors import UnknownStore, UnknownTill
 from membership.stores.model import (
     Brand,
@@ -149,5 +150,5 @@ class DirectoryCache:
 
     async def _read(self) -> Directory:
         # One snapshot for all the tables, or a till could be read whose counter was not there yet.
-        async with self._pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        async with snapshot(self._pool) as conn:
             return Directory(await load_configuration(conn))

@@ -13,6 +13,7 @@ from membership.kernel.ids import NewId, new_id
 from membership.kernel.remembering import Remembered
 from membership.members.model import MemberId, MembershipKey
 from membership.postgres.connection import Pool
+from membership.postgres.snapshot import snapshot
 from membership.postgres.transaction import AuditEntry, Transaction
 from membership.receipts.model import DaySpend
 from membership.stores.model import ProgrammeId
@@ -61,7 +62,7 @@ class LadderCache:
         return await self._remembered.renew(now, self._read)
 
     async def _read(self) -> dict[ProgrammeId, tuple[LadderRevision, ...]]:
-        async with self._pool.acquire() as conn:
+        async with snapshot(self._pool) as conn:
             return await store.load_ladders(conn)
 
 

@@ -12,6 +12,7 @@ from membership.kernel.clock import Clock
 from membership.postgres.bell import CHANNEL
 from membership.postgres.database import Database
 from membership.postgres.outbox import Handlers, Outcome, RetryPolicy, due_keys, hand_on
+from membership.postgres.snapshot import snapshot
 from membership.worker.supervise import any_set
 
 _FIRST = UUID(int=0)
@@ -59,7 +60,7 @@ class Relay:
         """One round over the keys. Returns how many events were handed on, postponed or declared dead."""
         settled, start = 0, _FIRST
         while not stop.is_set():
-            async with self._database.pool.acquire() as conn:
+            async with snapshot(self._database.pool) as conn:
                 keys = await due_keys(conn, self._clock.now(), start=start, limit=self._limits.batch_size)
             shared = iter(keys)
             settled += sum(await asyncio.gather(*(self._lane(shared, stop) for _ in range(self._limits.lanes))))

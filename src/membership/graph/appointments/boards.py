@@ -11,7 +11,7 @@ import strawberry
 from membership.appointments import errors
 from membership.appointments.boards import MOST_ENTRIES, board_day, check_board, gaps
 from membership.appointments.model import BoardDay, BoardEntry, Period, Resource, ResourceKind
-from membership.graph.appointments.guests import BoardGuest, guest_of, guests_of
+from membership.graph.appointments.guests import BoardGuest, shown_guest
 from membership.graph.appointments.types import (
     Appointment,
     Associate,
@@ -215,7 +215,9 @@ async def _entries(context: RequestContext, place: _Place, entries: Sequence[Boa
     appointments = [entry.appointment for entry in entries]
     nodes = await appointment_nodes(context, appointments)
     brand = place.directory.brand(place.counter.brand_id)
-    guests = await guests_of(context, appointments, brand=brand, shop=place.shop)
+    guests = await context.services.guests.expected(
+        context.actor, context.now, appointments, brand=brand, shop=place.shop
+    )
     catalogue = await context.services.appointment_catalogue.catalogue(
         context.now, resource_ids={resource_id for entry in entries for resource_id in entry.resources}
     )
@@ -224,7 +226,9 @@ async def _entries(context: RequestContext, place: _Place, entries: Sequence[Boa
         BoardAppointment(
             appointment=node,
             room=_room([catalogue.resource(resource_id) for resource_id in entry.resources], context.locale),
-            guest=guests.get(entry.appointment.appointment_id),
+            guest=None
+            if (facts := guests.get(entry.appointment.appointment_id)) is None
+            else shown_guest(brand.activation_level, facts),
             coupons=coupons.get(entry.appointment.uid, []),
         )
         for entry, node in zip(entries, nodes, strict=True)
@@ -244,9 +248,12 @@ async def _guest(context: RequestContext, place: _Place, member: MembershipKey) 
     board = await context.services.boards.board(context.actor, context.now, place.key)
     own = [entry.appointment for entry in board.entries if entry.appointment.membership.member_id == member.member_id]
     brand = place.directory.brand(place.counter.brand_id)
+    facts = await context.services.guests.present(
+        context.actor, context.now, member.member_id, own, brand=brand, shop=place.shop
+    )
     return GuestPayload(
         member_id=global_id("Member", member.member_id),
-        guest=await guest_of(context, member.member_id, own, brand=brand, shop=place.shop),
+        guest=shown_guest(brand.activation_level, facts),
         appointments=await appointment_nodes(context, own),
     )
 

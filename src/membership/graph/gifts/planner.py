@@ -1,6 +1,5 @@
 """Gifts for planners: what is left in each pool, and how many gifts are in which state."""
 
-from collections import defaultdict
 from datetime import date
 from typing import Annotated
 from uuid import UUID
@@ -9,8 +8,7 @@ import strawberry
 
 from membership.campaigns.content import GiftOffer as GiftRule
 from membership.campaigns.model import rule_name
-from membership.gifts import store
-from membership.gifts.model import GiftPoolId, GiftState, PoolCount, PreparedPool
+from membership.gifts.model import GiftPoolId, GiftState, PreparedPool
 from membership.graph.inventory import POOL, StockLevel, stock_level
 from membership.graph.kit.context import Info
 from membership.graph.kit.cost import many
@@ -83,11 +81,7 @@ async def _figures(info: Info, pools: list[PreparedPool]) -> dict[GiftPoolId, Gi
     context, directory = info.context, await info.context.directory()
     pool_ids = [pool.pool_id for pool in pools]
     levels = await context.services.gift_levels(pool_ids)
-    async with context.services.database.engine(context.actor, context.now) as tx:
-        counts = await store.list_pool_counts(tx.conn, pool_ids)
-    by_pool: dict[GiftPoolId, list[PoolCount]] = defaultdict(list)
-    for count in counts:
-        by_pool[count.pool_id].append(count)
+    counts = await context.services.gifts.showing.counts(context.actor, context.now, pool_ids)
     revisions = await context.services.gifts.campaigns.revisions({pool.offer.revision_id for pool in pools})
     figures: dict[GiftPoolId, GiftPoolFigures] = {}
     for pool in pools:
@@ -101,6 +95,6 @@ async def _figures(info: Info, pools: list[PreparedPool]) -> dict[GiftPoolId, Gi
             day=pool.day,
             desk=directory.counter(pool.counter_id).code,
             level=stock_level(levels.get(pool.pool_id)),
-            states=[GiftStateCount(state=count.state, gifts=count.gifts) for count in by_pool[pool.pool_id]],
+            states=[GiftStateCount(state=count.state, gifts=count.gifts) for count in counts[pool.pool_id]],
         )
     return figures
