@@ -39,6 +39,14 @@ FROM cards.cards
 WHERE member_id = $1::uuid AND programme_id = $2::uuid AND status IN ('ACTIVE', 'BLOCKED')
 ORDER BY card_id;
 
+-- name: list_live_numbers :many
+-- Numbers of cards in use of a programme, the oldest first, one a member as a rule: to try a till with.
+SELECT number
+FROM cards.cards
+WHERE programme_id = $1::uuid AND kind = 'VIRTUAL' AND status = 'ACTIVE'
+ORDER BY card_id
+LIMIT $2::integer;
+
 -- name: find_member_by_number :maybe
 -- Who a card belongs to, with its state and the state of the card at the end of its replacements.
 WITH RECURSIVE chain AS (

@@ -59,6 +59,11 @@ async def list_cards(conn: Conn, member_ids: Collection[MemberId]) -> list[Card]
     return [_card(row) for row in await SQL.list_cards.many(conn, list(member_ids))]
 
 
+async def list_live_numbers(conn: Conn, programme_id: ProgrammeId, *, most: int) -> list[str]:
+    """Of cards in use, the oldest first."""
+    return [row["number"] for row in await SQL.list_live_numbers.many(conn, programme_id, most)]
+
+
 async def list_live_cards(conn: Conn, membership: MembershipKey) -> list[Card]:
     """Cards that are neither replaced nor closed."""
     rows = await SQL.list_live_cards.many(conn, membership.member_id, membership.programme_id)

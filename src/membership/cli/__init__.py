@@ -14,6 +14,7 @@ from membership.cli import (
     outbox,
     seed,
     serve,
+    till,
     token,
     worker,
 )
@@ -27,5 +28,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (dev, serve, worker, migrate, seed, token, clock, campaign, coupons, outbox, inventory, bench, generate):
+_MODULES = (
+    dev,
+    serve,
+    worker,
+    migrate,
+    seed,
+    token,
+    till,
+    clock,
+    campaign,
+    coupons,
+    outbox,
+    inventory,
+    bench,
+    generate,
+)
+
+for module in _MODULES:
     app.add_typer(module.app)

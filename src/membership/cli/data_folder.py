@@ -41,6 +41,11 @@ class DataFolder:
         """For the shell, while the service runs: where it is, its keys and tokens. `. .data/environment`"""
         return self.path / "environment"
 
+    @property
+    def shop_file(self) -> Path:
+        """For `membership till`: tills with their tokens, cards, shelves; while the service runs."""
+        return self.path / "shop.json"
+
     def prepare(self) -> None:
         """Raises CommandFailed when it cannot be written, or is somebody else's folder full of other things."""
         try:
@@ -64,9 +69,16 @@ class DataFolder:
         """What a shell needs to work with the running service; for the owner only, since it holds keys."""
         marked = {MARKER: str(self.path), **variables}
         lines = [f"export {name}={shlex.quote(value)}" for name, value in marked.items()]
+        _write_for_owner(self.environment_file, "\n".join([*lines, ""]))
+
+    def write_shop(self, text: str) -> None:
+        """For the owner only: it holds tokens, and cards of members."""
+        _write_for_owner(self.shop_file, text)
+
+    def forget_service(self) -> None:
+        """What was written for other terminals."""
         self.environment_file.unlink(missing_ok=True)
-        self.environment_file.touch(mode=0o600)
-        self.environment_file.write_text("\n".join([*lines, ""]), encoding="utf-8")
+        self.shop_file.unlink(missing_ok=True)
 
     def _is_ours(self) -> bool:
         return (self.path / _MARK).exists()
@@ -81,3 +93,9 @@ class DataFolder:
             fresh.write_text(make(), encoding="ascii")
             fresh.rename(file)
         return file.read_text(encoding="ascii")
+
+
+def _write_for_owner(file: Path, text: str) -> None:
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text(text, encoding="utf-8")

@@ -27,6 +27,8 @@ from membership.cli.environment import (
 from membership.cli.failures import CommandFailed
 from membership.cli.sampling import is_empty, load, size_of
 from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
+from membership.cli.shop_file import sample_shop
+from membership.cli.shop_options import SHOP
 from membership.cli.steps import Steps
 from membership.cli.today import beginning, told
 from membership.embedded.postgres import EmbeddedPostgres
@@ -73,9 +75,11 @@ class Development:
                 run_async(self._prepare(settings, steps, embedded="DATABASE_URL" in given))
             self._write_environment(settings)
             try:
+                if self._size is not None:
+                    run_async(self._write_shop(settings))
                 run_async(self._serve(settings, listener))
             finally:
-                self._folder.environment_file.unlink(missing_ok=True)
+                self._folder.forget_service()
         print("Stopped.")
 
     async def _check_given_servers(self) -> None:
@@ -188,6 +192,7 @@ class Development:
             {
                 "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
                 "URL": self._url,
+                **({SHOP: str(self._folder.shop_file)} if self._size is not None else {}),
                 "DATABASE_URL": str(settings.database_url),
                 "REDIS_URL": str(settings.redis_url),
                 **{
@@ -197,6 +202,10 @@ class Development:
                 **{caller.variable: token for caller, token in self._tokens},
             }
         )
+
+    async def _write_shop(self, settings: Settings) -> None:
+        shop = await sample_shop(settings, self._folder.keys)
+        self._folder.write_shop(shop.model_dump_json())
 
     def _greet(self) -> None:
         url = self._url

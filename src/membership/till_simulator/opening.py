@@ -1,0 +1,125 @@
+"""The doors open: lines to the service, tills with numbers of their own, and customers whose points are noted."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from random import Random
+from typing import TypeAlias
+
+import httpx
+
+from membership.kernel.clock import Clock
+from membership.till_client import Refusal, Retrying, TillClient
+from membership.till_client.generated.input_types import MemberLookup
+from membership.till_simulator.baskets import line_of
+from membership.till_simulator.book import Book
+from membership.till_simulator.clock import ServiceTime
+from membership.till_simulator.cutting import CuttingTransport
+from membership.till_simulator.shop import Shop
+from membership.till_simulator.till import Customer, Till
+
+Wrap: TypeAlias = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
+
+_SECONDS_OF_NUMBERS = 20_000_000
+_NUMBERS_A_SECOND = 100
+"""Together they stay below the largest number that a receipt may have."""
+_POOL = httpx.Limits(max_connections=1)
+
+
+class NoShop(Exception):
+    """The tills cannot be opened; the text says why, and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How tills reach the service. `cut`: with what probability a request loses its answer. `wrap`: what else lies
+    between the client and its line."""
+
+    url: str
+    cut: float = 0
+    retrying: Retrying = Retrying()  # noqa: RUF009 - frozen
+    wrap: Wrap = lambda inner: inner
+
+
+@dataclass(slots=True)
+class Doors:
+    """What is open. `points`: what each customer had before, less what was owed. `back_office`: a line that is never
+    cut, for what is asked before and after."""
+
+    book: Book
+    back_office: Till
+    tills: list[Till] = field(default_factory=list)
+    cutters: list[CuttingTransport] = field(default_factory=list)
+    customers: list[Customer] = field(default_factory=list)
+    points: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def cuts(self) -> int:
+        return sum(cutter.cuts for cutter in self.cutters)
+
+
+@asynccontextmanager
+async def opened(shop: Shop, line: Line, *, tills: int, clock: Clock, rng: Random) -> AsyncIterator[Doors]:
+    """So many tills, each with a line of its own. Raises NoShop, TillClientError."""
+    numbers, time = _numbers(shop, clock), ServiceTime(clock)
+    async with AsyncExitStack() as stack:
+        plain = await stack.enter_async_context(_http(_transport()))
+        first = shop.tills[0]
+        client = TillClient(line.url, first.token, http=plain)
+        store = await client.till_store(shop.store)
+        if store is None:
+            raise NoShop(f"The service knows no store {shop.store} for this token.")
+        doors = Doors(Book(), Till(client, shop, first, store.id, numbers[first.code], time, Book()))
+        for place in (shop.tills[number % len(shop.tills)] for number in range(tills)):
+            cutter = CuttingTransport(_transport(), probability=line.cut, chance=rng.random)
+            http = await stack.enter_async_context(_http(line.wrap(cutter)))
+            client = TillClient(
+                line.url,
+                place.token,
+                http=http,
+                retrying=line.retrying,
+                observer=doors.book.observe,
+                chance=rng.random,
+            )
+            doors.cutters.append(cutter)
+            doors.tills.append(
+                replace(doors.back_office, client=client, place=place, numbers=numbers[place.code], book=doors.book)
+            )
+        yield doors
+
+
+async def admit(doors: Doors, cards: list[MemberLookup], rng: Random) -> None:
+    """Customers by their cards, once each, with the points they have; whose card is not taken stays outside."""
+    till = doors.back_office
+    for lookup in cards:
+        found = await till.client.identify_member(lookup)
+        if isinstance(found, Refusal) or found.member_id in doors.points:
+            continue
+        points = await points_of(till, lookup, rng)
+        if points is not None:
+            doors.points[found.member_id] = points
+            doors.customers.append(Customer(lookup, found.member_id))
+
+
+async def points_of(till: Till, lookup: MemberLookup, rng: Random) -> int | None:
+    """All that a member has, less what is owed, by a quote that nothing is kept of; None where the card is refused."""
+    (shelf, *_) = till.shop.shelves_of(till.place)
+    quoted = await till.quote([line_of(1, shelf, rng)], lookup, training=True)
+    if isinstance(quoted, Refusal) or quoted.member is None:
+        return None
+    return quoted.member.balance - quoted.member.debt
+
+
+def _numbers(shop: Shop, clock: Clock) -> dict[str, Iterator[int]]:
+    """For each till, on from a number that no earlier run of this hour, or of this year, came to."""
+    first = 1 + int(clock.now().timestamp()) % _SECONDS_OF_NUMBERS * _NUMBERS_A_SECOND
+    return {place.code: count(first) for place in shop.tills}
+
+
+def _transport() -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(limits=_POOL)
+
+
+def _http(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=transport)

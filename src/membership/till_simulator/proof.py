@@ -1,0 +1,108 @@
+"""Does it all add up? Every receipt that the tills believe in is asked for, and every customer's points.
+
+A sale that was lost is not found; one that was done twice shows in what came back of it, or in the points. For that the
+customers must have shopped nowhere else meanwhile.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from random import Random
+
+from membership.till_client import Busy, NoAnswer
+from membership.till_client.generated.find_sale import FindSaleSale
+from membership.till_client.generated.input_types import ReceiptNumberInput, SaleLookup
+from membership.till_simulator.book import Book, Receipt
+from membership.till_simulator.opening import Doors, points_of
+from membership.till_simulator.till import Till
+
+_AT_A_TIME = 4
+_TRIES = 20
+
+
+@dataclass(slots=True)
+class Proof:
+    """`found_minor`: the total of the receipts that the service has. `wrong`: one sentence for each thing that does not
+    add up."""
+
+    receipts: int = 0
+    found: int = 0
+    found_minor: int = 0
+    members: int = 0
+    settled: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return not self.wrong
+
+
+async def prove(doors: Doors, rng: Random) -> Proof:
+    """Raises TillClientError when the service does not answer."""
+    proof, till, book = Proof(), doors.back_office, doors.book
+    await _settle(book, proof)
+    gate = asyncio.Semaphore(_AT_A_TIME)
+
+    async def ask(receipt: Receipt) -> None:
+        async with gate:
+            _compare(receipt, await find(till, receipt), proof)
+
+    async with asyncio.TaskGroup() as group:
+        for receipt in book.receipts:
+            group.create_task(ask(receipt))
+    await _compare_points(doors, proof, rng)
+    return proof
+
+
+async def find(till: Till, receipt: Receipt) -> FindSaleSale | None:
+    """By what is printed on it."""
+    number = ReceiptNumberInput(business_date=receipt.business_date, sequence=receipt.sequence, till=receipt.till)
+    return await till.client.find_sale(SaleLookup(receipt=number))
+
+
+async def _settle(book: Book, proof: Proof) -> None:
+    """What got no answer is sent again as it was, until there is one."""
+    pending = list(book.unsettled)
+    book.unsettled.clear()
+    for send in pending:
+        for _ in range(_TRIES):
+            try:
+                await send()
+            except (Busy, NoAnswer):
+                continue
+            proof.settled += 1
+            break
+        else:
+            proof.wrong.append(f"A request got no answer in {_TRIES} times as many attempts as a till makes.")
+
+
+def _compare(receipt: Receipt, found: FindSaleSale | None, proof: Proof) -> None:
+    proof.receipts += 1
+    if found is None:
+        proof.wrong.append(
+            f"{receipt.label} is lost: the till was told it was booked, and the service has no such sale."
+        )
+        return
+    proof.found += 1
+    proof.found_minor += found.net.amount_minor
+    returned = {line.line_no: line.returned_quantity for line in found.lines if line.returned_quantity}
+    for what, believed, there in (
+        ("id", receipt.sale_id, found.id),
+        ("total", receipt.net_minor, found.net.amount_minor),
+        ("discount", receipt.discount_minor, found.discount.amount_minor),
+        ("state", receipt.state, found.state.value),
+        ("returned quantities", dict(receipt.returned), returned),
+        ("quantities", receipt.quantities, {line.line_no: line.quantity for line in found.lines}),
+    ):
+        if believed != there:
+            proof.wrong.append(f"{receipt.label}, {what}: the till believes {believed}, the service has {there}.")
+
+
+async def _compare_points(doors: Doors, proof: Proof, rng: Random) -> None:
+    for customer in doors.customers:
+        there = await points_of(doors.back_office, customer.lookup, rng)
+        believed = doors.points[customer.member_id] + doors.book.points[customer.member_id]
+        proof.members += 1
+        if there != believed:
+            proof.wrong.append(
+                f"Member {customer.member_id}: {believed} points are right by the receipts, the service has {there}."
+            )
