@@ -30,7 +30,7 @@ from membership.web.endpoint import GraphQLEndpoint
 from membership.web.health import Readiness, alive
 from membership.web.keys import public_keys
 from membership.web.operations import Operations
-from membership.web.rates import open_rates
+from membership.web.rates import Rates, open_rates
 from membership.web.refusals import refused
 from membership.web.requests import correlation_id_of
 from membership.web.schema_pages import SchemaPages
@@ -54,6 +54,7 @@ def create_app(
     manifest: Manifest | None = None,
     schema: MembershipSchema | None = None,
     stream_limits: StreamLimits | None = None,
+    rates: Rates | None = None,
 ) -> Starlette:
     """The ASGI application. `clock` may be moved for a demonstration; `host_clock` is the machine's own.
 
@@ -62,7 +63,7 @@ def create_app(
     host_clock = host_clock or SystemClock()
     services = make_services(database, clock, keyring_of(settings), redis=redis)
     schema = schema or build_schema(settings.profile, manifest)
-    rates = open_rates(settings, redis)
+    rates = rates or open_rates(settings, redis)
     operations = Operations(
         schema,
         services,

@@ -20,8 +20,10 @@ from membership.kernel.actor import Role
 from membership.kernel.clock import Clock, SystemClock
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.redis.client import RedisClient
 from membership.settings import Profile, Settings
 from membership.web.development_issuer import ensure_keys, issue_token
+from membership.web.rates import open_rates
 from membership.web.streams import StreamLimits
 from support.clock import StoppedClock
 from support.operations import SampleStores
@@ -40,6 +42,8 @@ class Issue(Protocol):
         issuer: str = ...,
         audience: str = ...,
         programme: UUID = ...,
+        subject: str | None = ...,
+        till: UUID = ...,
     ) -> str: ...
 
 
@@ -61,10 +65,13 @@ def issue(issuer_folder: Path, host_clock: Clock) -> Issue:
         issuer: str = "membership-dev",
         audience: str = "membership",
         programme: UUID = SOMEBODY,
+        subject: str | None = None,
+        till: UUID = SOMEBODY,
     ) -> str:
         return issue_token(
             issuer_folder,
             role,
+            subject=subject,
             now=host_clock.now(),
             lifetime=lifetime,
             issuer=issuer,
@@ -72,7 +79,7 @@ def issue(issuer_folder: Path, host_clock: Clock) -> Issue:
             member=SOMEBODY,
             programme=programme,
             store=SOMEBODY,
-            till=SOMEBODY,
+            till=till,
             brand=SOMEBODY,
         )
 
@@ -116,6 +123,7 @@ def make_app(
         schema: MembershipSchema | None = None,
         stream_limits: StreamLimits | None = None,
         changes: Mapping[str, object] | None = None,
+        cache: RedisClient = redis,
         **changed: object,
     ) -> Starlette:
         """`changes` and `changed`: settings by their names."""
@@ -124,12 +132,14 @@ def make_app(
         return create_app(
             configured,
             database,
-            redis,
+            cache,
             service_clock,
             host_clock=tokens_judged_by,
             manifest=manifest or {},
             schema=schema,
             stream_limits=stream_limits,
+            # On a busy machine a tenth of a second is no sign that Redis is away.
+            rates=open_rates(configured, cache, patience_seconds=5),
         )
 
     return make
@@ -176,18 +186,21 @@ async def served(serve: Serve) -> AsyncIterator[Served]:
         yield served
 
 
+class ClientOf(Protocol):
+    def __call__(self, app: Starlette, *, address: str = ...) -> httpx.AsyncClient: ...
+
+
 @pytest.fixture
-def client_of() -> Callable[[Starlette], httpx.AsyncClient]:
-    def make(app: Starlette) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://membership.test")
+def client_of() -> ClientOf:
+    def make(app: Starlette, *, address: str = "127.0.0.1") -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(app, client=(address, 123))
+        return httpx.AsyncClient(transport=transport, base_url="http://membership.test")
 
     return make
 
 
 @pytest.fixture
-async def client(
-    make_app: MakeApp, client_of: Callable[[Starlette], httpx.AsyncClient]
-) -> AsyncIterator[httpx.AsyncClient]:
+async def client(make_app: MakeApp, client_of: ClientOf) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(make_app()) as client:
         yield client
 

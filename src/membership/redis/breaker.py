@@ -28,7 +28,7 @@ class Breaker:
         self, purpose: str, *, pause_seconds: float = _PAUSE_SECONDS, seconds: Callable[[], float] = time.monotonic
     ) -> None:
         self._purpose = purpose
-        self._pause_seconds = pause_seconds
+        self.pause_seconds = pause_seconds
         self._seconds = seconds
         self._probe: Probe | None = None
         self._next_probe_at = 0.0
@@ -47,7 +47,7 @@ class Breaker:
         if self._probe is None:
             log.warning("redis is away", purpose=self._purpose, reason=type(reason).__name__)
         self._probe = probe
-        self._next_probe_at = self._seconds() + self._pause_seconds
+        self._next_probe_at = self._seconds() + self.pause_seconds
 
     async def close(self) -> None:
         """With the process."""
@@ -60,7 +60,7 @@ class Breaker:
         try:
             await probe()
         except AWAY:
-            self._next_probe_at = self._seconds() + self._pause_seconds
+            self._next_probe_at = self._seconds() + self.pause_seconds
         else:
             self._probe = None
             log.info("redis is back", purpose=self._purpose)

@@ -20,7 +20,7 @@ from membership.redis.client import AWAY, RedisClient
 from membership.redis.scripts import Argument, script
 from membership.settings import Rate
 
-_PATIENCE_SECONDS: Final = 0.1
+PATIENCE_SECONDS: Final = 0.1
 """A request is not held up longer, and only those that are under way when Redis goes away."""
 
 _REMEMBERED_BUCKETS = 20_000
@@ -78,7 +78,7 @@ class Buckets:
         self,
         client: RedisClient,
         *,
-        patience_seconds: float = _PATIENCE_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
         breaker: Breaker | None = None,
         local: LocalBuckets | None = None,
     ) -> None:
@@ -86,7 +86,7 @@ class Buckets:
         self._is_cluster = isinstance(client, RedisCluster)
         self._patience_seconds = patience_seconds
         self._breaker = breaker or Breaker("rate limits")
-        self._local = local or LocalBuckets()
+        self._local = LocalBuckets() if local is None else local
         self._script = script("membership.web", "take")
         self._taking: Gathering[int, _Wish, Taken] = Gathering(self._take, most=_AT_ONCE, lanes=_LANES)
 

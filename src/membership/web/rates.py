@@ -48,7 +48,7 @@ from membership.graph.operations.faults import FaultCode
 from membership.kernel.actor import Actor
 from membership.redis.client import RedisClient
 from membership.settings import Rate, Settings
-from membership.web.buckets import Buckets, Taken
+from membership.web.buckets import PATIENCE_SECONDS, Buckets, Taken
 from membership.web.requests import Malformed
 from membership.web.tokens import TokenExpired
 
@@ -126,11 +126,11 @@ class Rates:
         return allowance
 
 
-def open_rates(settings: Settings, redis: RedisClient) -> Rates:
+def open_rates(settings: Settings, redis: RedisClient, *, patience_seconds: float = PATIENCE_SECONDS) -> Rates:
     """The limits of the settings, counted together by all processes that share a Redis and the keys of identities."""
     newest = settings.identity_hash_keys[max(settings.identity_hash_keys)].get_secret_value()
     secret = blake2b(newest.encode(), person=b"rate limits").digest()
-    return Rates(settings.rates, Buckets(redis), secret=secret)
+    return Rates(settings.rates, Buckets(redis, patience_seconds=patience_seconds), secret=secret)
 
 
 @lru_cache(maxsize=4_096)
