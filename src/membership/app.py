@@ -1,7 +1,7 @@
 """Composition root of the API: everything that serves requests is put together here."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from membership.calendars.service import PATH
 from membership.graph.operations.documents import Manifest
@@ -26,12 +27,13 @@ from membership.postgres.database import Database, open_pool
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Profile, Settings
 from membership.web.calendar_feeds import CalendarFeeds
+from membership.web.edge import at_the_edge
 from membership.web.endpoint import GraphQLEndpoint
 from membership.web.health import Readiness, alive
 from membership.web.keys import public_keys
 from membership.web.operations import Operations
 from membership.web.rates import Rates, open_rates
-from membership.web.refusals import refused
+from membership.web.refusals import failed, refused
 from membership.web.requests import correlation_id_of
 from membership.web.schema_pages import SchemaPages
 from membership.web.streams import StreamLimits, Streams
@@ -75,7 +77,8 @@ def create_app(
     streams = Streams(stream_limits or StreamLimits(connections=settings.stream_limit))
     is_open = settings.profile is Profile.OPEN
     feeds = CalendarFeeds(services.calendars, clock, rates=rates, seconds=settings.query_seconds)
-    application = Starlette(
+    application = _Application(
+        settings,
         routes=[
             Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=is_open)),
             WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
@@ -84,10 +87,20 @@ def create_app(
             Route("/readyz", Readiness(database, redis, host_clock).answer, methods=["GET"]),
             *(SchemaPages(schema.reference()).routes() if is_open else ()),
         ],
-        exception_handlers={HTTPException: _refuse},
     )
     application.state.streams, application.state.services, application.state.rates = streams, services, rates
     return application
+
+
+class _Application(Starlette):
+    """With the edge around all of it: around what Starlette makes of a failure too."""
+
+    def __init__(self, settings: Settings, routes: Sequence[BaseRoute]) -> None:
+        super().__init__(routes=routes, exception_handlers={HTTPException: _refuse, Exception: _fail})
+        self._settings = settings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return at_the_edge(super().build_middleware_stack(), self._settings)
 
 
 def keyring_of(settings: Settings) -> Keyring:
@@ -153,3 +166,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     return refused(status, correlation_id_of(dict(request.scope["headers"])), headers)
+
+
+async def _fail(request: Request, error: Exception) -> Response:
+    """What nobody expected, outside GraphQL."""
+    return failed(error, correlation_id_of(dict(request.scope["headers"])))

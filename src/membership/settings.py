@@ -10,6 +10,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+Origin: TypeAlias = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+
 
 class Profile(StrEnum):
     """`production` runs trusted documents only; `open` also takes text, within the same limits."""
@@ -110,6 +112,15 @@ class Settings(DatabaseSettings, RedisSettings, RateSettings):
     query_seconds: float = Field(default=5, gt=0, le=60)
     till_seconds: float = Field(default=3, gt=0, le=60)
     mutation_seconds: float = Field(default=10, gt=0, le=60)
+
+    # What pages of other sites may do. Origins as browsers send them: '["https://app.example.com"]'.
+    allowed_origins: tuple[Origin, ...] = ()
+    # The cookie that may hold a token, for pages that cannot keep one.
+    token_cookie: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    # For how long browsers come by HTTPS only; 0 says nothing about it.
+    hsts_seconds: int = Field(default=0, ge=0)
+    # Addresses or networks whose X-Forwarded-For names the caller. Of others it is not believed.
+    trusted_proxies: tuple[str, ...] = ()
 
     token_issuer: str = "membership-dev"  # noqa: S105 - a name
     token_audience: str = "membership"  # noqa: S105 - a name

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -37,13 +37,15 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(application: Starlette) -> AsyncIterator[Served]:
+async def serving(application: Starlette, *, trusted_proxies: Sequence[str] = ()) -> AsyncIterator[Served]:
     stop, ready = asyncio.Event(), asyncio.Event()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         served = Served(listener.getsockname()[1], application.state.streams, stop)
         server = asyncio.create_task(
-            serve_application(stop, application, listener, grace_seconds=2, on_ready=ready.set)
+            serve_application(
+                stop, application, listener, grace_seconds=2, on_ready=ready.set, trusted_proxies=trusted_proxies
+            )
         )
         try:
             await ready.wait()

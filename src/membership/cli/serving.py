@@ -4,7 +4,7 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from membership.app import running
 from membership.cli.failures import CommandFailed
 from membership.settings import Settings
+from membership.web.heads import BoundedHttp
 from membership.web.requests import MAX_BODY_BYTES
 from membership.web.streams import Streams
 
@@ -68,7 +69,14 @@ async def serve_until(
     Subscriptions are told to come again, and what takes longer than the grace is cut off.
     """
     async with running(settings) as application:
-        await serve_application(stop, application, listener, grace_seconds=grace_seconds, on_ready=on_ready)
+        await serve_application(
+            stop,
+            application,
+            listener,
+            grace_seconds=grace_seconds,
+            on_ready=on_ready,
+            trusted_proxies=settings.trusted_proxies,
+        )
 
 
 async def serve_application(
@@ -78,6 +86,7 @@ async def serve_application(
     *,
     grace_seconds: int = _GRACE_SECONDS,
     on_ready: Callable[[], None] = lambda: None,
+    trusted_proxies: Sequence[str] = (),
 ) -> None:
     """The same for an application that somebody else opened and will close."""
     server = _Server(
@@ -86,6 +95,10 @@ async def serve_application(
             log_config=None,
             access_log=False,
             server_header=False,
+            http=BoundedHttp,
+            # uvicorn would believe whoever comes from this machine.
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
             lifespan="off",
             timeout_graceful_shutdown=grace_seconds,
             ws_max_size=MAX_BODY_BYTES,

@@ -1,0 +1,70 @@
+"""How large the head of a request may be. Bodies: `requests`; messages of a WebSocket: `conversation`."""
+
+from http import HTTPStatus
+from typing import Final
+
+from graphql import GraphQLError
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from membership.graph.operations.faults import FaultCode, fault
+from membership.web.headers import HEADERS_OF_ALL
+from membership.web.refusals import denial, deny
+from membership.web.requests import correlation_id_of
+
+MAX_TARGET_BYTES: Final = 16_000
+"""Path and query: a trusted document's id with its variables."""
+MAX_HEADER_BYTES: Final = 16_000
+"""Of all headers together. A token has 4,096 at most."""
+_TOO_LARGE: Final = f"The headers may have {MAX_HEADER_BYTES} bytes; these have more."
+_MAX_HEAD_BYTES: Final = 65_536
+"""Before it is read to its end, whatever it is."""
+
+
+class HeadSizes:
+    """An ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_TARGET_BYTES:
+            wanted = f"An address may have {MAX_TARGET_BYTES} bytes; this one has more. Send the request by POST."
+            await deny(scope, receive, send, 414, fault(FaultCode.URI_TOO_LONG, wanted))
+        elif sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
+            await deny(scope, receive, send, 431, fault(FaultCode.HEADERS_TOO_LARGE, _TOO_LARGE))
+        else:
+            await self._app(scope, receive, send)
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's own reads a head of any length before it shows it to anybody: one that goes on and on is refused here.
+    What it refuses itself, bytes that are no HTTP, is told as everything else is."""
+
+    _head_bytes: int | None = None
+    """Of a head that is not complete yet."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+                self._refuse(431, fault(FaultCode.HEADERS_TOO_LARGE, _TOO_LARGE))
+
+    def on_message_begin(self) -> None:
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = None
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, fault(FaultCode.BAD_REQUEST, "This is no request of HTTP/1.1."))
+
+    def _refuse(self, status: int, error: GraphQLError) -> None:
+        response = denial(status, error, correlation_id_of({}))
+        headers = (*response.raw_headers, *HEADERS_OF_ALL, (b"connection", b"close"))
+        lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()), *map(b": ".join, headers)]
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
+        self.transport.close()

@@ -1,0 +1,119 @@
+"""What is too large is refused before it is read, each with its code."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from websockets.exceptions import InvalidStatus
+
+from web.conftest import MakeApp
+from web.sockets import PATIENCE_SECONDS, Served, serving
+from web.sockets import client_of as socket_to
+
+QUERY = "{ __typename }"
+
+
+def code_of(body: bytes | bytearray | str) -> str:
+    (error,) = json.loads(body)["errors"]
+    assert error["extensions"]["correlationId"]
+    return str(error["extensions"]["code"])
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "code"), [(15_900, 400, "GRAPHQL_VALIDATION_FAILED"), (16_000, 414, "URI_TOO_LONG")]
+)
+async def test_an_address(client: httpx.AsyncClient, size: int, status: int, code: str) -> None:
+    headers = {"Accept": "application/graphql-response+json"}
+    response = await client.get("/graphql", params={"query": "{" + "x" * size + "}"}, headers=headers)
+    assert (response.status_code, code_of(response.content)) == (status, code)
+
+
+@pytest.mark.parametrize("path", ["/graphql", "/nowhere"])
+async def test_headers(client: httpx.AsyncClient, path: str) -> None:
+    many = await client.get(path, headers=[(f"x-{number}", "x" * 100) for number in range(200)])
+    one = await client.get(path, headers={"X": "x" * 16_000})
+    fits = await client.get("/graphql", params={"query": QUERY}, headers={"X": "x" * 15_000})
+    for response in (many, one):
+        assert (response.status_code, code_of(response.content)) == (431, "HEADERS_TOO_LARGE")
+    assert fits.status_code == 200
+
+
+async def test_headers_of_a_handshake(make_app: MakeApp) -> None:
+    async with serving(make_app()) as served:
+        with pytest.raises(InvalidStatus) as refused:
+            async with socket_to(served, headers={f"X-{number}": "x" * 4_000 for number in range(5)}):
+                pass
+    assert refused.value.response.status_code == 431
+    assert code_of(refused.value.response.body) == "HEADERS_TOO_LARGE"
+
+
+async def answer_to(served: Served, *pieces: bytes) -> tuple[str, dict[str, str], bytes]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for piece in pieces:
+                writer.write(piece)
+                await writer.drain()
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+    first, *lines = head.decode().split("\r\n")
+    return first, {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}, body
+
+
+@pytest.mark.parametrize(
+    ("pieces", "first", "code"),
+    [
+        pytest.param(
+            (b"GET /graphql HTTP/1.1\r\nX: ", b"x" * 70_000),
+            "HTTP/1.1 431 Request Header Fields Too Large",
+            "HEADERS_TOO_LARGE",
+            id="a header that goes on and on",
+        ),
+        pytest.param(
+            (b"GET /graphql?", b"x" * 70_000),
+            "HTTP/1.1 431 Request Header Fields Too Large",
+            "HEADERS_TOO_LARGE",
+            id="an address that goes on and on",
+        ),
+        pytest.param((b"nonsense\r\n\r\n",), "HTTP/1.1 400 Bad Request", "BAD_REQUEST", id="no HTTP"),
+    ],
+)
+async def test_what_has_no_end_or_is_no_request(
+    make_app: MakeApp, pieces: tuple[bytes, ...], first: str, code: str
+) -> None:
+    async with serving(make_app()) as served:
+        line, headers, body = await answer_to(served, *pieces)
+    assert line == first
+    assert code_of(body) == code
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-correlation-id"] in body.decode()
+
+
+async def test_a_body_beyond_the_bound_of_a_head_is_a_body(make_app: MakeApp) -> None:
+    body = json.dumps({"query": QUERY, "variables": {"x": "x" * 200_000}})
+    async with serving(make_app()) as served, httpx.AsyncClient() as client:
+        for _ in range(2):
+            response = await client.post(served.url, content=body, headers={"Content-Type": "application/json"})
+            assert response.json() == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.parametrize(("trusted", "believed"), [((), False), (("127.0.0.1",), True), (("10.0.0.0/8",), False)])
+async def test_who_calls_is_told_by_trusted_proxies_only(
+    make_app: MakeApp, trusted: tuple[str, ...], believed: bool
+) -> None:
+    seen: list[object] = []
+    app = make_app()
+
+    async def who(request: Request) -> Response:
+        assert request.client is not None
+        seen.append(request.client.host)
+        return Response()
+
+    app.add_route("/who", who)
+    async with serving(app, trusted_proxies=trusted) as served, httpx.AsyncClient() as client:
+        await client.get(f"http://127.0.0.1:{served.port}/who", headers={"X-Forwarded-For": "203.0.113.7"})
+    assert seen == ["203.0.113.7" if believed else "127.0.0.1"]
