@@ -186,7 +186,7 @@ async def test_every_wall_is_in_the_table(schema_conn: Conn) -> None:
 
 async def test_each_role_sees_through_no_wall(walls: Walls, database: Database) -> None:
     owners, wrong = await _owners(walls), []
-    for table, (column, marks) in WALLS.items():
+    for table, (column, _) in WALLS.items():
         there = await _seen(walls.conn, table, column, owners[column])
         assert there == set(Where), f"{table} holds nothing of {set(Where) - there}: nothing would be proved"
     for place_role, role in enumerate(ROLES):

@@ -50,7 +50,7 @@ from membership.tiers.model import GrantId, HandReason
 from membership.tills.model import QuoteAnswer, QuoteSale, SaleAnswer
 from membership.visits.model import Made
 from membership.waitlist.model import Entry, JoinWaitlist, Wish
-from sample_store import SampleStore, load_world
+from sample_store import SampleStore, World, load_world
 from support.appointment_desk import TODAY, AppointmentDesk, at
 from support.campaign_desk import gift
 from support.clock import StoppedClock
@@ -183,7 +183,7 @@ async def open_walls(services: Services, conn: Conn, clock: StoppedClock) -> Wal
     await services.directory.reload(clock.now())
     places = {}
     for number, (wherever, (store, counter)) in enumerate(where.items(), 1):
-        furnisher = _Furnisher(services, conn, clock, number)
+        furnisher = _Furnisher(services, world, conn, clock, number)
         places[wherever] = await furnisher.furnish(wherever, store, counter)
     for place in places.values():
         place.member_code = (await services.codes.show(place.actor(Role.MEMBER), clock.now(), place.member)).code
@@ -235,6 +235,7 @@ async def _second_store(conn: Conn, first: SampleStore) -> SampleStore:
 @dataclass(slots=True)
 class _Furnisher:
     services: Services
+    world: World
     conn: Conn
     clock: StoppedClock
     number: int
@@ -255,7 +256,7 @@ class _Furnisher:
             member=member,
             spare=spare,
             phone=phone,
-            card_number=await self._of(member.member_id, "cards.cards", "number"),
+            card_number=str(await self._of(member.member_id, "cards.cards", "number")),
             card_id=await self._of(member.member_id, "cards.cards", "card_id"),
             identity_id=await self._of(member.member_id, "members.identities", "identity_id"),
         )
@@ -273,7 +274,7 @@ class _Furnisher:
     async def _at_the_till(self, place: Place) -> None:
         services = self.services
         place.till = TillWorld(
-            world=None,  # type: ignore[arg-type] - nothing here asks for it
+            world=self.world,
             store=place.store,
             clock=self.clock,
             tills=services.tills,
@@ -282,7 +283,7 @@ class _Furnisher:
             member=place.member,
         )
         sold = replace(basket(5_000_00), currency=place.store.currency)
-        shown = ByCardNumber(str(place.card_number))
+        shown = ByCardNumber(place.card_number)
         place.sale = await place.till.commit(place.till.commit_of(sold, member=shown))
         unpaid = replace(sold, tenders=())
         command = QuoteSale(key(), unpaid, shown, training=False)
