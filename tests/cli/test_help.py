@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from membership.cli import app
 
-COMMANDS = ["dev", "serve", "worker", "migrate", "seed", "token", "clock", "bench", "generate"]
+COMMANDS = ["dev", "serve", "worker", "migrate", "seed", "token", "till", "clock", "bench", "generate"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -60,13 +60,9 @@ def till(  # noqa: PLR0917 - typer makes an option of each
 
     In a terminal that read a service's environment file (`. .data/environment`), address, tokens and cards are there.
 
-    Examples:
+    Example: membership till --tills 8 --seconds 10 --cut-lines 0.3
 
-    membership till
-
-    membership till --card 900000000018 --line WOMENSWEAR=2999.00@2F-ALVENNA
-
-    membership till --tills 8 --seconds 10 --cut-lines 0.3
+    One customer: membership till --phone +8617000000000 --line WOMENSWEAR=2999.00@2F-ALVENNA
     """
     from membership.cli.shop_options import open_shop
     from membership.cli.till_running import Load, OneSale, run_load, run_one_sale

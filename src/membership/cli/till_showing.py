@@ -35,7 +35,7 @@ class Showing:
         """Whether it was sold. Raises NoShop, TillClientError."""
         rng = Random(seed)  # noqa: S311 - the same things every time
         async with opened(self._shop, line, tills=1, clock=clock, rng=rng) as doors:
-            (till,) = doors.tills
+            (till,), (self._cutter,) = doors.tills, doors.cutters
             customer = None
             for lookup in lookups[:1]:
                 customer = await self._recognise(till, lookup)
@@ -65,7 +65,9 @@ class Showing:
         basket = basket_of(
             self._shop, lines, tender=self._shop.tenders[0], due_minor=quote.due.amount_minor, points=points
         )
+        self._cutter.cut_next()
         answer = await till.commit(quote, basket, customer)
+        self._say("Line", "cut while the receipt was on its way; sent again with the same key, and booked once")
         if answer is None or isinstance(answer, Refusal):
             self._refused("Not booked", answer)
             return False

@@ -11,6 +11,21 @@ PURCHASE = "a whole sale"
 """From who it is to the receipt: what a customer waits for in all."""
 
 
+class Numbers:
+    """The receipt numbers of one till, each used once."""
+
+    def __init__(self, first: int) -> None:
+        self._first = self._next = first
+
+    def __next__(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    @property
+    def used(self) -> range:
+        return range(self._first, self._next)
+
+
 @dataclass(slots=True)
 class Receipt:
     """A sale as the till was told. `quantities` and `returned` by line number. `member_id`: who earned the points."""

@@ -20,9 +20,15 @@ class CuttingTransport(httpx.AsyncBaseTransport):
         self._probability = probability
         self._chance = chance
         self.cuts = 0
+        self._next = False
+
+    def cut_next(self) -> None:
+        """The next request, whatever chance says."""
+        self._next = True
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._chance() < self._probability:
+        if self._next or self._chance() < self._probability:
+            self._next = False
             request.extensions = {**request.extensions, "trace": self._cut}
         return await self._inner.handle_async_request(request)
 

@@ -1,9 +1,8 @@
 """The doors open: lines to the service, tills with numbers of their own, and customers whose points are noted."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
 from random import Random
 from typing import TypeAlias
 
@@ -13,7 +12,7 @@ from membership.kernel.clock import Clock
 from membership.till_client import Refusal, Retrying, TillClient
 from membership.till_client.generated.input_types import MemberLookup
 from membership.till_simulator.baskets import line_of
-from membership.till_simulator.book import Book
+from membership.till_simulator.book import Book, Numbers
 from membership.till_simulator.clock import ServiceTime
 from membership.till_simulator.cutting import CuttingTransport
 from membership.till_simulator.shop import Shop
@@ -21,9 +20,8 @@ from membership.till_simulator.till import Customer, Till
 
 Wrap: TypeAlias = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
 
-_SECONDS_OF_NUMBERS = 20_000_000
-_NUMBERS_A_SECOND = 100
-"""Together they stay below the largest number that a receipt may have."""
+_NUMBERS = 2_000_000_000
+"""A receipt may have no larger one than 2^31 - 1."""
 _POOL = httpx.Limits(max_connections=1)
 
 
@@ -51,6 +49,7 @@ class Doors:
     back_office: Till
     tills: list[Till] = field(default_factory=list)
     cutters: list[CuttingTransport] = field(default_factory=list)
+    """Of the tills, in their order."""
     customers: list[Customer] = field(default_factory=list)
     points: dict[str, int] = field(default_factory=dict)
 
@@ -111,10 +110,10 @@ async def points_of(till: Till, lookup: MemberLookup, rng: Random) -> int | None
     return quoted.member.balance - quoted.member.debt
 
 
-def _numbers(shop: Shop, clock: Clock) -> dict[str, Iterator[int]]:
-    """For each till, on from a number that no earlier run of this hour, or of this year, came to."""
-    first = 1 + int(clock.now().timestamp()) % _SECONDS_OF_NUMBERS * _NUMBERS_A_SECOND
-    return {place.code: count(first) for place in shop.tills}
+def _numbers(shop: Shop, clock: Clock) -> dict[str, Numbers]:
+    """For each till, on from a number that no earlier run of the day came to: one for each millisecond."""
+    first = 1 + int(clock.now().timestamp() * 1000) % _NUMBERS
+    return {place.code: Numbers(first) for place in shop.tills}
 
 
 def _transport() -> httpx.AsyncHTTPTransport:

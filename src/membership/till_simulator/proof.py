@@ -1,11 +1,13 @@
 """Does it all add up? Every receipt that the tills believe in is asked for, and every customer's points.
 
-A sale that was lost is not found; one that was done twice shows in what came back of it, or in the points. For that the
-customers must have shopped nowhere else meanwhile.
+A sale that was lost is not found. One that was done twice has a number that the till used and does not believe in, or
+shows in what came back of it, or in the points. For these the customers must have shopped nowhere else meanwhile.
 """
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from random import Random
 
 from membership.till_client import Busy, NoAnswer
@@ -44,19 +46,36 @@ async def prove(doors: Doors, rng: Random) -> Proof:
 
     async def ask(receipt: Receipt) -> None:
         async with gate:
-            _compare(receipt, await find(till, receipt), proof)
+            found = await _find(till, receipt.till, receipt.business_date, receipt.sequence)
+            _compare(receipt, found, proof)
+
+    async def ask_in_vain(till_code: str, day: date, number: int) -> None:
+        async with gate:
+            if await _find(till, till_code, day, number) is not None:
+                proof.wrong.append(f"{till_code} {day} no. {number} was booked, and the till was never told.")
 
     async with asyncio.TaskGroup() as group:
         for receipt in book.receipts:
             group.create_task(ask(receipt))
+        for till_code, day, number in _not_believed(doors):
+            group.create_task(ask_in_vain(till_code, day, number))
     await _compare_points(doors, proof, rng)
     return proof
 
 
-async def find(till: Till, receipt: Receipt) -> FindSaleSale | None:
-    """By what is printed on it."""
-    number = ReceiptNumberInput(business_date=receipt.business_date, sequence=receipt.sequence, till=receipt.till)
-    return await till.client.find_sale(SaleLookup(receipt=number))
+async def _find(till: Till, till_code: str, day: date, number: int) -> FindSaleSale | None:
+    """By what is printed on the receipt."""
+    printed = ReceiptNumberInput(business_date=day, sequence=number, till=till_code)
+    return await till.client.find_sale(SaleLookup(receipt=printed))
+
+
+def _not_believed(doors: Doors) -> Iterator[tuple[str, date, int]]:
+    """Numbers that tills used for something else than a sale, or for one that they were not told was booked."""
+    believed = {(receipt.till, receipt.sequence) for receipt in doors.book.receipts}
+    days = {receipt.business_date for receipt in doors.book.receipts}
+    used = {till.place.code: till.numbers.used for till in doors.tills}
+    for code, numbers in used.items():
+        yield from ((code, day, number) for number in numbers if (code, number) not in believed for day in days)
 
 
 async def _settle(book: Book, proof: Proof) -> None:

@@ -11,7 +11,7 @@ from membership.till_simulator.book import PURCHASE, Book
 from membership.till_simulator.opening import Line, admit, opened
 from membership.till_simulator.proof import Proof, prove
 from membership.till_simulator.shop import Shop
-from membership.till_simulator.trading import Advance, Day
+from membership.till_simulator.trading import Advance, Day, Mix
 
 _CARDS_A_TILL = 4
 
@@ -25,6 +25,7 @@ class Plan:
     most: int
     seed: int = 1
     cards: Sequence[MemberLookup] = ()
+    mix: Mix = Mix()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def simulate(
         cards = plan.cards or [MemberLookup(card_number=number) for number in shop.cards]
         await admit(doors, list(cards)[: plan.tills * _CARDS_A_TILL], rng)
         cpu = time.process_time()
-        seconds = await Day(doors, rng, seconds=plan.seconds, most=plan.most).trade(advance)
+        seconds = await Day(doors, rng, seconds=plan.seconds, most=plan.most, mix=plan.mix).trade(advance)
         cpu = time.process_time() - cpu
         figures = _figures(doors.book, plan, seconds=seconds, cpu=cpu, cuts=doors.cuts, customers=len(doors.customers))
         return figures, await prove(doors, rng)

@@ -1,7 +1,7 @@
 """One till: asks, keeps what it was told in the book, and sends again what got no answer."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from membership.till_client.generated.input_types import (
 from membership.till_client.generated.quote_sale import QuoteSaleQuoteSalePayload
 from membership.till_client.generated.return_lines import ReturnLinesReturnPayload
 from membership.till_simulator.baskets import basket_of, total_of
-from membership.till_simulator.book import Book, Receipt
+from membership.till_simulator.book import Book, Numbers, Receipt
 from membership.till_simulator.clock import ServiceTime
 from membership.till_simulator.shop import Shop, TillPlace
 
@@ -44,13 +44,13 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """`numbers`: of its receipts, each used once."""
+    """Several may stand for the same till: then they share its numbers."""
 
     client: TillClient
     shop: Shop
     place: TillPlace
     store_id: str
-    numbers: Iterator[int]
+    numbers: Numbers
     time: ServiceTime
     book: Book
 
