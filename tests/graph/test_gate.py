@@ -215,17 +215,22 @@ class TestMasking:
         }
 
     @pytest.mark.parametrize(
-        "passing",
-        [ConnectionRefusedError(), TimeoutError(), asyncpg.DeadlockDetectedError(), asyncpg.QueryCanceledError()],
+        ("passing", "code"),
+        [
+            (ConnectionRefusedError(), "UNAVAILABLE"),
+            (TimeoutError(), "UNAVAILABLE"),
+            (asyncpg.DeadlockDetectedError(), "UNAVAILABLE"),
+            (asyncpg.QueryCanceledError(), "OPERATION_TIMED_OUT"),
+        ],
     )
     async def test_a_passing_fault_of_the_database_says_so(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch, passing: Exception
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, passing: Exception, code: str
     ) -> None:
         def fail(*_: object, **__: object) -> None:
             raise passing
 
         monkeypatch.setattr(stores_queries, "by_code", fail)
-        assert codes(await run("{ stores { nodes { id } } }")) == ["UNAVAILABLE"]
+        assert codes(await run("{ stores { nodes { id } } }")) == [code]
 
     async def test_production_suggests_no_names(self, run_with_manifest: Callable[[Manifest], Run]) -> None:
         asking = "query Asking($by: StoreBy!) { store(by: $by) { id } }"

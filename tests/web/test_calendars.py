@@ -87,9 +87,7 @@ async def test_an_address_that_ended_one_that_never_was_and_any_other_path_look_
     ]
     assert {response.status_code for response in answers} == {404}
     assert len({body_of(response) for response in answers}) == 1
-    assert {frozenset(response.headers) for response in answers} == {
-        frozenset({"content-length", "content-type", "x-correlation-id"})
-    }
+    assert len({frozenset(response.headers) for response in answers}) == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
