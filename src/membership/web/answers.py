@@ -14,7 +14,10 @@ from membership.web.negotiation import MediaType
 
 HeaderPairs: TypeAlias = Sequence[tuple[bytes, bytes]]
 
-AUTHENTICATE: Final = ((b"www-authenticate", b"Bearer"),)
+_SOON: Final = ((b"retry-after", b"1"),)
+
+TOLD_BESIDE: Final[Mapping[int, HeaderPairs]] = {401: ((b"www-authenticate", b"Bearer"),), 503: _SOON, 504: _SOON}
+"""Headers that belong to a status."""
 
 _CONTENT_TYPES: Final = {kind: f"{kind.value}; charset=utf-8".encode() for kind in MediaType}
 

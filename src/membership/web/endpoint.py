@@ -16,7 +16,7 @@ from strawberry.types.graphql import OperationType
 
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.faults import FaultCode, code_of, fault, present
-from membership.web.answers import AUTHENTICATE, Answer, HeaderPairs, encode, encode_error, pairs_of, status_of
+from membership.web.answers import TOLD_BESIDE, Answer, HeaderPairs, encode, encode_error, pairs_of, status_of
 from membership.web.events import EventStream
 from membership.web.graphiql import show_graphiql
 from membership.web.negotiation import MediaType, answer_type, prefers_html, takes_events
@@ -119,8 +119,7 @@ class GraphQLEndpoint:
             result.errors = present(result.errors, correlation_id=call.correlation_id)
             call.outcome = code_of(result.errors[0])
         status = status_of(result, media_type, was_executed=executed)
-        extra = AUTHENTICATE if status == 401 else ()
-        return Answer(status, encode(result, was_executed=executed), media_type, extra)
+        return Answer(status, encode(result, was_executed=executed), media_type, TOLD_BESIDE.get(status, ()))
 
     async def _stream(self, call: "_Call", results: Results, receive: Receive, send: Send) -> None:
         try:

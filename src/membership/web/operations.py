@@ -6,7 +6,7 @@ The gate (graph/operations/gate.py) is passed by all of them: `execute` for one 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from graphql import GraphQLError
 from strawberry.schema.exceptions import InvalidOperationTypeError
@@ -16,7 +16,7 @@ from strawberry.types.graphql import OperationType
 
 from membership.graph.kit.context import RequestContext
 from membership.graph.kit.localisation import negotiate
-from membership.graph.operations.faults import FaultCode, fault, present
+from membership.graph.operations.faults import FaultCode, code_of, fault, present
 from membership.graph.operations.time_limits import TimeLimits
 from membership.graph.schema import MembershipSchema
 from membership.graph.services import Services
@@ -28,6 +28,8 @@ from membership.web.requests import GraphQLRequest, Malformed
 from membership.web.tokens import Tokens
 
 Results: TypeAlias = AsyncGenerator[ExecutionResult, None]
+
+_PASSING: Final = frozenset({FaultCode.UNAVAILABLE, FaultCode.OPERATION_TIMED_OUT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Operations:
         """Raises strawberry's InvalidOperationTypeError for an operation of another type."""
         try:
             async with context.time_limit:
-                return await self._schema.execute(
+                result = await self._schema.execute(
                     request.query,
                     variable_values=request.variables,
                     context_value=context,
@@ -113,6 +115,7 @@ class Operations:
                 )
         except TimeIsUp as late:
             return _stopped(late, context.correlation_id)
+        return PreExecutionError(None, result.errors) if _came_to_nothing(result) else result
 
     async def stream(
         self, request: GraphQLRequest, context: RequestContext, may_run: Collection[OperationType]
@@ -151,6 +154,14 @@ def was_executed(result: ExecutionResult) -> bool:
 def _stopped(late: TimeIsUp, correlation_id: str) -> ExecutionResult:
     """Without data, for it is not known how far it came."""
     return PreExecutionError(None, present([GraphQLError("", original_error=late)], correlation_id=correlation_id))
+
+
+def _came_to_nothing(result: ExecutionResult) -> bool:
+    """Whether all that was asked for failed for a passing reason of ours: told without data, so that the status can say
+    it too, to a client and to whatever stands in between."""
+    if not result.errors or not all(code_of(error) in _PASSING for error in result.errors):
+        return False
+    return all(value is None for value in (result.data or {}).values())
 
 
 def _presented(result: ExecutionResult, correlation_id: str) -> ExecutionResult:
