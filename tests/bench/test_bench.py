@@ -12,7 +12,7 @@ from pathlib import Path
 from membership.bench import Plan, run_bench
 SMALL = Plan(
     people=25, rounds=1, connections=(2,), warm_up_seconds=0, members=2_000, units=50, claimers=8, drops=1,
-    associates=2, past_days=1, listings=2, bookings=10, storms=2,
+    associates=2, past_days=1, listings=2, bookings=10, storms=2, overtimes=2,
 )
 run_bench(Path(sys.argv[1]), 0.2, SMALL)
 """
@@ -45,6 +45,7 @@ DIARIES = [
     "propose 3 stops, 7 days",
 ]
 BOOKINGS = ["book one stop", "storm of visits, 40 clients"]
+OVERTIME = "query past its time limit"
 
 
 def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     finished = subprocess.run([sys.executable, "-c", SMALL, str(results)], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     found = json.loads(results.read_text(encoding="utf-8"))
-    assert [row["operation"] for row in found[:-1]] == [*THROUGH_THE_API, *IN_PROCESS, *DIARIES, *BOOKINGS]
+    assert [row["operation"] for row in found[:-1]] == [*THROUGH_THE_API, *IN_PROCESS, *DIARIES, *BOOKINGS, OVERTIME]
     rows, issued = {row["operation"]: row for row in found}, found[-1]
     api, dropped = [rows[name] for name in THROUGH_THE_API], [rows[name] for name in IN_PROCESS]
     assert all(rows[name]["rps"] > 0 for name in [*DIARIES, *BOOKINGS])
@@ -64,6 +65,8 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     assert (storm["asked"], storm["deadlocks"]) == (80, 0)
     assert 0 < storm["won"] < storm["asked"]
     assert storm["slots"] == 3 * storm["won"] <= storm["contested"]
+    assert rows[OVERTIME]["calls"] == 2
+    assert 0 < rows[OVERTIME]["gone_p50_ms"] <= rows[OVERTIME]["gone_most_ms"]
     for row, fields in [*((row, FIELDS) for row in api), *((row, DROP_FIELDS) for row in dropped)]:
         assert row.keys() >= fields
         assert all(row[name] > 0 for name in fields - {"operation"} if row[name] is not None)

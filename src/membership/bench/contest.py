@@ -45,7 +45,8 @@ class Plan:
     for each competitor. `warm_up_seconds` of each run of pgbench do not count: it connects and plans then. `members`
     get a coupon each. `units` are claimed in the process, by `claimers` at a time, in each of `drops` rounds. A day of
     a store is listed `listings` times beside a past of `past_days`, and of a hundred times as many, at forty brands
-    with so many `associates` each; `bookings` are made there one by one, and storms break out in `storms` rounds."""
+    with so many `associates` each; `bookings` are made there one by one, and storms break out in `storms` rounds.
+    `overtimes`: queries that wait longer than they may."""
 
     people: int = 2_000
     rounds: int = 5
@@ -60,6 +61,7 @@ class Plan:
     listings: int = 60
     bookings: int = 1_000
     storms: int = 30
+    overtimes: int = 20
 
 
 class Contest:

@@ -12,6 +12,7 @@ import orjson
 from membership.bench.drop import DropFigures
 from membership.bench.issue import Issued
 from membership.bench.listing import STOPS, Listed, Proposed
+from membership.bench.overtime import LIMIT_SECONDS, Overtime
 from membership.bench.pace import Pace
 from membership.bench.servers import PROCESSES, Measured
 from membership.bench.storm import Stormed
@@ -123,7 +124,23 @@ class BookingResult:
     load_average: float
 
 
-AnyResult: TypeAlias = Result | DropResult | IssueResult | DiaryResult | BookingResult
+@dataclass(frozen=True, slots=True)
+class OvertimeResult:
+    """Queries that wait for a lock when their time limit is over. Milliseconds after it: until the caller is told, and
+    until the statement is gone from pg_stat_activity."""
+
+    operation: str
+    limit_ms: float
+    calls: int
+    told_p50_ms: float
+    told_most_ms: float
+    gone_p50_ms: float
+    gone_most_ms: float
+    processors: int
+    load_average: float
+
+
+AnyResult: TypeAlias = Result | DropResult | IssueResult | DiaryResult | BookingResult | OvertimeResult
 
 
 @dataclass(slots=True)
@@ -298,6 +315,20 @@ def storm_result(stormed: Stormed, *, clients: int) -> BookingResult:
         slots=stormed.slots,
         contested=stormed.contested,
         deadlocks=stormed.deadlocks,
+        processors=PROCESSORS,
+        load_average=_load_average(),
+    )
+
+
+def overtime_result(measured: Overtime) -> OvertimeResult:
+    return OvertimeResult(
+        operation="query past its time limit",
+        limit_ms=LIMIT_SECONDS * 1000,
+        calls=len(measured.gone_ms),
+        told_p50_ms=round(median(measured.told_ms), 3),
+        told_most_ms=round(max(measured.told_ms), 3),
+        gone_p50_ms=round(median(measured.gone_ms), 3),
+        gone_most_ms=round(max(measured.gone_ms), 3),
         processors=PROCESSORS,
         load_average=_load_average(),
     )

@@ -14,9 +14,10 @@ from membership import logging
 from membership.bench.contest import Arena, Contest, Plan
 from membership.bench.diary_run import STEPS, measure_diaries
 from membership.bench.drop import WAYS, measure_ways
-from membership.bench.figures import AnyResult, Result, drop_results, issue_result, write_results
+from membership.bench.figures import AnyResult, Result, drop_results, issue_result, overtime_result, write_results
 from membership.bench.issue import make_members, measure_issue
 from membership.bench.operations import Callers, operations
+from membership.bench.overtime import measure_overtime
 from membership.bench.pgbench import Pgbench, find_pgbench
 from membership.bench.season import refill_wallets
 from membership.bench.servers import Datastores, Driver, start_api, start_hello
@@ -39,7 +40,13 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyRes
     with ExitStack() as stack, Progress(console=Console(stderr=True)) as progress:
         stores = stack.enter_context(Datastores(results.absolute().parent))
         bench = _Bench(stores, seconds, plan, program, progress)
-        found: list[AnyResult] = [*bench.contest(), *bench.drop(), *bench.diaries(), bench.issue()]
+        found: list[AnyResult] = [
+            *bench.contest(),
+            *bench.drop(),
+            *bench.diaries(),
+            bench.overtime(),
+            bench.issue(),
+        ]
     write_results(found, results)
     print_table(found, console, filesystem=stores.filesystem, load_average=load_average)
     if program is None:
@@ -109,6 +116,14 @@ class _Bench:
                 advance=lambda: self._progress.advance(booking),
             )
         )
+
+    def overtime(self) -> AnyResult:
+        """What is left of a query when its time is over."""
+        calls = self._plan.overtimes
+        waiting = self._progress.add_task("Waiting for time limits", total=1)
+        measured = uvloop.run(measure_overtime(self._places.plain.settings, calls=calls))
+        self._progress.update(waiting, completed=1)
+        return overtime_result(measured)
 
     def issue(self) -> AnyResult:
         """To everybody."""

@@ -12,6 +12,7 @@ from membership.bench.figures import (
     DiaryResult,
     DropResult,
     IssueResult,
+    OvertimeResult,
     Result,
 )
 from membership.bench.servers import PROCESSES
@@ -54,6 +55,8 @@ def _cells(result: AnyResult) -> list[str]:
             return [*_paced(result), _NONE, str(result.sql_round_trips), *[_NONE] * 3]
         case BookingResult():
             return [*_paced(result), *[_NONE] * 5]
+        case OvertimeResult():
+            return [_NONE, f"{result.gone_p50_ms:.1f}", *[_NONE] * 7]
 
 
 def _paced(result: DiaryResult | BookingResult) -> list[str]:
@@ -86,6 +89,13 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
                 f"a batch; load average {issue.load_average:.1f} at its end."
             )
     yield from _notes_of_diaries(results)
+    for overtime in results:
+        if isinstance(overtime, OvertimeResult):
+            yield (
+                f"{overtime.operation}: after a limit of {overtime.limit_ms:g} ms its statement has gone from "
+                f"pg_stat_activity within {overtime.gone_most_ms:.1f} ms, and the caller is told within "
+                f"{overtime.told_most_ms:.1f} ms; the most of {overtime.calls} calls."
+            )
     yield (
         f"All shared {PROCESSORS} processors: PostgreSQL, Valkey, the API, the load. Load average before: "
         f"{load_average:.1f}. Data on {filesystem}; fsync and synchronous_commit on."
