@@ -122,6 +122,8 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         str(settings.database_url),
         max_size=_BESIDE_CONNECTIONS,
         statement_cache_size=settings.database_statement_cache_size,
+        # Many wait for each of these, none of them for longer.
+        command_timeout=settings.query_seconds,
     )
     bell = OutboxBell(pool)
     redis = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)

@@ -45,3 +45,29 @@ def test_a_rate_that_is_none_names_itself(monkeypatch: pytest.MonkeyPatch, wrong
     monkeypatch.setenv("MEMBERSHIP_RATE_LIMIT_TILL", wrong)
     with pytest.raises(CommandFailed, match=r"MEMBERSHIP_RATE_LIMIT_TILL: .*such as 600/60"):
         read_settings(Settings)
+
+
+@pytest.mark.usefixtures("_given")
+def test_origins_are_listed_as_browsers_send_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().allowed_origins == ()
+    monkeypatch.setenv("MEMBERSHIP_ALLOWED_ORIGINS", '["https://app.example", "http://localhost:5173"]')
+    assert Settings().allowed_origins == ("https://app.example", "http://localhost:5173")
+
+
+@pytest.mark.usefixtures("_given")
+@pytest.mark.parametrize(
+    "wrong",
+    ["*", "https://*.example", "https://app.example/", "https://app.example/x", "app.example", "https://APP.example"],
+)
+def test_an_origin_that_no_browser_sends_names_itself(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv("MEMBERSHIP_ALLOWED_ORIGINS", f'["{wrong}"]')
+    with pytest.raises(CommandFailed, match="MEMBERSHIP_ALLOWED_ORIGINS"):
+        read_settings(Settings)
+
+
+@pytest.mark.usefixtures("_given")
+@pytest.mark.parametrize("name", ["QUERY", "TILL", "MUTATION"])
+def test_a_time_limit_is_some_seconds(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"MEMBERSHIP_{name}_SECONDS", "0")
+    with pytest.raises(CommandFailed, match=f"MEMBERSHIP_{name}_SECONDS"):
+        read_settings(Settings)

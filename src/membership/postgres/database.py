@@ -101,7 +101,7 @@ class Database:
         if left is None:
             return self._statement_timeout_ms
         # In steps, for a server that counts statements tells them apart by their text.
-        return min(self._statement_timeout_ms, (int(left * 10) + 2) * 100)
+        return (int(left * 10) + 2) * 100
 
 
 _BEGIN_ENGINE: Final = "BEGIN; SET LOCAL ROLE membership_engine"

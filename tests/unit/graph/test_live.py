@@ -7,6 +7,7 @@ from contextlib import aclosing
 import pytest
 
 from membership.graph.kit.live import LiveValues
+from membership.kernel.time_limits import TimeIsUp, TimeLimit
 
 PATIENCE_SECONDS = 20
 PERIOD = 0.01
@@ -156,5 +157,26 @@ async def test_who_gives_up_waiting_harms_nobody(shelf: Shelf, live: LiveValues[
     await shelf.read_times(1)
     impatient.cancel()
     await asyncio.wait((impatient,))
+    shelf.gate.set()
+    assert await patient == {"a": 1}
+
+
+async def test_a_reading_has_its_time_and_whoever_asked_is_told(shelf: Shelf) -> None:
+    live = LiveValues[str, int](shelf.read, period_seconds=PERIOD, longest_seconds=PERIOD)
+    shelf.gate.clear()
+    with pytest.raises(TimeIsUp):
+        await live.now(["a"])
+    shelf.gate.set()
+    assert await live.now(["a"]) == {"a": 1}
+    await live.close()
+
+
+async def test_a_reading_is_not_its_first_askers_alone(shelf: Shelf, live: LiveValues[str, int]) -> None:
+    shelf.gate.clear()
+    with pytest.raises(TimeIsUp):
+        async with TimeLimit() as limit:
+            limit.start(PERIOD)
+            await live.now(["a"])
+    patient = asyncio.create_task(live.now(["a"]))
     shelf.gate.set()
     assert await patient == {"a": 1}

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from membership.inventory.gathering import Gathering
+from membership.kernel.time_limits import TimeLimit, seconds_left
 
 
 class Desk:
@@ -79,3 +80,18 @@ async def test_work_that_breaks_fails_its_batch_and_no_later_one() -> None:
     told = await asyncio.gather(gathering.ask("a", 1), gathering.ask("a", 2), return_exceptions=True)
     assert [type(answer) for answer in told] == [RuntimeError, int]
     assert await gathering.ask("a", 3) == 3
+
+
+async def test_a_batch_is_not_its_first_askers_alone() -> None:
+    """Their time has no part in what others wait for too."""
+    left: list[float | None] = []
+
+    async def work(_: str, items: list[int]) -> list[int | Exception]:
+        left.append(seconds_left())
+        return [*items]
+
+    async with TimeLimit() as limit:
+        limit.start(30)
+        assert await Gathering(work, most=1).ask("a", 1) == 1
+        assert seconds_left() is not None
+    assert left == [None]
