@@ -27,21 +27,21 @@ _FAR_TOO_LONG = 60.0
 """Whoever waits for the client's own time-out fails the test by its patience."""
 
 
+class CountedBuckets(Buckets):
+    asked = 0
+
+    async def _ask(self, bucket: str, rate: Rate, taken: int) -> Taken:
+        self.asked += taken
+        return await super()._ask(bucket, rate, taken)
+
+
 class Watched:
-    """Buckets on a server, with what a test wants to know of them: how often that was asked for requests."""
+    """Buckets on a server, with what a test wants to know of them: how many requests that was asked for."""
 
-    def __init__(self, client: RedisClient, monkeypatch: pytest.MonkeyPatch, *, patience_seconds: float) -> None:
+    def __init__(self, client: RedisClient, *, patience_seconds: float) -> None:
         self.client = client
-        self.asked = 0
         self.breaker = Breaker("a test", pause_seconds=0.01)
-        self.buckets = Buckets(client, patience_seconds=patience_seconds, breaker=self.breaker)
-        evalsha = client.evalsha
-
-        async def counted(*arguments: object) -> object:
-            self.asked += 1
-            return await evalsha(*arguments)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(client, "evalsha", counted)
+        self.buckets = CountedBuckets(client, patience_seconds=patience_seconds, breaker=self.breaker)
 
     async def take(self, bucket: str, times: int) -> list[Taken]:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -64,9 +64,9 @@ def valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
 
 
 @pytest.fixture
-async def watched(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
+async def watched(valkey: EmbeddedValkey) -> AsyncIterator[Watched]:
     client = open_redis(valkey.url(), timeout_seconds=_FAR_TOO_LONG)
-    watched = Watched(client, monkeypatch, patience_seconds=5)
+    watched = Watched(client, patience_seconds=5)
     assert await is_ready(client)
     yield watched
     await watched.buckets.close()
@@ -102,32 +102,28 @@ async def test_a_restarted_server_is_counted_on_again(valkey: EmbeddedValkey, wa
     assert await watched.client.exists("till")
 
 
-async def test_nobody_waits_twice_for_a_server_that_hangs(
-    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_nobody_waits_twice_for_a_server_that_hangs(valkey: EmbeddedValkey) -> None:
     """Not even the first ones until the client gives up, and the others are not asked to try."""
     client = open_redis(valkey.url(), timeout_seconds=_FAR_TOO_LONG)
-    watched = Watched(client, monkeypatch, patience_seconds=1)
+    watched = Watched(client, patience_seconds=1)
     await watched.take("till", 1)
     process_id = valkey.process_id
     assert process_id is not None
     os.kill(process_id, signal.SIGSTOP)
-    asked = watched.asked
     watched.breaker.pause_seconds = _FAR_TOO_LONG
     assert passed(await watched.take("till", 200)) == 5
-    under_way = watched.asked - asked
-    assert 1 <= under_way <= 2, "what was on its way when it began to hang"
+    asked = watched.buckets.asked
     for number in range(100):
         assert passed(await watched.take(f"till {number}", 1)) == 1
-    assert watched.asked - asked == under_way
+    assert watched.buckets.asked == asked
     os.kill(process_id, signal.SIGCONT)
     await watched.buckets.close()
     await client.aclose()
 
 
-async def test_a_server_that_hung_is_counted_on_again(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_hung_is_counted_on_again(valkey: EmbeddedValkey) -> None:
     client = open_redis(valkey.url())
-    watched = Watched(client, monkeypatch, patience_seconds=1)
+    watched = Watched(client, patience_seconds=1)
     await watched.take("till", 1)
     process_id = valkey.process_id
     assert process_id is not None
@@ -163,14 +159,12 @@ class TestCluster:
             await cluster.meet()
             yield cluster
 
-    async def test_buckets_are_spread_over_the_nodes_and_outlive_one(
-        self, cluster: ValkeyCluster, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_buckets_are_spread_over_the_nodes_and_outlive_one(self, cluster: ValkeyCluster) -> None:
         client = open_redis(cluster.url(), cluster=True)
-        watched = Watched(client, monkeypatch, patience_seconds=5)
+        watched = Watched(client, patience_seconds=5)
         on = [_bucket_on(node) for node in range(3)]
         for bucket in on:
-            assert passed(await watched.take(bucket, 9)) == 5
+            assert passed(await watched.take(bucket, 300)) == 5, "more at a time than redis-py has connections"
 
         kill(cluster.nodes[2])
         assert passed(await watched.take(on[2], 9)) == 5

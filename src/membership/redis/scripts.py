@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 from redis.exceptions import NoScriptError
 
 from membership.redis.client import RedisClient
+from membership.redis.multiplexed import Multiplexed, Rationed
 
 Argument: TypeAlias = str | int | bytes
 Reply: TypeAlias = list[bytes | int | None]
@@ -24,7 +25,9 @@ class Script:
     name: str
     text: str
 
-    async def run(self, client: RedisClient, keys: list[str], arguments: list[Argument]) -> Reply:
+    async def run(
+        self, client: RedisClient | Multiplexed | Rationed, keys: list[str], arguments: list[Argument]
+    ) -> Reply:
         """One round trip. All keys must be of one hash slot; raises RedisError or OSError without an answer."""
         digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
         try:

@@ -7,16 +7,15 @@ away each process has its own, in a bounded memory. GCRA in both: a bucket is on
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from redis.asyncio import RedisCluster
-from redis.crc import key_slot
 
-from membership.inventory.gathering import Gathering
 from membership.redis.breaker import Breaker
 from membership.redis.client import AWAY, RedisClient
+from membership.redis.multiplexed import Multiplexed, Rationed
 from membership.redis.scripts import Argument, script
 from membership.settings import Rate
 
@@ -24,8 +23,6 @@ PATIENCE_SECONDS: Final = 0.1
 """A request is not held up longer, and only those that are under way when Redis goes away."""
 
 _REMEMBERED_BUCKETS = 20_000
-_AT_ONCE = 64
-_LANES = 2
 _MICROSECONDS = 1_000_000
 
 
@@ -35,13 +32,6 @@ class Taken:
 
     left: int
     wait_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    bucket: str
-    rate: Rate
-    taken: int = 1
 
 
 class LocalBuckets:
@@ -72,7 +62,7 @@ class LocalBuckets:
 
 
 class Buckets:
-    """One per process. Those who take at the same time share a call to Redis; in a Cluster, those of one slot."""
+    """One per process."""
 
     def __init__(
         self,
@@ -82,43 +72,30 @@ class Buckets:
         breaker: Breaker | None = None,
         local: LocalBuckets | None = None,
     ) -> None:
-        self._client = client
-        self._is_cluster = isinstance(client, RedisCluster)
+        self._redis = Rationed(client) if isinstance(client, RedisCluster) else Multiplexed(client)
         self._patience_seconds = patience_seconds
         self._breaker = breaker or Breaker("rate limits")
         self._local = LocalBuckets() if local is None else local
         self._script = script("membership.web", "take")
-        self._taking: Gathering[int, _Wish, Taken] = Gathering(self._take, most=_AT_ONCE, lanes=_LANES)
 
     async def take(self, bucket: str, rate: Rate) -> Taken:
         """One request, if there is one. Never raises: without Redis the process's own bucket answers."""
         if self._breaker.lets_through():
-            slot = key_slot(bucket.encode()) if self._is_cluster else 0
             try:
-                return await self._taking.ask(slot, _Wish(bucket, rate))
-            except AWAY:
-                pass
+                async with asyncio.timeout(self._patience_seconds):
+                    return await self._ask(bucket, rate, 1)
+            except AWAY as away:
+                self._breaker.trip(lambda: self._ask(bucket, rate, 0), away)
+                # The others on this connection are not to wait for as long.
+                await self._redis.drop()
         return self._local.take(bucket, rate)
 
     async def close(self) -> None:
         await self._breaker.close()
+        await self._redis.drop()
 
-    async def _take(self, _: int, wishes: list[_Wish]) -> Sequence[Taken]:
-        if not self._breaker.lets_through():
-            raise TimeoutError  # it was, when they asked
-        try:
-            async with asyncio.timeout(self._patience_seconds):
-                return await self._ask(wishes)
-        except AWAY as away:
-            looked_at = [_Wish(wish.bucket, wish.rate, taken=0) for wish in wishes[:1]]
-            self._breaker.trip(lambda: self._ask(looked_at), away)
-            raise
-
-    async def _ask(self, wishes: list[_Wish]) -> Sequence[Taken]:
-        arguments: list[Argument] = []
-        for wish in wishes:
-            arguments += [wish.rate.requests, wish.rate.seconds * _MICROSECONDS, wish.taken]
-        answer = await self._script.run(self._client, [wish.bucket for wish in wishes], arguments)
-        numbers = [number if isinstance(number, int) else 0 for number in answer]
-        pairs = zip(numbers[0::2], numbers[1::2], strict=True)
-        return [Taken(left, wait / _MICROSECONDS) for left, wait in pairs]
+    async def _ask(self, bucket: str, rate: Rate, taken: int) -> Taken:
+        arguments: list[Argument] = [rate.requests, rate.seconds * _MICROSECONDS, taken]
+        answer = await self._script.run(self._redis, [bucket], arguments)
+        left, wait = (number if isinstance(number, int) else 0 for number in answer)
+        return Taken(left, wait / _MICROSECONDS)
