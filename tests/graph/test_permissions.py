@@ -4,10 +4,13 @@ The table is written a second time on purpose: a change of who sees what is made
 means it. A field without a row here fails, and so does a row without a field.
 """
 
-import pytest
-from graphql import GraphQLObjectType, get_named_type, is_leaf_type
+from collections.abc import Iterator
 
-from membership.graph.permissions import PERMISSIONS, access_to
+import pytest
+from graphql import GraphQLObjectType, get_named_type, is_interface_type, is_leaf_type, is_object_type
+
+from membership.graph.carried import CARRIED
+from membership.graph.permissions import EVERYBODY, PERMISSIONS, RULES, access_to
 from membership.graph.schema import MembershipSchema
 from membership.kernel.actor import Role
 from support.operations import Run, actor, codes
@@ -24,6 +27,7 @@ ROLES = (
     Role.ADMIN,
     Role.SERVICE,
 )
+ROOTS = {"Query", "Mutation", "Subscription"}
 TABLE = {
     "Query.node":                    "- yyyyyyyyy",
     "Query.nodes":                   "- yyyyyyyyy",
@@ -203,6 +207,47 @@ def test_every_role_has_a_column() -> None:
 
 def test_every_row_of_the_permissions_is_in_the_table() -> None:
     assert set(TABLE) == set(PERMISSIONS)
+
+
+def test_each_root_field_is_somebodys_or_public(open_schema: MembershipSchema) -> None:
+    decided = {coordinate for coordinate in RULES if coordinate.partition(".")[0] in ROOTS}
+    assert {f"{name}.{field}" for name, field in fields_of(open_schema) if name in ROOTS} == decided
+
+
+def test_a_root_field_without_a_rule_is_nobodys() -> None:
+    assert access_to(["Query.somethingNew"]).roles == set()
+    assert not access_to(["Mutation.somethingNew"]).is_public
+    assert access_to(["Query.__typename", "Card.lastDigits"]).is_public
+
+
+def test_each_field_of_an_object_is_restricted_or_comes_with_it(open_schema: MembershipSchema) -> None:
+    """One or the other, said in so many words: a field that is in neither was not thought about."""
+    there = {(name, field) for name, field in fields_of(open_schema) if name not in ROOTS}
+    restricted = {tuple(coordinate.split(".")) for coordinate in RULES if coordinate.partition(".")[0] not in ROOTS}
+    carried = {(name, field) for name, fields in CARRIED.items() for field in fields.split()}
+    assert there - restricted - carried == set(), "a row in permissions.py, or its name in carried.py"
+    assert (restricted | carried) - there == set(), "these fields there are not (any more)"
+    assert restricted & carried == set()
+
+
+def test_whose_rows_is_said_for_each_role_that_may_ask() -> None:
+    unsaid = [
+        f"{coordinate} as {role.value}"
+        for coordinate, rule in RULES.items()
+        for role in (EVERYBODY if rule.roles is None else rule.roles)
+        if role not in rule.reach
+    ]
+    assert unsaid == []
+
+
+def fields_of(schema: MembershipSchema) -> Iterator[tuple[str, str]]:
+    """But for facts of refusals, and what Relay makes of lists."""
+    for name, named in schema._schema.type_map.items():
+        if not (is_object_type(named) or is_interface_type(named)) or name.startswith("__"):
+            continue
+        is_refusal = "Refusal" in {interface.name for interface in named.interfaces}
+        if not is_refusal and name != "PageInfo" and not name.endswith(("Connection", "Edge")):
+            yield from ((name, field) for field in named.fields)
 
 
 @pytest.mark.parametrize(("coordinate", "role", "allowed"), CELLS)

@@ -2,6 +2,7 @@
 
 graphql/schema.graphql            the golden schema, its definitions sorted by name
 graphql/operations/manifest.json  the trusted documents: the file of each id
+graphql/permissions.md            who may ask for which root field, and of whose rows
 
 `python -m membership.graph.generate --check` writes nothing and fails when a file is not what it would write.
 """
@@ -15,6 +16,7 @@ import orjson
 from graphql import DefinitionNode, DocumentNode, parse, print_ast
 
 from membership.graph.operations.documents import document_id, graphql_folder
+from membership.graph.permissions_text import permissions_text
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.settings import Profile
 
@@ -29,7 +31,11 @@ def generated(folder: Path) -> dict[Path, str]:
     for identity, name in listed.items():
         _check_document(schema, identity, name)
     manifest = orjson.dumps(listed, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-    return {folder / "schema.graphql": sorted_sdl(schema), folder / "operations" / "manifest.json": manifest}
+    return {
+        folder / "schema.graphql": sorted_sdl(schema),
+        folder / "operations" / "manifest.json": manifest,
+        folder / "permissions.md": permissions_text(),
+    }
 
 
 def sorted_sdl(schema: MembershipSchema) -> str:
