@@ -1,4 +1,5 @@
-# Everything a developer or CI does. Needs Python 3.11 or newer and make; all else is installed into .venv.
+# Everything a developer or CI does. Needs Python 3.11 or newer and make; all else is installed into .venv, and what
+# `make conformance` needs of npm into conformance/node_modules.
 
 PORT ?= 8000
 DATA_DIR ?= .data
@@ -13,6 +14,7 @@ TOOLS := .tools/bin
 TOOLS_READY := .tools/.ready
 # Hashes of packages and of documents look like keys.
 NOT_SECRET := ':!*requirements.lock' ':!*package-lock.json' ':!graphql'
+NODE_READY := conformance/node_modules/.package-lock.json
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 # When make itself is killed, the service under it ends too, and the next start finds port and data free.
 WITH_MAKE := $(if $(shell command -v setpriv),setpriv --pdeathsig KILL)
@@ -21,7 +23,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check audit generate bench lock clean
+.PHONY: help run test conformance check audit generate bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -32,6 +34,9 @@ run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SA
 
 test: $(READY) ## run all tests against real servers of their own [ARGS="-k commit"]
 	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)
+
+conformance: $(READY) $(NODE_READY) ## try the service with clients, audits and linters of the npm world [ARGS="-k audit"]
+	$(BIN)/pytest conformance $(ARGS)
 
 check: $(READY) $(TOOLS_READY) ## format, lint, types, import contracts, migrations, generated files, secrets
 	$(BIN)/ruff format --check .
@@ -58,7 +63,7 @@ lock: $(READY) ## pin all dependencies anew, with hashes
 	$(BIN)/uv pip compile tools/requirements.in $(LOCKED) -o tools/requirements.lock
 
 clean: ## remove what was built and measured; keeps the data of `make run`
-	rm -rf $(VENV) .tools .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .tools conformance/node_modules conformance/generated .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 $(READY): requirements.lock pyproject.toml
 	@if ! $(BIN)/python -c '' 2>/dev/null; then \
@@ -78,4 +83,17 @@ $(READY): requirements.lock pyproject.toml
 $(TOOLS_READY): tools/requirements.lock $(READY)
 	$(BIN)/python -m venv --clear .tools
 	$(TOOLS)/python -m pip install --require-hashes -r $<
+	@touch $@
+
+$(NODE_READY): conformance/package-lock.json conformance/package.json conformance/.npmrc
+	@if ! command -v npm >/dev/null; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "make: Node.js 18 or newer with npm is needed (Debian, Ubuntu: apt-get install nodejs npm)" >&2; \
+			exit 2; \
+		fi; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends nodejs npm; \
+	fi
+	@node -e 'process.exit(parseInt(process.versions.node) < 18)' || \
+		{ echo "make: Node.js 18 or newer is needed, this is $$(node --version)" >&2; exit 2; }
+	cd conformance && npm ci
 	@touch $@
