@@ -36,6 +36,7 @@ from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.database import Database, open_pool
 from membership.settings import Profile, RateSettings, Settings
+from support import evidence, trail
 from support.clock import StoppedClock
 from support.recording import recording_connection
 from support.servers import VALKEY_DATABASES, Addresses, Servers
@@ -49,8 +50,11 @@ hypothesis_settings.register_profile(
 hypothesis_settings.register_profile("explore", deadline=None, max_examples=2_000)
 hypothesis_settings.load_profile("repeatable")
 
+trail.watch()
+
 _SERVERS = pytest.StashKey[Servers]()
 _ADDRESSES = pytest.StashKey[Addresses]()
+_COMPLAINTS = pytest.StashKey[list[str]]()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -58,6 +62,24 @@ def pytest_configure_node(node: object) -> None:
     """Called by xdist in its controller, once for each worker."""
     config = cast(pytest.Config, node.config)  # type: ignore[attr-defined]
     node.workerinput["servers"] = _addresses(config).as_dict()  # type: ignore[attr-defined]
+    node.workerinput["evidence"] = str(evidence.folder_of(config))  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """See support/evidence.py. A run that was red before keeps its reasons."""
+    config = session.config
+    evidence.leave(config)
+    if not hasattr(config, "workerinput"):
+        found = evidence.judge(config)
+        if found.complaints:
+            config.stash[_COMPLAINTS] = found.complaints
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for complaint in config.stash.get(_COMPLAINTS, []):
+        terminalreporter.write_line(f"FAILED {complaint}", red=True)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -209,6 +209,20 @@ async def test_member_services_adds_an_identity_and_the_member_removes_it(scene:
     assert last["code"] == "LAST_IDENTITY"
 
 
+async def test_member_services_keep_what_a_member_says_on_the_phone(scene: Scene) -> None:
+    """Each leaves an entry in the audit trail: support/trail.py watches."""
+    phone, whose = fresh_phone(), {"memberId": scene.member_id}
+    added = await scene.do("desk/AddIdentity", scene.desk, **whose, identity={"kind": "PHONE", "value": phone})
+    identities = cast(list[Answer], part(added, "member", "identities", "nodes"))
+    removed = await scene.do("app/RemoveIdentity", scene.desk, **whose, identityId=identities[0]["id"])
+    assert removed["__typename"] == "RemoveIdentityPayload"
+    renamed = await scene.do("app/UpdateProfile", scene.desk, **whose, displayName="Li Na")
+    assert part(renamed, "member", "displayName") == "Li Na"
+    consent = {"purpose": "MARKETING", "granted": True}
+    recorded = await scene.do("app/RecordConsent", scene.desk, **whose, consent=consent)
+    assert recorded["__typename"] == "RecordConsentPayload"
+
+
 async def test_a_member_takes_a_consent_back(scene: Scene) -> None:
     brand = global_id("Brand", next(iter(scene.till.store.brands.values())))
     for granted in (True, False):

@@ -29,6 +29,7 @@ DAY, WATCH_DAY = trusted("associate/AssociateDay"), trusted("associate/WatchAsso
 GUEST, WALK_IN = trusted("associate/Guest"), trusted("associate/BookWalkIn")
 BOOK = trusted("associate/BookAppointmentAtCounter")
 CANCEL = trusted("associate/CancelAppointmentAtCounter")
+HOLD, CONFIRM = trusted("app/HoldAppointment"), trusted("app/ConfirmAppointments")
 STORY = trusted("associate/AppointmentStory")
 NODE = "query ($id: ID!) { node(id: $id) { id } }"
 SUBJECT = "lin.mei"
@@ -155,6 +156,15 @@ class TestBooking:
                 moved = {"appointment": {"id": node_id(again)}}
             ended = await change(run, cancel, caller, appointmentId=part(moved, "appointment")["id"], membersWish=wish)
             assert (part(ended, "appointment")["state"], ended["wasLate"]) == (state, wish)
+
+    async def test_kept_for_a_member_who_still_thinks_it_over(self, run: Run, desk: AppointmentDesk) -> None:
+        fitting, member = await desk.service("FITTING", associates=1), await desk.join()
+        whose, caller = global_id("Member", member.member_id), actor(desk)
+        kept = await change(run, HOLD, caller, memberId=whose, stop=stop(fitting, at(14)))
+        held = part(kept, "appointment")
+        assert held["state"] == "HELD"
+        [confirmed] = rows(await change(run, CONFIRM, caller, appointmentIds=[held["id"]]), "appointments")
+        assert confirmed["state"] == "CONFIRMED"
 
     async def test_staff_name_the_member(self, run: Run, desk: AppointmentDesk) -> None:
         fitting = await desk.service("FITTING", associates=1)

@@ -1,6 +1,6 @@
 """Campaigns over GraphQL: a planner drafts and submits, an approver lets pass, both read."""
 
-from datetime import date
+from datetime import date, timedelta
 from itertools import count
 
 import pytest
@@ -86,6 +86,22 @@ async def test_a_campaign_from_its_draft_to_its_pause(run: Run, world: World) ->
     paused = await do(run, PAUSE, by=planner, reason="Stock is late.", **campaign)
     assert paused["state"] == "PAUSED"
     assert (await do(run, RESUME, by=approver, **campaign))["state"] == "SCHEDULED"
+
+
+@pytest.mark.parametrize("ends", [["EndCampaign", "SettleCampaign", "CloseCampaign"], ["CancelCampaign"]])
+async def test_a_campaign_to_its_end(run: Run, world: World, clock: StoppedClock, ends: list[str]) -> None:
+    """Each step leaves an entry in the audit trail: support/trail.py watches."""
+    planner, approver = staff(world, Role.PLANNER), staff(world, Role.APPROVER)
+    drafted = await do(run, CREATE, by=planner, code="ANNIVERSARY-2026", content=sent(anniversary()))
+    campaign = {"campaignId": drafted["id"]}
+    await do(run, SUBMIT, by=planner, **campaign)
+    await do(run, APPROVE, by=approver, **campaign)
+    for name in ends:
+        if name == "EndCampaign":
+            clock.set(OCTOBER + timedelta(days=45))
+        given = {} if name in ("SettleCampaign", "CloseCampaign") else {"reason": "It is over."}
+        ended = await do(run, trusted(f"planner/{name}"), by=planner, **campaign, **given)
+    assert ended["state"] == ("CLOSED" if len(ends) > 1 else "CANCELLED")
 
 
 async def test_refusals_name_their_facts(run: Run, world: World) -> None:

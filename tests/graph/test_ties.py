@@ -208,6 +208,16 @@ async def test_a_coupon_is_shown_at_the_counter(house: House) -> None:
     assert (await house.send(UNTIE_COUPON, stranger, **coupon))["code"] == "UNKNOWN_COUPON"
 
 
+async def test_member_services_tie_for_a_member_on_the_phone(house: House) -> None:
+    """Each leaves an entry in the audit trail: support/trail.py watches."""
+    member, desk = await house.gifts.join(), house.gifts.services
+    coupon, wanted, booked = await coupon_of(house, member), await house.claimed(member), await house.booked(member)
+    for document, named in ((TIE_COUPON, coupon), (TIE, wanted)):
+        assert "code" not in await house.send(document, desk, **named, **id_of(booked))
+    for document, named in ((UNTIE_COUPON, coupon), (UNTIE, wanted)):
+        assert "code" not in await house.send(document, desk, **named)
+
+
 async def test_what_the_board_of_the_counter_says(house: House, statements: list[str]) -> None:
     member = await house.gifts.join()
     me, booked = member_actor(member), await house.booked(member)

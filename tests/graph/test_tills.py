@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from strawberry.types import ExecutionResult
 
+from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Actor, Role
 from support.operations import Run, codes, trusted
-from support.till_world import ACTIVATION, TillWorld, new_key
+from support.till_world import ACTIVATION, COUNTER, TillWorld, new_key
 
 QUOTE, COMMIT, VOID = trusted("till/QuoteSale"), trusted("till/CommitSale"), trusted("till/VoidSale")
 RETURN, EXCHANGE = trusted("till/ReturnLines"), trusted("till/ExchangeLines")
@@ -173,3 +174,26 @@ async def test_an_exchange_answers_with_both_halves(till: TillWorld, run: Run) -
     exchanged = answer(await run(EXCHANGE, variables, caller=till.actor))
     assert exchanged["kind"] == "EXCHANGE"
     assert exchanged["exchangedFor"]["pointsEarned"] == 250  # type: ignore[index]
+
+
+async def test_what_a_till_takes_back(till: TillWorld, run: Run) -> None:
+    """A quote renewed and given up, a sale voided, a receipt attached: each leaves a record (support/trail.py)."""
+    asked = {"basket": basket(), "member": {"cardNumber": till.card_number}}
+    quoted = answer(await run(QUOTE, {"input": {"idempotencyKey": new_key(), **asked}}, caller=till.actor))
+    for name in ("RenewQuote", "AbandonQuote"):
+        about = {"input": {"quoteId": quoted["quoteId"]}}
+        assert "code" not in answer(await run(trusted(f"till/{name}"), about, caller=till.actor))
+    unnamed = sale(till, member=None)
+    anonymous = answer(await run(COMMIT, unnamed, caller=till.actor))
+    receipt = {
+        "storeId": global_id("Store", till.store.store_id),
+        "till": f"{COUNTER}-01",
+        "businessDate": anonymous["businessDate"],
+        "sequence": unnamed["input"]["sequence"],  # type: ignore[index]
+        "netMinor": 100_00,
+    }
+    attach = {"input": {"idempotencyKey": new_key(), **receipt, "member": {"cardNumber": till.card_number}}}
+    assert "code" not in answer(await run(trusted("till/AttachSale"), attach, caller=till.actor))
+    posted = answer(await run(COMMIT, sale(till), caller=till.actor))
+    void = {"idempotencyKey": new_key(), "sale": {"id": posted["saleId"]}}
+    assert answer(await run(VOID, {"input": void}, caller=till.actor))["kind"] == "VOID"

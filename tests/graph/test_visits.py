@@ -147,10 +147,13 @@ async def test_a_refusal_names_the_stops_and_what_would_fit(desk: VisitDesk, run
     assert [entry["nearest"] for entry in rows(best["missing"])] == ["2026-05-20T15:00+08:00"]
 
 
-async def test_a_visit_is_kept_extended_and_confirmed(desk: VisitDesk, run: Run) -> None:
+@pytest.mark.parametrize("role", [Role.MEMBER, Role.MEMBER_SERVICES])
+async def test_a_visit_is_kept_extended_and_confirmed(desk: VisitDesk, run: Run, role: Role) -> None:
     member, services = await desk.join(), await desk.services()
-    caller = desk.member(member)
-    held = part(answer(await run(HOLD, asking(services[:2]), caller=caller))["visit"])
+    mine = role is Role.MEMBER
+    caller = desk.member(member) if mine else desk.appointments.actor(role)
+    whose = {} if mine else {"memberId": global_id("Member", member.member_id)}
+    held = part(answer(await run(HOLD, asking(services[:2], 14, **whose), caller=caller))["visit"])
     assert (held["state"], states(held)) == ("HELD", ["HELD"] * 2)
     further = [{"serviceId": global_id("Service", services[2].service_id), "startsAt": at(18).isoformat()}]
     three = part(answer(await run(ADD, about(held, stops=further), caller=caller))["visit"])

@@ -13,6 +13,7 @@ from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
+from support import trail
 
 CORRELATION_ID = "test-request"
 
@@ -50,13 +51,14 @@ def runner(schema: MembershipSchema, services: Services) -> Run:
         context = RequestContext(
             services=services, caller=caller, now=services.clock.now(), locale=locale, correlation_id=CORRELATION_ID
         )
-        return await schema.execute(
-            document,
-            variable_values=None if variables is None else dict(variables),
-            context_value=context,
-            operation_name=operation_name,
-            operation_extensions=None if document_id is None else {"documentId": document_id},
-        )
+        with trail.running(document, operation_name, caller):
+            return await schema.execute(
+                document,
+                variable_values=None if variables is None else dict(variables),
+                context_value=context,
+                operation_name=operation_name,
+                operation_extensions=None if document_id is None else {"documentId": document_id},
+            )
 
     return run
 

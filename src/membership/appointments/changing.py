@@ -104,6 +104,14 @@ async def change_all(
     return [changed[seen.appointment_id] for seen, _ in steps]
 
 
+def kept(tx: Transaction, held: list[Appointment]) -> list[Appointment]:
+    """Holds that stay holds for now: where staff made them, the audit trail says so. What is booked at once, or ends,
+    has its entry by then."""
+    for appointment in held:
+        tx.audit_staff(_entry(None, appointment))
+    return held
+
+
 def _tell(tx: Transaction, seen: Appointment, changed: Appointment) -> None:
     if not changed.is_guest:
         # Events are for those who follow a member.
@@ -157,13 +165,13 @@ async def is_self(conn: Conn, actor: Actor, membership: MembershipKey) -> bool:
     return membership.member_id == await find_current_member(conn, MemberId(actor.member_id))
 
 
-def _entry(before: Appointment, after: Appointment) -> AuditEntry:
+def _entry(before: Appointment | None, after: Appointment) -> AuditEntry:
     return AuditEntry(
         f"appointments.{after.state.value.lower()}",
         "appointment",
         str(after.appointment_id),
         member_id=None if after.is_guest else after.membership.member_id,
         programme_id=after.membership.programme_id,
-        before={"state": before.state.value},
+        before=None if before is None else {"state": before.state.value},
         after={"state": after.state.value},
     )

@@ -126,7 +126,7 @@ class Appointments:
         UnknownMember."""
 
         async def work(tx: Transaction) -> list[Appointment]:
-            return await self._hold(tx, membership, stops)
+            return changing.kept(tx, await self._hold(tx, membership, stops))
 
         return await self._once(actor, now, Keyed("appointments.hold", key, _request(membership, stops)), work)
 

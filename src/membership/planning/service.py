@@ -21,7 +21,7 @@ from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed, once
 from membership.postgres.json import Json
 from membership.postgres.outbox import RELAY
-from membership.postgres.transaction import Transaction
+from membership.postgres.transaction import AuditEntry, Transaction
 from membership.stores.errors import UnknownProgramme
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
@@ -130,6 +130,9 @@ class Simulations:
             members=await store.count_members(tx.conn, request.period),
             requested_by=actor.subject,
             now=tx.now,
+        )
+        tx.audit_staff(
+            AuditEntry("planning.simulate", "simulation", str(simulation_id), programme_id=command.programme_id)
         )
         return await _read(tx.conn, simulation_id)
 

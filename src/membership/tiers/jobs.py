@@ -4,7 +4,7 @@ Both may be repeated, and may run beside each other: what is to be done is decid
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 from membership.kernel.actor import Actor
@@ -12,7 +12,7 @@ from membership.kernel.ids import NewId, new_id
 from membership.members.model import MemberId, MembershipKey
 from membership.members.store import lock_free_memberships, lock_memberships
 from membership.postgres.database import Database
-from membership.postgres.transaction import Transaction
+from membership.postgres.transaction import AuditEntry, Transaction
 from membership.stores.model import ProgrammeId
 from membership.tiers import events, outcomes, store
 from membership.tiers.model import LadderRevision, RankBasis, RankCap, Tier
@@ -55,7 +55,7 @@ async def review_due(
     limit: int = 100,
     new_id: NewId = new_id,
 ) -> ReviewRun:
-    """Warn, keep or step down up to `limit` members, in one transaction of five statements.
+    """Warn, keep or step down up to `limit` members, in one transaction of five statements and its audit entry.
 
     A member whom somebody else holds is left to a later batch.
     """
@@ -65,7 +65,11 @@ async def review_due(
         locked = await lock_free_memberships(tx.conn, [MembershipKey(entry, programme_id) for entry in due])
         if not locked:
             return ReviewRun()
-        return await review_members(tx, programme_id, batch, [entry.key.member_id for entry in locked])
+        run = await review_members(tx, programme_id, batch, [entry.key.member_id for entry in locked])
+        tx.audit(
+            AuditEntry("tiers.review", "programme", str(programme_id), programme_id=programme_id, after=asdict(run))
+        )
+        return run
 
 
 async def review_members(

@@ -75,6 +75,7 @@ async def keep_stops(
     if book:
         booked = await changing.book_held(tx, directory, list(held.appointments.values()))
         return Kept(dict(zip(held.appointments, booked, strict=True)), tuple(missing))
+    changing.kept(tx, list(held.appointments.values()))
     return Kept(held.appointments, tuple(missing))
 
 

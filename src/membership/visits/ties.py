@@ -34,6 +34,7 @@ from membership.gifts.model import Gift, GiftId, Gone, Occasion
 from membership.gifts.store import list_gifts_of_visits
 from membership.gifts.waiting import GiftWaits
 from membership.kernel.actor import Actor, Role
+from membership.kernel.errors import Fact
 from membership.members.model import MemberId, MembershipKey
 from membership.members.service import lock_membership
 from membership.postgres.connection import Conn
@@ -41,7 +42,7 @@ from membership.postgres.database import Database
 from membership.postgres.idempotency import Keyed, once
 from membership.postgres.json import Json
 from membership.postgres.outbox import Delivery, Handlers
-from membership.postgres.transaction import Transaction
+from membership.postgres.transaction import AuditEntry, Transaction
 from membership.stores.model import ProgrammeId
 from membership.stores.service import Directory, DirectoryCache
 from membership.visits.store import TieVersion, list_tie_versions
@@ -91,7 +92,9 @@ class Ties:
         async def work(tx: Transaction) -> Coupon:
             owner, appointment = await _booked(tx, appointment_id)
             stop = _coupon_stop(appointment, directory)
-            return await tying.tie(tx, self.campaigns, owner, coupon_id, stop)
+            coupon = await tying.tie(tx, self.campaigns, owner, coupon_id, stop)
+            tx.audit_staff(_of_coupon("coupons.tie", coupon, {"appointment_uid": str(stop.uid)}))
+            return coupon
 
         keyed = Keyed("visits.tie_coupon", key, [str(coupon_id), str(appointment_id)])
         return await once(self.database, actor, now, keyed, work=work, facts=coupon_fact, restore=restore_coupon)
@@ -105,6 +108,7 @@ class Ties:
                 raise UnknownCoupon
             await lock_membership(tx.conn, coupon.membership)
             await coupons.untie(tx.conn, coupon_id)
+            tx.audit_staff(_of_coupon("coupons.untie", coupon, {"appointment_uid": None}))
             return coupon
 
         keyed = Keyed("visits.untie_coupon", key, str(coupon_id))
@@ -154,6 +158,18 @@ async def _booked(tx: Transaction, appointment_id: AppointmentId) -> tuple[Membe
     if state not in BOOKED:
         raise AppointmentStepRefused(state.value)
     return (await lock_membership(tx.conn, appointment.membership)).key, appointment
+
+
+def _of_coupon(action: str, coupon: Coupon, after: dict[str, Fact]) -> AuditEntry:
+    whose = coupon.membership
+    return AuditEntry(
+        action,
+        "coupon",
+        str(coupon.coupon_id),
+        member_id=whose.member_id,
+        programme_id=whose.programme_id,
+        after=after,
+    )
 
 
 async def _reaches(tx: Transaction, membership: MembershipKey) -> bool:
