@@ -163,10 +163,10 @@ moved_seeds AS (
 UPDATE cards.spend_confirmations SET member_id = $2::uuid WHERE member_id = $1::uuid;
 
 -- name: lock_code_seeds_after :many
--- Rekeying: the next seeds by serial, skipping what others hold.
+-- Rekeying: the next seeds by serial that are under another key, skipping what others hold.
 SELECT serial, secret_encrypted, key_version
 FROM cards.code_seeds
-WHERE serial > $1::char(10)
+WHERE serial > $1::char(10) AND key_version <> $3::smallint
 ORDER BY serial
 LIMIT $2::integer
 FOR NO KEY UPDATE SKIP LOCKED;
@@ -177,3 +177,7 @@ UPDATE cards.code_seeds AS s
 SET secret_encrypted = entry.ciphertext, key_version = entry.key_version
 FROM unnest($1::char(10)[], $2::bytea[], $3::smallint[]) AS entry (serial, ciphertext, key_version)
 WHERE s.serial = entry.serial;
+
+-- name: list_code_seeds_by_key :many
+-- Rekeying: how many seeds are under which key.
+SELECT key_version, count(*)::bigint AS rows FROM cards.code_seeds GROUP BY key_version;

@@ -390,6 +390,15 @@ WITH new AS (
 )
 SELECT count(*)::integer AS inserted FROM new;
 
+-- name: lock_codes :exec
+-- Nobody adds codes meanwhile. While hash keys are rotated one code has several hashes, and no index sees that two are the
+-- same; planners, who add codes, are few.
+SELECT pg_advisory_xact_lock('coupons.codes'::regclass::bigint);
+
+-- name: count_codes :one
+-- How many codes of these hashes there are, used or not.
+SELECT count(*)::integer AS known FROM coupons.codes WHERE code_hash = ANY ($1::bytea[]);
+
 -- name: lock_code :maybe
 -- A code by the hashes it may be stored under, used or not; after the member's lock.
 SELECT code_hash, offer_id, coupon_id FROM coupons.codes WHERE code_hash = ANY ($1::bytea[]) FOR UPDATE;
@@ -471,3 +480,11 @@ JOIN coupons.coupons coupon USING (coupon_id)
 JOIN coupons.offers offer USING (offer_id)
 WHERE tie.appointment_uid = ANY ($1::uuid[])
 ORDER BY coupon.valid_until, coupon.coupon_id;
+
+-- name: list_codes_by_key :many
+-- How many codes that still may be used are under which hash key. Only hashes are kept, so they cannot be rewritten.
+SELECT code.hash_key_version AS key_version, count(*)::bigint AS rows
+FROM coupons.codes AS code
+JOIN coupons.offers AS offer ON offer.offer_id = code.offer_id
+WHERE code.coupon_id IS NULL AND offer.state IN ('OPEN', 'PAUSED') AND offer.closes_at > $1::timestamptz
+GROUP BY code.hash_key_version;

@@ -120,6 +120,10 @@ ORDER BY entry.kind, entry.lookup_hash
 ON CONFLICT (kind, lookup_hash) WHERE removed_at IS NULL DO NOTHING
 RETURNING identity_id;
 
+-- name: lock_values :exec
+-- Values by numbers made of their hashes, in the order given.
+SELECT pg_advisory_xact_lock(value) FROM unnest($1::bigint[]) AS value;
+
 -- name: list_identities :many
 -- Members' present identities, earliest first. Their number is limited (members.rules.MOST_IDENTITIES).
 SELECT identity_id, member_id, kind, value_encrypted, encryption_key_version, verified_at, added_at
@@ -208,10 +212,11 @@ UPDATE members.members SET status = 'MERGED', merged_into = $2::uuid WHERE membe
 UPDATE members.memberships SET merged_into = $2::uuid WHERE member_id = $1::uuid;
 
 -- name: lock_identities_after :many
--- Rekeying: the next identities by id, skipping what others hold; the walk comes round again.
-SELECT identity_id, kind, hash_key_version, value_encrypted, encryption_key_version
+-- Rekeying: the next identities by id that are under other keys, skipping what others hold; the walk comes round again.
+SELECT identity_id, kind, value_encrypted, encryption_key_version
 FROM members.identities
 WHERE identity_id > $1::uuid
+    AND (hash_key_version <> $3::smallint OR encryption_key_version <> $4::smallint)
 ORDER BY identity_id
 LIMIT $2::integer
 FOR NO KEY UPDATE SKIP LOCKED;
@@ -226,10 +231,10 @@ FROM unnest($1::uuid[], $2::bytea[], $3::smallint[], $4::bytea[], $5::smallint[]
 WHERE i.identity_id = entry.identity_id;
 
 -- name: lock_names_after :many
--- Rekeying: the next members by id, skipping what others hold.
+-- Rekeying: the next members by id whose name is under another key, skipping what others hold.
 SELECT member_id, display_name_encrypted, display_name_key_version
 FROM members.members
-WHERE member_id > $1::uuid
+WHERE member_id > $1::uuid AND display_name_key_version <> $3::smallint
 ORDER BY member_id
 LIMIT $2::integer
 FOR NO KEY UPDATE SKIP LOCKED;
@@ -240,3 +245,17 @@ UPDATE members.members AS m
 SET display_name_encrypted = entry.ciphertext, display_name_key_version = entry.key_version
 FROM unnest($1::uuid[], $2::bytea[], $3::smallint[]) AS entry (member_id, ciphertext, key_version)
 WHERE m.member_id = entry.member_id;
+
+-- name: list_under_keys :many
+-- Rekeying: how many rows are under which key; `purpose` is HASH or ENCRYPTION.
+SELECT 'identities' AS what, 'HASH' AS purpose, hash_key_version AS key_version, count(*)::bigint AS rows
+FROM members.identities GROUP BY hash_key_version
+UNION ALL
+SELECT 'identities', 'ENCRYPTION', encryption_key_version, count(*)::bigint
+FROM members.identities GROUP BY encryption_key_version
+UNION ALL
+SELECT 'names', 'ENCRYPTION', display_name_key_version, count(*)::bigint
+FROM members.members WHERE display_name_key_version IS NOT NULL GROUP BY display_name_key_version
+UNION ALL
+SELECT 'invitations', 'HASH', token_key_version, count(*)::bigint
+FROM members.invitations WHERE expires_at > $1::timestamptz AND accepted_by IS NULL GROUP BY token_key_version;

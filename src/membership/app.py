@@ -106,7 +106,11 @@ class _Application(Starlette):
 def keyring_of(settings: Settings) -> Keyring:
     """The keys of identities, from settings. Raises KeyringError for none, or one that is not 32 bytes long."""
     return Keyring.from_settings(
-        settings.identity_hash_keys, settings.identity_encryption_keys, random_bytes=random_bytes
+        settings.identity_hash_keys,
+        settings.identity_encryption_keys,
+        random_bytes=random_bytes,
+        hash_version=settings.identity_hash_key_in_use,
+        encryption_version=settings.identity_encryption_key_in_use,
     )
 
 

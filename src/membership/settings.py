@@ -132,5 +132,8 @@ class Settings(DatabaseSettings, RedisSettings, RateSettings):
     # Keys by version, the highest used for new values: '{"1": "<64 hex digits>"}'.
     identity_hash_keys: dict[int, SecretStr]
     identity_encryption_keys: dict[int, SecretStr]
+    # Another version for new values, while not every process knows the highest: see `membership keys --help`.
+    identity_hash_key_in_use: int | None = None
+    identity_encryption_key_in_use: int | None = None
 
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

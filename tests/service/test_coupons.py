@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from itertools import count
 from uuid import UUID
@@ -16,6 +16,7 @@ from membership.campaigns.content import BoughtWithPoints, ByCode, ClaimedInApp,
 from membership.campaigns.errors import CampaignHasOpened
 from membership.campaigns.model import CouponId
 from membership.coupons import store
+from membership.coupons.claiming import Codes
 from membership.coupons.codes import coupon_number, find_coupon_id
 from membership.coupons.errors import (
     CodeNotAccepted,
@@ -39,6 +40,7 @@ from membership.coupons.rules import TRANSITIONS
 from membership.coupons.service import release
 from membership.kernel.errors import DomainError
 from membership.kernel.ids import new_id
+from membership.kernel.randomness import random_bytes
 from membership.members.keyring import Keyring
 from membership.members.model import MembershipKey
 from membership.points.errors import NotEnoughPoints
@@ -309,6 +311,28 @@ async def test_a_repeat_of_making_codes_is_told_the_same_codes_and_none_is_store
         await conn.fetch("SELECT outcome FROM platform.idempotency_keys")
     )
     assert not any(code in text or code.replace("-", "") in text for code in batch.codes)
+
+
+async def test_a_printed_code_is_one_code_while_keys_are_rotated(desk: CouponDesk) -> None:
+    """Its hash under the new key would be free. And a repeat of before the rotation is no other request."""
+    await desk.campaign(offer("CODED", issue=ByCode()))
+    found, same = await desk.offer("CODED"), key()
+    both = {1: b"1" * 32, 2: b"2" * 32}
+    old, new = (
+        Codes(
+            replace(
+                desk.workings,
+                keyring=Keyring(hash_keys=both, encryption_keys=both, random_bytes=random_bytes, hash_version=version),
+            )
+        )
+        for version in (1, 2)
+    )
+    batch = await old.take_in(desk.planner, desk.now, found.offer_id, given=("GIFT 2026-A", "GIFT 2026-B"), key=same)
+    again = await new.take_in(desk.planner, desk.now, found.offer_id, given=("GIFT 2026-A", "GIFT 2026-B"), key=same)
+    assert again == batch
+    with pytest.raises(CodeTaken) as taken:
+        await new.take_in(desk.planner, desk.now, found.offer_id, given=("gift2026b", "NEW1"), key=key())
+    assert taken.value.taken == 1
 
 
 async def test_imported_codes_are_taken_all_or_none(desk: CouponDesk, conn: Conn) -> None:

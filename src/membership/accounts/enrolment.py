@@ -65,7 +65,8 @@ async def enrol(workings: AccountWorkings, actor: Actor, now: datetime, command:
     async def work(tx: Transaction) -> Enrolled:
         return await _enrol(workings, tx, application)
 
-    keyed = Keyed("accounts.enrol", command.idempotency_key, _request(workings, application))
+    told, *otherwise = _requests(workings, application)
+    keyed = Keyed("accounts.enrol", command.idempotency_key, told, tuple(otherwise))
     return await once(workings.database, actor, now, keyed, work=work, facts=_facts, restore=_restore)
 
 
@@ -172,11 +173,12 @@ def _check_brands(command: Enrol, shop: Store, directory: Directory) -> None:
             raise InvalidConsent(answer.purpose.value)
 
 
-def _request(workings: AccountWorkings, application: _Application) -> str:
-    """What tells two requests apart, under a key: a plain hash of a name and a phone number could be tried out."""
+def _requests(workings: AccountWorkings, application: _Application) -> list[str]:
+    """What tells two requests apart, under each key: a plain hash of a name and a phone number could be tried out."""
     command = application.command
     values = [command.store_id, application.identities, application.profile, command.consents, command.invitation_token]
-    return workings.keyring.keyed_hash("accounts.enrol", orjson.dumps(values).decode()).digest.hex()
+    hashes = workings.keyring.lookup_hashes("accounts.enrol", orjson.dumps(values).decode())
+    return [digest.hex() for digest in hashes]
 
 
 def _facts(enrolled: Enrolled) -> Json:

@@ -10,6 +10,7 @@ from membership.cli import (
     dev,
     generate,
     inventory,
+    keys,
     migrate,
     outbox,
     seed,
@@ -41,6 +42,7 @@ _MODULES = (
     coupons,
     outbox,
     inventory,
+    keys,
     bench,
     generate,
 )

@@ -131,7 +131,8 @@ class Claims:
             await store.use_code(tx.conn, code_hash, coupon.coupon_id, tx.now)
             return coupon
 
-        keyed = Keyed("coupons.redeem_code", key, [*_request(membership, None), hashes[0].hex()])
+        told, *otherwise = [[*_request(membership, None), digest.hex()] for digest in hashes]
+        keyed = Keyed("coupons.redeem_code", key, told, tuple(otherwise))
         return await once(
             self.workings.database, actor, now, keyed, work=work, facts=coupon_fact, restore=restore_coupon
         )
@@ -263,8 +264,11 @@ class Codes:
     ) -> CodeBatch:
         """Codes of a file, all or none. Raises UnknownOffer, WrongChannel, TooManyCodes, UnusableCode, CodeTaken."""
         codes.check_imported(given)
-        hashes = [self._hash(code).hex() for code in given]
-        keyed = Keyed("coupons.import_codes", key, [str(offer_id), hashes])
+        told, *otherwise = [
+            [str(offer_id), [digest.hex() for digest in hashes]]
+            for hashes in zip(*(self._hashes(code) for code in given), strict=True)
+        ]
+        keyed = Keyed("coupons.import_codes", key, told, tuple(otherwise))
 
         async def work(tx: Transaction) -> CodeBatch:
             return await self._insert(tx, CodeBatch(BatchId(self.workings.new_id()), offer_id, given), keyed.operation)
@@ -284,11 +288,16 @@ class Codes:
             raise UnknownOffer
         if offer.channel is not Channel.CODE:
             raise WrongChannel(offer.channel.value)
+        hashes = [self._hashes(code) for code in batch.codes]
+        if self.workings.keyring.is_rotating:
+            taken = await store.count_codes(tx.conn, [digest for known in hashes for digest in known])
+            if taken:
+                raise CodeTaken(taken)
         inserted = await store.insert_codes(
             tx.conn,
             batch.offer_id,
             batch.batch_id,
-            [self._hash(code) for code in batch.codes],
+            [known[0] for known in hashes],
             [codes.last_characters(code) for code in batch.codes],
             key_version=self.workings.keyring.hash_version,
             now=tx.now,
@@ -310,8 +319,9 @@ class Codes:
         seed = self.workings.keyring.token_of("coupons.codes", batch_id, key_version=key_version)
         return codes.derived_codes(seed, count)
 
-    def _hash(self, code: str) -> bytes:
-        return self.workings.keyring.keyed_hash(codes.HASH_KIND, codes.normal_form(code)).digest
+    def _hashes(self, code: str) -> list[bytes]:
+        """As it may be stored, the first as it is stored from now on."""
+        return self.workings.keyring.lookup_hashes(codes.HASH_KIND, codes.normal_form(code))
 
 
 def _cause(how: str, actor: Actor, key: str) -> UUID:

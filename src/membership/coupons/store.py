@@ -397,6 +397,17 @@ async def insert_codes(
     return int(row["inserted"])
 
 
+async def count_codes(conn: Conn, hashes: Sequence[bytes]) -> int:
+    """How many of these are known, with nobody adding any until the transaction ends."""
+    await SQL.lock_codes.exec(conn)
+    return int((await SQL.count_codes.one(conn, list(hashes)))["known"])
+
+
+async def count_codes_under_keys(conn: Conn, now: datetime) -> Mapping[int, int]:
+    """Codes that still may be used, by the version of their hash key."""
+    return {row["key_version"]: row["rows"] for row in await SQL.list_codes_by_key.many(conn, now)}
+
+
 async def lock_code(conn: Conn, hashes: Sequence[bytes]) -> tuple[bytes, OfferId, CouponId | None] | None:
     """The stored hash, the offer, and the coupon it gave if it was used."""
     row = await SQL.lock_code.maybe(conn, list(hashes))

@@ -77,8 +77,10 @@ class Invitations:
             return IssuedInvitation(invitation, self._token(invitation))
 
         # What a request is recognised by is stored: a plain hash of a phone number could be tried out.
-        phone_hash = self._phone_hash(number)
-        keyed = Keyed("members.invite", key, [str(shop.store_id), phone_hash.hex() if phone_hash else None])
+        hashes = [] if number is None else self.keyring.lookup_hashes(IdentityKind.PHONE.value, number)
+        known: list[str | None] = [digest.hex() for digest in hashes] or [None]
+        told, *otherwise = [[str(shop.store_id), digest] for digest in known]
+        keyed = Keyed("members.invite", key, told, tuple(otherwise))
         return await once(self.database, actor, now, keyed, work=work, facts=_facts, restore=restore)
 
     async def _invite(self, tx: Transaction, shop: Store, phone: str | None) -> IssuedInvitation:

@@ -1,8 +1,9 @@
 """How personal values are kept: a keyed hash to look them up, and an encrypted value to show them.
 
-Keys have versions, and rows say which version they were written with. New values use the highest; reading and
-looking up work with every version that is configured, so a key is retired in three steps: add a higher version
-on every process, let `rekeying` rewrite the rows, remove the old version.
+Keys have versions, and rows say which version they were written with. New values use the version in use (the highest,
+unless the settings name another); reading and looking up work with every version that is configured. So a key is
+rotated while everything runs: make the new one known to every process, then let it be used, let `rekeying` rewrite the
+rows, remove the old one. `membership keys` says so step by step.
 
 Hash: HMAC-SHA256 of kind and normalised value. Encryption: AES-256-GCM, the 12-byte nonce before the ciphertext;
 the associated data name the kind of row, so that a ciphertext copied into another column does not decrypt.
@@ -47,17 +48,24 @@ class Keyring:
     """The keys of one process."""
 
     def __init__(
-        self, *, hash_keys: Mapping[int, bytes], encryption_keys: Mapping[int, bytes], random_bytes: RandomBytes
+        self,
+        *,
+        hash_keys: Mapping[int, bytes],
+        encryption_keys: Mapping[int, bytes],
+        random_bytes: RandomBytes,
+        hash_version: int | None = None,
+        encryption_version: int | None = None,
     ) -> None:
-        """Raises KeyringError for no keys, or one that is not 32 bytes long."""
+        """The versions are those in use for new values. Raises KeyringError for no keys, one that is not 32 bytes long,
+        or a version in use that there is no key of."""
         _check("identity_hash_keys", hash_keys)
         _check("identity_encryption_keys", encryption_keys)
-        # Newest first: nearly every row is found with it.
-        self._hash_keys = dict(sorted(hash_keys.items(), reverse=True))
+        self.hash_version = _in_use("identity_hash_key_in_use", hash_version, hash_keys)
+        self.encryption_version = _in_use("identity_encryption_key_in_use", encryption_version, encryption_keys)
+        # What is in use first: nearly every row is found with it.
+        self._hash_keys = dict(sorted(hash_keys.items(), key=lambda entry: entry[0] != self.hash_version))
         self._ciphers = {version: AESGCM(key) for version, key in encryption_keys.items()}
         self._random_bytes = random_bytes
-        self.hash_version = max(hash_keys)
-        self.encryption_version = max(encryption_keys)
 
     @classmethod
     def from_settings(
@@ -66,20 +74,37 @@ class Keyring:
         encryption_keys: Mapping[int, SecretStr],
         *,
         random_bytes: RandomBytes,
+        hash_version: int | None = None,
+        encryption_version: int | None = None,
     ) -> Self:
         """Keys as settings hold them: hexadecimal, by version. Raises KeyringError."""
         return cls(
             hash_keys=_decoded("identity_hash_keys", hash_keys),
             encryption_keys=_decoded("identity_encryption_keys", encryption_keys),
             random_bytes=random_bytes,
+            hash_version=hash_version,
+            encryption_version=encryption_version,
         )
+
+    @property
+    def is_rotating(self) -> bool:
+        """A value may be stored under several hashes: a unique index alone does not see that two are the same."""
+        return len(self._hash_keys) > 1
+
+    @property
+    def hash_versions(self) -> frozenset[int]:
+        return frozenset(self._hash_keys)
+
+    @property
+    def encryption_versions(self) -> frozenset[int]:
+        return frozenset(self._ciphers)
 
     def keyed_hash(self, kind: str, value: str) -> KeyedHash:
         """The hash to store with a new value, which is normalised before."""
         return KeyedHash(self._digest(self.hash_version, kind, value), self.hash_version)
 
     def lookup_hashes(self, kind: str, value: str) -> list[bytes]:
-        """The hashes a normalised value may be stored under, for one query with `= ANY`."""
+        """The hashes a normalised value may be stored under, for one query with `= ANY`; that of `keyed_hash` first."""
         return [self._digest(version, kind, value) for version in self._hash_keys]
 
     def token_of(self, purpose: str, key: UUID, *, key_version: int) -> str:
@@ -121,6 +146,14 @@ def _decoded(name: str, keys: Mapping[int, SecretStr]) -> dict[int, bytes]:
         return {version: bytes.fromhex(key.get_secret_value()) for version, key in keys.items()}
     except ValueError:
         raise KeyringError(f"{name}: keys are written as hexadecimal digits") from None
+
+
+def _in_use(name: str, version: int | None, keys: Mapping[int, bytes]) -> int:
+    if version is None:
+        return max(keys)
+    if version not in keys:
+        raise KeyringError(f"{name} is {version}, and there is no key of that version")
+    return version
 
 
 def _check(name: str, keys: Mapping[int, bytes]) -> None:

@@ -1,15 +1,19 @@
 """Key rotation: rewrites what was hashed or encrypted with an older key, in small batches, while tills work.
 
-Walk from `None` until it gives None; whatever another transaction held at that moment is met in the next walk.
-Once a walk has changed nothing, the old key may be taken out of the settings.
+Walk from `None` until it gives None; whatever another transaction held at that moment is met in the next walk. Two
+walks at once share the rows: what one has locked the other passes over, and what one has rewritten the other does not
+find. Once nothing is left under the old key it may be taken out of the settings.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from membership.members.keyring import Keyring, Sealed
 from membership.members.model import IdentityKind
 from membership.members.store import NAME, SQL, identity_row, sealed_name
+from membership.postgres.connection import Conn
 from membership.postgres.transaction import Transaction
 
 _FIRST = UUID(int=0)
@@ -23,42 +27,49 @@ class Step:
     after: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class UnderKey:
+    """How many rows of a kind are under one version of a key; `purpose` is HASH or ENCRYPTION."""
+
+    what: str
+    purpose: str
+    key_version: int
+    rows: int
+
+
+async def count_under_keys(conn: Conn, now: datetime) -> Sequence[UnderKey]:
+    """Of people, and of invitations that still may be taken up."""
+    return [UnderKey(*row) for row in await SQL.list_under_keys.many(conn, now)]
+
+
 async def rekey_identities(tx: Transaction, *, keyring: Keyring, after: UUID | None, limit: int) -> Step:
     newest = (keyring.hash_version, keyring.encryption_version)
-    rows = await SQL.lock_identities_after.many(tx.conn, after or _FIRST, limit)
-    stale = [row for row in rows if (row["hash_key_version"], row["encryption_key_version"]) != newest]
-    kinds = [IdentityKind(row["kind"]) for row in stale]
+    rows = await SQL.lock_identities_after.many(tx.conn, after or _FIRST, limit, *newest)
+    kinds = [IdentityKind(row["kind"]) for row in rows]
     values = [
         keyring.open_text(identity_row(kind), Sealed(row["value_encrypted"], row["encryption_key_version"]))
-        for kind, row in zip(kinds, stale, strict=True)
+        for kind, row in zip(kinds, rows, strict=True)
     ]
     hashes = [keyring.keyed_hash(kind.value, value) for kind, value in zip(kinds, values, strict=True)]
     sealed = [keyring.seal_text(identity_row(kind), value) for kind, value in zip(kinds, values, strict=True)]
-    if stale:
+    if rows:
         await SQL.rekey_identities.exec(
             tx.conn,
-            [row["identity_id"] for row in stale],
+            [row["identity_id"] for row in rows],
             [entry.digest for entry in hashes],
             [entry.key_version for entry in hashes],
             [entry.ciphertext for entry in sealed],
             [entry.key_version for entry in sealed],
         )
-    return Step(len(stale), rows[-1]["identity_id"] if len(rows) == limit else None)
+    return Step(len(rows), rows[-1]["identity_id"] if len(rows) == limit else None)
 
 
 async def rekey_names(tx: Transaction, *, keyring: Keyring, after: UUID | None, limit: int) -> Step:
-    rows = await SQL.lock_names_after.many(tx.conn, after or _FIRST, limit)
-    names = {row["member_id"]: sealed_name(row) for row in rows}
-    stale = {
-        member_id: keyring.seal(NAME, keyring.open(NAME, name))
-        for member_id, name in names.items()
-        if name is not None and name.key_version != keyring.encryption_version
-    }
-    if stale:
+    rows = await SQL.lock_names_after.many(tx.conn, after or _FIRST, limit, keyring.encryption_version)
+    names = {row["member_id"]: name for row in rows if (name := sealed_name(row)) is not None}
+    sealed = [keyring.seal(NAME, keyring.open(NAME, name)) for name in names.values()]
+    if names:
         await SQL.rekey_names.exec(
-            tx.conn,
-            list(stale),
-            [entry.ciphertext for entry in stale.values()],
-            [entry.key_version for entry in stale.values()],
+            tx.conn, list(names), [entry.ciphertext for entry in sealed], [entry.key_version for entry in sealed]
         )
-    return Step(len(stale), rows[-1]["member_id"] if len(rows) == limit else None)
+    return Step(len(names), rows[-1]["member_id"] if len(rows) == limit else None)

@@ -100,12 +100,23 @@ async def add_identities(
     tx: Transaction, member_id: MemberId, values: Sequence[IdentityValue], *, keyring: Keyring, new_id: NewId
 ) -> None:
     """Add verified identities to a member who is locked or new. Raises IdentityTaken."""
+    if keyring.is_rotating:
+        await _keep_for_one(tx, values, keyring=keyring)
     by_id = {IdentityId(new_id()): entry for entry in values}
     inserted = await store.insert_identities(tx.conn, member_id, by_id, at=tx.now, keyring=keyring)
     for identity_id, entry in by_id.items():
         if identity_id not in inserted:
             raise IdentityTaken(entry.kind.value)
         tx.emit(events.identity_added(member_id, entry.kind))
+
+
+async def _keep_for_one(tx: Transaction, values: Sequence[IdentityValue], *, keyring: Keyring) -> None:
+    """While hash keys are rotated, a value has one hash here and another one in a process that uses the other key: the
+    unique index would let both in. So these values are kept from everybody who knows one of the keys, and looked up
+    again. Taken after the member's lock, in one order. Raises IdentityTaken."""
+    await store.lock_values(tx.conn, values, keyring=keyring)
+    for entry in await store.owners_of(tx.conn, values, keyring=keyring):
+        raise IdentityTaken(entry.kind.value)
 
 
 async def record_consents(

@@ -147,6 +147,12 @@ async def list_identities(conn: Conn, member_ids: Collection[MemberId], *, keyri
     return [_identity(row, keyring) for row in await SQL.list_identities.many(conn, list(member_ids))]
 
 
+async def lock_values(conn: Conn, values: Collection[IdentityValue], *, keyring: Keyring) -> None:
+    """Until the transaction ends, from everybody who knows any of our hash keys."""
+    hashes = [digest for entry in values for digest in keyring.lookup_hashes(entry.kind.value, entry.value)]
+    await SQL.lock_values.exec(conn, sorted(int.from_bytes(digest[:8], signed=True) for digest in hashes))
+
+
 async def owners_of(
     conn: Conn, values: Collection[IdentityValue], *, keyring: Keyring
 ) -> dict[IdentityValue, MemberId]:

@@ -44,11 +44,16 @@ def is_key(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A request under its idempotency key. `request` is any JSON-able value that tells two requests apart."""
+    """A request under its idempotency key. `request` is any JSON-able value that tells two requests apart.
+
+    `otherwise`: the same request as it was told under another key of the keyring, for what holds a keyed hash: the
+    first of two repeats may have come before a rotation.
+    """
 
     operation: str
     key: str
     request: object
+    otherwise: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
         if not is_key(self.key):
@@ -56,6 +61,10 @@ class Keyed:
 
     def request_hash(self) -> bytes:
         return digest([self.operation, self.request])
+
+    def is_hash(self, recorded: bytes) -> bool:
+        """Whether this request was recorded like that."""
+        return any(digest([self.operation, told]) == recorded for told in (self.request, *self.otherwise))
 
 
 class _Replay(Exception):
@@ -79,10 +88,10 @@ async def once(
     recorded too, after its transaction rolled back; a retryable one is not.
     Raises IdempotencyConflict when the key was used with another input, and whatever `work` refuses.
     """
-    scope, request_hash = actor.idempotency_scope, keyed.request_hash()
+    scope = actor.idempotency_scope
     try:
         async with database.engine(actor, now) as transaction:
-            recorded = await _claim(transaction.conn, scope, keyed.key, request_hash, now)
+            recorded = await _claim(transaction.conn, scope, keyed, now)
             if recorded is not None:
                 raise _Replay(recorded)
             result = await work(transaction)
@@ -95,33 +104,33 @@ async def once(
     except DomainError as refusal:
         if refusal.retryable:
             raise
-        recorded = await _record_refusal(database, actor, now, refusal, key=keyed.key, request_hash=request_hash)
+        recorded = await _record_refusal(database, actor, now, refusal, keyed)
         if recorded is None:
             raise
         outcome = recorded
     return await _answer_again(database, actor, now, outcome, restore)
 
 
-async def _claim(conn: Conn, scope: str, key: str, request_hash: bytes, now: datetime) -> Json | None:
+async def _claim(conn: Conn, scope: str, keyed: Keyed, now: datetime) -> Json | None:
     """None when this transaction now owns the key; the recorded outcome when another one finished with it."""
-    if await SQL.insert_idempotency_key.maybe(conn, scope, key, request_hash, now) is not None:
+    if await SQL.insert_idempotency_key.maybe(conn, scope, keyed.key, keyed.request_hash(), now) is not None:
         return None
-    row = await SQL.get_idempotency_key.one(conn, scope, key)
-    if row["request_hash"] != request_hash:
-        raise IdempotencyConflict(key)
+    row = await SQL.get_idempotency_key.one(conn, scope, keyed.key)
+    if not keyed.is_hash(row["request_hash"]):
+        raise IdempotencyConflict(keyed.key)
     return from_json(row["outcome"])
 
 
 async def _record_refusal(
-    database: Database, actor: Actor, now: datetime, refusal: DomainError, *, key: str, request_hash: bytes
+    database: Database, actor: Actor, now: datetime, refusal: DomainError, keyed: Keyed
 ) -> Json | None:
     """None when recorded; the outcome of a repeat that got in between otherwise."""
     scope = actor.idempotency_scope
     async with database.engine(actor, now) as transaction:
-        recorded = await _claim(transaction.conn, scope, key, request_hash, now)
+        recorded = await _claim(transaction.conn, scope, keyed, now)
         if recorded is None:
             outcome = {"refusal": refusal.code, "facts": refusal.facts()}
-            transaction.keyed_outcome = KeyedOutcome(scope, key, to_json(outcome))
+            transaction.keyed_outcome = KeyedOutcome(scope, keyed.key, to_json(outcome))
         return recorded
 
 

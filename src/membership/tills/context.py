@@ -155,7 +155,9 @@ async def open_till(workings: Workings, actor: Actor, now: datetime) -> TillCont
 
 def keyed_request(workings: Workings, operation: str, command: QuoteSale | CommitSale | AttachSale) -> Keyed:
     """The request under its key. How the member was named is kept as a keyed hash: it may be a phone number."""
-    named = None
-    if command.member is not None:
-        named = workings.card_reader.keyring.keyed_hash(f"tills.{operation}", to_json(command.member)).digest.hex()
-    return Keyed(operation, command.idempotency_key, [replace(command, member=None), named])
+    unnamed = replace(command, member=None)
+    if command.member is None:
+        return Keyed(operation, command.idempotency_key, [unnamed, None])
+    hashes = workings.card_reader.keyring.lookup_hashes(f"tills.{operation}", to_json(command.member))
+    told, *otherwise = [[unnamed, digest.hex()] for digest in hashes]
+    return Keyed(operation, command.idempotency_key, told, tuple(otherwise))
