@@ -18,6 +18,9 @@ MAX_BODY_BYTES = 256_000
 """More than the usual 100 kB, because a paid receipt is never refused: 200 lines whose descriptions have 60 Chinese
 characters, each escaped in 6 bytes, are beyond that already. Here 180 characters a line fit."""
 
+_MAX_PARAMETERS = 50
+"""Of a GET. The protocol knows five; proxies and trackers add theirs."""
+
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9_.-]{8,64}")
 
 
@@ -83,7 +86,13 @@ async def read_post(headers: Headers, receive: Receive) -> GraphQLRequest:
 
 
 def read_get(scope: Scope) -> GraphQLRequest:
-    parameters: dict[str, object] = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    try:
+        pairs = parse_qsl(
+            scope["query_string"].decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS
+        )
+    except ValueError:
+        raise _wrong(f"The address may have {_MAX_PARAMETERS} parameters; this one has more.") from None
+    parameters: dict[str, object] = dict(pairs)
     for name in ("variables", "extensions"):
         value = parameters.get(name)
         if isinstance(value, str):

@@ -5,7 +5,7 @@ Parsing and validation are about nine tenths of a small request, so what they fo
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,20 +20,21 @@ from graphql import (
     OperationDefinitionNode,
     TokenKind,
     parse,
-    specified_rules,
-    validate,
 )
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from membership.graph.operations.cost import OperationPrice, Pricer
-from membership.graph.operations.faults import FaultCode, fault
+from membership.graph.operations.faults import FaultCode, bad_user_input, extended, fault
 from membership.graph.operations.limits import MAX_TOKENS, Surveyor
+from membership.graph.operations.repeats import Repeats
+from membership.graph.operations.validation import Traits, validate
 from membership.graph.permissions import Access, access_to
 
-_RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 _TEXTS = (TokenKind.STRING, TokenKind.BLOCK_STRING)
-_MAX_ERRORS = 10
+MAX_CHARACTERS = 12_000
+"""Of a document that is sent as text. One of 1,000 tokens has half as many; lexing and counting lines cost for each."""
+_MAX_ERRORS = 5
+_SHORT = 1_000
+"""Characters, of a document that is worth a second look for what may have been meant."""
 _KEPT_TEXTS = 256
 
 Manifest: TypeAlias = Mapping[str, str]
@@ -52,8 +53,6 @@ class Document:
     """In the same way; empty with `errors`."""
     name: str | None = None
     """Of the only operation."""
-    holds_nul: bool = False
-    """Whether one of its texts holds U+0000."""
 
 
 class Documents:
@@ -66,6 +65,7 @@ class Documents:
         self._introspection = introspection
         self._trusted: dict[str, Document] = {}
         self._by_text: OrderedDict[str, Document] = OrderedDict()
+        self._refused_texts: OrderedDict[str, Document] = OrderedDict()
 
     @property
     def manifest(self) -> Manifest:
@@ -95,42 +95,61 @@ class Documents:
         return document
 
     def _of_text(self, text: str) -> Document:
-        known = self._by_text.get(text)
-        if known is not None:
-            self._by_text.move_to_end(text)
-            return known
+        if len(text) > MAX_CHARACTERS:
+            return _refused(
+                fault(
+                    FaultCode.DOCUMENT_TOO_LARGE,
+                    f"A document may have {MAX_CHARACTERS:,} characters; this one has more.",
+                )
+            )
+        for kept in (self._by_text, self._refused_texts):
+            if (known := kept.get(text)) is not None:
+                kept.move_to_end(text)
+                return known
         document = self._prepare(text)
-        self._by_text[text] = document
-        if len(self._by_text) > _KEPT_TEXTS:
-            self._by_text.popitem(last=False)
+        # Apart, so that nobody can have what others run forgotten by sending nonsense.
+        kept = self._refused_texts if document.errors else self._by_text
+        kept[text] = document
+        if len(kept) > _KEPT_TEXTS:
+            kept.popitem(last=False)
         return document
 
     def _prepare(self, text: str) -> Document:
         try:
-            return self._survey(parse(text, max_tokens=MAX_TOKENS, allow_empty_selection_sets=False))
+            return self._survey(parse(text, max_tokens=MAX_TOKENS, allow_empty_selection_sets=False), text)
         except GraphQLSyntaxError as error:
             return _refused(_coded(error, _syntax_code(error)))
         except RecursionError:
             return _refused(fault(FaultCode.TOO_DEEP, "The document is nested too deeply to be read."))
 
-    def _survey(self, node: DocumentNode) -> Document:
+    def _survey(self, node: DocumentNode, text: str) -> Document:
         surveyor = Surveyor(self._schema, node)
         access: dict[str | None, Access] = {}
         name: str | None = None
         errors: list[GraphQLError] = []
+        introspects = False
         operations = [entry for entry in node.definitions if isinstance(entry, OperationDefinitionNode)]
         for operation in operations:
             survey = surveyor.operation(operation)
             errors.extend(survey.faults())
+            introspects |= survey.introspects
             if survey.introspects and not self._introspection:
                 errors.append(fault(FaultCode.INTROSPECTION_OFF, "Introspection is off here."))
             access[operation.name.value if operation.name else None] = access_to(survey.coordinates)
         if len(operations) == 1:
             name, access[None] = next(iter(access.items()))
         # The cheap checks come first: validating a document made to be costly is what its sender wants.
-        errors = errors or self._invalid(node)
-        prices = {} if errors else self._price(node, operations)
-        return Document(node, tuple(errors), access, prices, name, _holds_nul(node))
+        if not errors:
+            repeats = Repeats(node)
+            if repeats.are_too_many(operations):
+                errors.append(_TOO_MANY_REPEATS)
+            else:
+                traits = Traits(repeats.has_namesakes, "$" in text, "@" in text, introspects)
+                errors = self._invalid(node, traits, text) or list(_nul_in(node))
+        if errors:
+            # Without what it was made of: refusals are kept, and hundreds of such trees would burden the collector.
+            return Document(NO_DOCUMENT, tuple(errors), {}, {}, name)
+        return Document(node, (), access, self._price(node, operations), name)
 
     def _price(
         self, node: DocumentNode, operations: list[OperationDefinitionNode]
@@ -139,11 +158,20 @@ class Documents:
         prices = {entry.name.value if entry.name else None: pricer.operation(entry) for entry in operations}
         return prices if len(operations) > 1 else {**prices, None: next(iter(prices.values()))}
 
-    def _invalid(self, node: DocumentNode) -> list[GraphQLError]:
-        found = validate(self._schema, node, _RULES, max_errors=_MAX_ERRORS, hide_suggestions=not self._introspection)
+    def _invalid(self, node: DocumentNode, traits: Traits, text: str) -> list[GraphQLError]:
+        found = validate(self._schema, node, traits, most_errors=_MAX_ERRORS, hide_suggestions=True)
+        if len(found) == 1 and self._introspection and len(text) <= _SHORT:
+            # What may have been meant is looked for among all names there are, so only in a document that is all but
+            # right.
+            found = validate(self._schema, node, traits, most_errors=1, hide_suggestions=False)
         return [_coded(error, FaultCode.VALIDATION_FAILED) for error in found]
 
 
+_TOO_MANY_REPEATS = fault(
+    FaultCode.TOO_MANY_REPEATS,
+    "The document asks for fields of one name in one place again and again, or spreads very many fragments there. Ask "
+    "for each once.",
+)
 NO_DOCUMENT = parse("{ __typename }")
 
 
@@ -151,13 +179,13 @@ def _refused(error: GraphQLError) -> Document:
     return Document(NO_DOCUMENT, (error,), {}, {})
 
 
-def _holds_nul(node: DocumentNode) -> bool:
+def _nul_in(node: DocumentNode) -> Iterator[GraphQLError]:
     token = node.loc.start_token if node.loc else None
     while token is not None:
         if token.kind in _TEXTS and "\0" in (token.value or ""):
-            return True
+            yield bad_user_input("A text holds the character U+0000, which cannot be kept. Send it without.")
+            return
         token = token.next
-    return False
 
 
 def _syntax_code(error: GraphQLSyntaxError) -> FaultCode:
@@ -168,8 +196,10 @@ def _syntax_code(error: GraphQLSyntaxError) -> FaultCode:
 
 
 def _coded(error: GraphQLError, code: FaultCode) -> GraphQLError:
-    extensions = {"code": code.value, **(error.extensions or {})}
-    return GraphQLError(error.message, error.nodes, error.source, error.positions, extensions=extensions)
+    made = extended(error, {"code": code.value, **(error.extensions or {})})
+    # Where it is, has been found by now.
+    made.nodes = made.source = made.positions = None
+    return made
 
 
 @cache

@@ -4,6 +4,7 @@ Every fault that leaves the service has `extensions.code` and `extensions.correl
 """
 
 import socket
+from collections.abc import Mapping
 from enum import StrEnum
 
 import asyncpg
@@ -51,6 +52,9 @@ class FaultCode(StrEnum):
     TOO_MANY_ALIASES = "TOO_MANY_ALIASES"
     TOO_MANY_DIRECTIVES = "TOO_MANY_DIRECTIVES"
     COST_LIMIT_EXCEEDED = "COST_LIMIT_EXCEEDED"
+    DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
+    TOO_MANY_REPEATS = "TOO_MANY_REPEATS"
+    TOO_MANY_VALUES = "TOO_MANY_VALUES"
     BODY_TOO_LARGE = "BODY_TOO_LARGE"
     URI_TOO_LONG = "URI_TOO_LONG"
     HEADERS_TOO_LARGE = "HEADERS_TOO_LARGE"
@@ -107,8 +111,15 @@ def _presented(error: GraphQLError, correlation_id: str, uncoded: FaultCode) -> 
     if code is None and is_unexpected(error):
         log_unexpected(error, correlation_id)
         return _masked(error, correlation_id)
-    extensions = {**(error.extensions or {}), "code": code or uncoded.value, "correlationId": correlation_id}
-    return GraphQLError(error.message, error.nodes, error.source, error.positions, error.path, extensions=extensions)
+    return extended(error, {**(error.extensions or {}), "code": code or uncoded.value, "correlationId": correlation_id})
+
+
+def extended(error: GraphQLError, extensions: Mapping[str, object]) -> GraphQLError:
+    """The error with other extensions. Where it is in the document, which takes counting lines, is not found anew."""
+    made = GraphQLError(error.message, path=error.path, extensions=dict(extensions))
+    made.nodes, made.source, made.positions = error.nodes, error.source, error.positions
+    made.locations = error.locations
+    return made
 
 
 def is_unexpected(error: GraphQLError) -> bool:

@@ -6,14 +6,14 @@ One extension with one hook: each further hook or extension would cost every req
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
-import orjson
 from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.cost import cost_limit, too_costly
 from membership.graph.operations.documents import NO_DOCUMENT, Document
-from membership.graph.operations.faults import FaultCode, bad_user_input, fault, present
+from membership.graph.operations.faults import FaultCode, fault, present
+from membership.graph.operations.variables import fault_of_variables
 from membership.graph.permissions import Access
 from membership.kernel.actor import Actor
 
@@ -29,8 +29,8 @@ class Gate(SchemaExtension):
         document = schema.documents.find((execution.operation_extensions or {}).get("documentId"), execution.query)
         name = execution._provided_operation_name
         errors = document.errors or _refusal(document, name, context.caller)
-        if not errors and (document.holds_nul or _holds_nul(execution.variables)):
-            errors = (bad_user_input("A text holds the character U+0000, which cannot be kept. Send it without."),)
+        if not errors and (wrong := fault_of_variables(execution.variables)):
+            errors = (wrong,)
         if not errors:
             cost = execution.extensions_results["cost"] = _cost(document, name, execution.variables, context.caller)
             errors = (too_costly(cost),) if cost["requested"] > cost["limit"] else ()
@@ -69,28 +69,6 @@ def _cost(
 ) -> Mapping[str, int]:
     """As clients see it: with every answer of what was run, and with each event of a subscription, which costs anew."""
     return {"requested": document.prices[name].cost(variables), "limit": cost_limit(caller)}
-
-
-def _holds_nul(variables: Mapping[str, object] | None) -> bool:
-    """Whether any text holds U+0000, which JSON allows and PostgreSQL does not."""
-    if not variables:
-        return False
-    try:
-        # Writing JSON is far quicker than a walk. An escaped backslash before u0000 looks the same: hence the walk.
-        if b"\\u0000" not in orjson.dumps(variables):
-            return False
-    except TypeError:
-        # Numbers beyond 64 bits, say, which the engine is to refuse.
-        pass
-    return _is_nul_within(variables)
-
-
-def _is_nul_within(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, Mapping):
-        return any(_is_nul_within(inner) for inner in value.values())
-    return isinstance(value, list) and any(_is_nul_within(inner) for inner in value)
 
 
 def _stand_in(name: str | None) -> DocumentNode:
