@@ -11,15 +11,15 @@ programme has a store of its own. Each place has a member of its own.
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from enum import Enum, auto
 from uuid import UUID
 
 import asyncpg
 import redis.asyncio
 
-from membership.appointments.model import Appointment, Service, Stop
-from membership.calendars.service import member_owner
+from membership.appointments.model import Appointment, ResourceId, Service, Stop
+from membership.calendars.service import associate_owner, member_owner
 from membership.campaigns.content import (
     BoughtWithPoints,
     ByCode,
@@ -45,6 +45,8 @@ from membership.planning.model import PastDays, SimulateCampaign, Simulation, St
 from membership.points.model import Adjustment
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database, open_pool
+from membership.postgres.finish import write_pending
+from membership.postgres.transaction import Transaction
 from membership.sample import identifiers as ids
 from membership.tiers.model import GrantId, HandReason
 from membership.tills.model import QuoteAnswer, QuoteSale, SaleAnswer
@@ -111,6 +113,7 @@ class Place:
     offers: Mapping[str, Offer] = field(init=False)
     coupon_code: str = field(init=False)
     feed_id: UUID = field(init=False)
+    associates_feed_id: UUID = field(init=False)
     adjustment: Adjustment = field(init=False)
     grant_id: GrantId = field(init=False)
     simulation: Simulation = field(init=False)
@@ -146,10 +149,29 @@ class Walls:
     conn: Conn
     clock: StoppedClock
     places: Mapping[Where, Place]
+    undone: Services | None = None
+    """The same use cases, of which nothing stays: each is tried on the world as it was made."""
 
     @property
     def own(self) -> Place:
         return self.places[Where.OWN]
+
+
+class Undoing(Database):
+    """Every use case runs to its end, and is taken back there."""
+
+    @asynccontextmanager
+    async def engine(self, actor: Actor, now: datetime) -> AsyncIterator[Transaction]:
+        async with self.pool.acquire() as conn:
+            done = conn.transaction()
+            await done.start()
+            try:
+                await conn.execute("SET LOCAL ROLE membership_engine")
+                transaction = Transaction(conn, actor, now)
+                yield transaction
+                await write_pending(transaction)
+            finally:
+                await done.rollback()
 
 
 @asynccontextmanager
@@ -160,10 +182,12 @@ async def walls_apart(addresses: Addresses, server_conn: Conn, redis_url: str) -
     conn, pool = await asyncpg.connect(addresses.dsn(name)), await open_pool(addresses.dsn(name))
     client, clock = redis.asyncio.Redis.from_url(redis_url), StoppedClock()
     services = make_services(Database(pool), clock, KEYRING, redis=client)
+    undone = make_services(Undoing(pool), clock, KEYRING, redis=client)
     try:
-        yield await open_walls(services, conn, clock)
+        yield replace(await open_walls(services, conn, clock), undone=undone)
     finally:
         await services.close()
+        await undone.close()
         await client.aclose()
         await pool.close()
         await conn.close()
@@ -315,6 +339,10 @@ class _Furnisher:
         owner = member_owner(place.member.member_id, place.member.programme_id)
         feed = await services.calendars.create_feed(actor, now, owner, locale="en", key=key())
         place.feed_id = feed.feed.feed_id
+        associate = place.actor(Role.ASSOCIATE)
+        mine = associate_owner(ResourceId(place.associate_id), place.store.counters[place.counter], owner.programme_id)
+        own = await services.calendars.create_feed(associate, now, mine, locale="en", key=key())
+        place.associates_feed_id = own.feed.feed_id
 
     async def _campaigns(self, place: Place) -> None:
         pool = GiftPool.model_validate({"code": "MAIN", "desk": place.counter, "units_per_day": 20})
