@@ -12,7 +12,7 @@ from pathlib import Path
 from membership.bench import Plan, run_bench
 SMALL = Plan(
     people=25, rounds=1, connections=(2,), warm_up_seconds=0, members=2_000, units=50, claimers=8, drops=1,
-    associates=2, past_days=1, listings=2, bookings=10, storms=2, overtimes=2,
+    associates=2, past_days=1, listings=2, bookings=10, storms=2, tills=2, overtimes=2,
 )
 run_bench(Path(sys.argv[1]), 0.2, SMALL)
 """
@@ -32,6 +32,7 @@ THROUGH_THE_API = [
     "free times, 40 brands",
     "visit proposals, 3 stops",
 ]
+CONVERSATION = "a till's conversation"
 IN_PROCESS = [
     "claim, in process, gathered",
     "sold out, in process, gathered",
@@ -53,7 +54,14 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     finished = subprocess.run([sys.executable, "-c", SMALL, str(results)], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     found = json.loads(results.read_text(encoding="utf-8"))
-    assert [row["operation"] for row in found[:-1]] == [*THROUGH_THE_API, *IN_PROCESS, *DIARIES, *BOOKINGS, OVERTIME]
+    assert [row["operation"] for row in found[:-1]] == [
+        *THROUGH_THE_API,
+        CONVERSATION,
+        *IN_PROCESS,
+        *DIARIES,
+        *BOOKINGS,
+        OVERTIME,
+    ]
     rows, issued = {row["operation"]: row for row in found}, found[-1]
     api, dropped = [rows[name] for name in THROUGH_THE_API], [rows[name] for name in IN_PROCESS]
     assert all(rows[name]["rps"] > 0 for name in [*DIARIES, *BOOKINGS])
@@ -61,6 +69,9 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     assert short["sql_round_trips"] == long["sql_round_trips"] == 2
     assert (short["rows_read"], short["found"]) == (long["rows_read"], long["found"])
     assert (short["beside"], long["beside"]) == (None, short["operation"])
+    sold = rows[CONVERSATION]
+    assert all(sold[name] > 0 for name in ("rps", "p95_ms", "requests_per_second", "client_cpu_ms", "receipts"))
+    assert sold["tills"] == 2
     storm = rows[BOOKINGS[1]]
     assert (storm["asked"], storm["deadlocks"]) == (80, 0)
     assert 0 < storm["won"] < storm["asked"]

@@ -157,7 +157,6 @@ async def fingerprint(conn: Conn) -> str:
         " AND (schemaname, tablename) <> ('platform', 'idempotency_keys') ORDER BY 1"
     )
     sums = " UNION ALL ".join(
-        f"SELECT '{row['name']}', count(*), sum(hashtextextended(t::text, 0)) FROM {row['name']} t"  # noqa: S608
-        for row in tables
+        f"SELECT '{row['name']}', count(*), sum(hashtextextended(t::text, 0)) FROM {row['name']} t" for row in tables
     )
     return str([tuple(row) for row in await conn.fetch(sums)])

@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 from starlette.applications import Starlette
 
-from membership.cli.shop_file import shop_of
+from membership.kernel.clock import SystemClock
 from membership.sample.files import sample_programmes
+from membership.sample.shop import shop_of
 from membership.till_client.generated.input_types import BasketInput, CommitSaleInput, SaleLineInput, TenderInput
 from membership.till_simulator.shop import Shop, TillPlace
 from support.till_world import COUNTER, TillWorld
@@ -39,7 +40,7 @@ class Street:
 async def street(app: Starlette, keys: Path, cards: list[str]) -> AsyncIterator[Street]:
     (sample,) = (row for row in sample_programmes() if row.programme.code == "CHAOYANG")
     async with serving(app) as served:
-        yield Street(served, shop_of(sample, keys, cards))
+        yield Street(served, shop_of(sample, keys, cards, SystemClock().now()))
 
 
 def basket(*amounts_minor: int) -> BasketInput:

@@ -90,7 +90,8 @@ def _leads_to_rows(field: GraphQLField, inner: object) -> bool:
     return (
         is_list_type(get_nullable_type(field.type))
         or name.endswith(("Connection", "Edge"))
-        or name in {"Campaign", "Gift", "Coupon", "Appointment", "Visit", "WaitlistEntry", "Card", "TierGrant", "Member"}
+        or name
+        in {"Campaign", "Gift", "Coupon", "Appointment", "Visit", "WaitlistEntry", "Card", "TierGrant", "Member"}
         or name in {"Membership", "PointsAdjustment", "Service", "Simulation", "BookingResource"}
     )
 

@@ -286,9 +286,7 @@ CALLS: Mapping[str, Call] = {
     "Mutation.importCouponCodes": lambda place, role: _step(offerId=_offer(place, "BY-CODE"), file="ABCDEFGH23"),
     "Mutation.revokeCalendarFeed": lambda place, role: {
         "input": {
-            "feedId": global_id(
-                "CalendarFeed", place.associates_feed_id if role is Role.ASSOCIATE else place.feed_id
-            )
+            "feedId": global_id("CalendarFeed", place.associates_feed_id if role is Role.ASSOCIATE else place.feed_id)
         }
     },
     "Mutation.holdVisit": lambda place, role: _step(stops=[_stop(place)], **_member(place, role)),

@@ -4,6 +4,10 @@ Everything runs on this machine and on servers of its own, in processes of their
 in production; the API as `membership serve` starts it, with tokens and trusted documents; a bare strawberry app
 (hello.py); the load (driver.py), over kept connections to 127.0.0.1; pgbench (pgbench.py).
 
+Single operations are asked for by a raw generator (driver.py), so that the service is what is measured. Whole sales are
+made by the typed client, as a till's vendor would (conversation.py, `membership till`), and cost it much of the same
+processors; its figures say how much.
+
 Machines are noisy. So each figure is the median of several rounds; what is compared runs back to back within a round,
 and ratios are taken there. Of every competitor the best of several numbers of connections is shown.
 

@@ -48,6 +48,11 @@ class Shopper:
     def serial(self) -> str:
         return f"{self.number:010d}"
 
+    @property
+    def card(self) -> str:
+        """The number on the card."""
+        return card_number(_CARD_PREFIX + self.number % FIRST_NUMBER)
+
     def code(self, now: datetime) -> str:
         """What the app shows now."""
         return member_code(self.serial, self.secret, step_at(now))
@@ -154,7 +159,7 @@ def _add_membership(batch: Batch, shopper: Shopper, place: Place, keyring: Keyri
             new_id(),
             member_id,
             programme_id,
-            card_number(_CARD_PREFIX + shopper.number % FIRST_NUMBER),
+            shopper.card,
             CardKind.VIRTUAL.value,
             CardStatus.ACTIVE.value,
             None,

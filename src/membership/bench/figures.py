@@ -9,6 +9,7 @@ from typing import TypeAlias, TypedDict
 
 import orjson
 
+from membership.bench.conversation import Conversed
 from membership.bench.drop import DropFigures
 from membership.bench.issue import Issued
 from membership.bench.listing import STOPS, Listed, Proposed
@@ -140,7 +141,29 @@ class OvertimeResult:
     load_average: float
 
 
-AnyResult: TypeAlias = Result | DropResult | IssueResult | DiaryResult | BookingResult | OvertimeResult
+@dataclass(frozen=True, slots=True)
+class ConversationResult:
+    """Whole sales of so many tills, by the typed client in processes of its own: who it is, one quote or two, the
+    receipt; now and then a return, an exchange, a look-up. `rps`: sales; the times are of one, from who it is to the
+    receipt. `client_cpu_ms`: of the client for one sale, on the same processors. `receipts`: in all rounds, each of
+    which was found again in the end, as its till believed it was."""
+
+    operation: str
+    rps: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    requests_per_second: float
+    client_cpu_ms: float
+    tills: int
+    receipts: int
+    processors: int
+    load_average: float
+
+
+AnyResult: TypeAlias = (
+    ConversationResult | Result | DropResult | IssueResult | DiaryResult | BookingResult | OvertimeResult
+)
 
 
 @dataclass(slots=True)
@@ -237,6 +260,25 @@ def issue_result(issued: Issued) -> IssueResult:
         rps=round(issued.coupons / issued.seconds, 1),
         batch=issued.batch,
         sql_round_trips=issued.statements,
+        processors=PROCESSORS,
+        load_average=_load_average(),
+    )
+
+
+def conversation_result(rounds: Sequence[Conversed], *, tills: int) -> ConversationResult:
+    def middle(figure: Callable[[Conversed], float], digits: int) -> float:
+        return round(median(figure(entry) for entry in rounds), digits)
+
+    return ConversationResult(
+        operation="a till's conversation",
+        rps=middle(lambda entry: entry.sales_per_second, 1),
+        p50_ms=middle(lambda entry: entry.p50_ms, 3),
+        p95_ms=middle(lambda entry: entry.p95_ms, 3),
+        p99_ms=middle(lambda entry: entry.p99_ms, 3),
+        requests_per_second=middle(lambda entry: entry.requests_per_second, 1),
+        client_cpu_ms=middle(lambda entry: entry.client_cpu_ms, 3),
+        tills=tills,
+        receipts=sum(entry.receipts for entry in rounds),
         processors=PROCESSORS,
         load_average=_load_average(),
     )

@@ -12,9 +12,18 @@ from rich.progress import Progress
 
 from membership import logging
 from membership.bench.contest import Arena, Contest, Plan
+from membership.bench.conversation import measure_conversations
 from membership.bench.diary_run import STEPS, measure_diaries
 from membership.bench.drop import WAYS, measure_ways
-from membership.bench.figures import AnyResult, Result, drop_results, issue_result, overtime_result, write_results
+from membership.bench.figures import (
+    AnyResult,
+    Result,
+    conversation_result,
+    drop_results,
+    issue_result,
+    overtime_result,
+    write_results,
+)
 from membership.bench.issue import make_members, measure_issue
 from membership.bench.operations import Callers, operations
 from membership.bench.overtime import measure_overtime
@@ -42,6 +51,7 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyRes
         bench = _Bench(stores, seconds, plan, program, progress)
         found: list[AnyResult] = [
             *bench.contest(),
+            bench.conversation(),
             *bench.drop(),
             *bench.diaries(),
             bench.overtime(),
@@ -88,6 +98,21 @@ class _Bench:
             contest = Contest(arena, studied, self._seconds, self._plan)
             measuring = self._progress.add_task("Measuring", total=contest.steps)
             return contest.results(lambda: self._progress.advance(measuring))
+
+    def conversation(self) -> AnyResult:
+        """By the typed client, as a vendor's till would."""
+        plan = self._plan
+        selling = self._progress.add_task("Selling at tills", total=plan.rounds)
+        found = measure_conversations(
+            self._places.plain,
+            self._crowd,
+            self._stores.folder,
+            seconds=self._seconds,
+            rounds=plan.rounds,
+            tills=plan.tills,
+            advance=lambda: self._progress.advance(selling),
+        )
+        return conversation_result(found, tills=plan.tills)
 
     def drop(self) -> list[AnyResult]:
         """In this process."""

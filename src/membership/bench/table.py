@@ -9,6 +9,7 @@ from membership.bench.figures import (
     PROCESSORS,
     AnyResult,
     BookingResult,
+    ConversationResult,
     DiaryResult,
     DropResult,
     IssueResult,
@@ -47,6 +48,9 @@ def _cells(result: AnyResult) -> list[str]:
                 _NONE if result.ratio_to_pgbench is None else f"{result.ratio_to_pgbench:.2f}",
                 f"{result.ratio_to_hello:.2f}",
             ]
+        case ConversationResult():
+            times = (result.p50_ms, result.p95_ms, result.p99_ms)
+            return [f"{result.rps:,.0f}", *(f"{milliseconds:.1f}" for milliseconds in times), *[_NONE] * 5]
         case DropResult():
             return [f"{result.rps:,.0f}", f"{result.p50_ms:.1f}", _NONE, f"{result.p99_ms:.1f}", *[_NONE] * 5]
         case IssueResult():
@@ -75,6 +79,7 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
                 f"{result.operation}: {result.rate_to_beside:.2f} of the rate and {result.p50_to_beside:.2f} of the "
                 f"p50 of {result.beside}, both from {result.connections} connections, round by round."
             )
+    yield from _notes_of_tills(results)
     for drop in results:
         if isinstance(drop, DropResult):
             yield (
@@ -100,6 +105,17 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
         f"All shared {PROCESSORS} processors: PostgreSQL, Valkey, the API, the load. Load average before: "
         f"{load_average:.1f}. Data on {filesystem}; fsync and synchronous_commit on."
     )
+
+
+def _notes_of_tills(results: Sequence[AnyResult]) -> Iterable[str]:
+    for sold in results:
+        if isinstance(sold, ConversationResult):
+            yield (
+                f"{sold.operation}: whole sales of {sold.tills} tills by the typed client, "
+                f"{sold.requests_per_second:,.0f} requests/s; {sold.client_cpu_ms:.1f} ms of CPU of the client for a "
+                "sale, on the same processors: for that reason a raw generator measures single operations; "
+                f"{sold.receipts:,} receipts, all found again."
+            )
 
 
 def _notes_of_diaries(results: Sequence[AnyResult]) -> Iterable[str]:

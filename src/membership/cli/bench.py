@@ -17,8 +17,8 @@ def bench(
     seconds: Annotated[float, typer.Option(min=1, help="How long each operation is measured.")] = 10,
     members: Annotated[int, typer.Option(min=1, help="How many members get a coupon.")] = 1_000_000,
 ) -> None:
-    """Measure the hot paths against pgbench and a bare GraphQL server, a drop of gifts, a coupon for everybody, free
-    times beside a long past, and 40 clients who book visits of several stops at once.
+    """Measure the hot paths against pgbench and a bare GraphQL server, whole sales of many tills, a drop of gifts, a
+    coupon for everybody, free times beside a long past, and 40 clients who book visits of several stops at once.
 
     Starts servers of its own. Prints a table and writes the same figures as JSON.
 
