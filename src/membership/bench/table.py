@@ -48,6 +48,12 @@ def _cells(result: AnyResult) -> list[str]:
                 _NONE if result.ratio_to_pgbench is None else f"{result.ratio_to_pgbench:.2f}",
                 f"{result.ratio_to_hello:.2f}",
             ]
+        case _:
+            return _few_cells(result)
+
+
+def _few_cells(result: AnyResult) -> list[str]:
+    match result:
         case ConversationResult():
             times = (result.p50_ms, result.p95_ms, result.p99_ms)
             return [f"{result.rps:,.0f}", *(f"{milliseconds:.1f}" for milliseconds in times), *[_NONE] * 5]
@@ -61,6 +67,8 @@ def _cells(result: AnyResult) -> list[str]:
             return [*_paced(result), *[_NONE] * 5]
         case OvertimeResult():
             return [_NONE, f"{result.gone_p50_ms:.1f}", *[_NONE] * 7]
+        case Result():
+            return _cells(result)
 
 
 def _paced(result: DiaryResult | BookingResult) -> list[str]:
