@@ -1,6 +1,7 @@
 """The figures as a table, and what they mean."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import singledispatch
 
 from rich.console import Console
 from rich.table import Table
@@ -29,50 +30,56 @@ def print_table(results: Sequence[AnyResult], console: Console, *, filesystem: s
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
-        table.add_row(result.operation, *_cells(result))
+        cells = _cells(result)
+        table.add_row(result.operation, *(cells.get(name, _NONE) for name in _COLUMNS))
     console.print(table)
     console.print("\n".join(_notes(results, filesystem, load_average)))
 
 
-def _cells(result: AnyResult) -> list[str]:
-    match result:
-        case Result():
-            return [
-                f"{result.rps:,.0f}",
-                f"{result.p50_ms:.1f}",
-                f"{result.p95_ms:.1f}",
-                f"{result.p99_ms:.1f}",
-                f"{result.cpu_ms:.2f}",
-                _trips(result.sql_round_trips_by_size),
-                _NONE if result.pgbench_tps is None else f"{result.pgbench_tps:,.0f}",
-                _NONE if result.ratio_to_pgbench is None else f"{result.ratio_to_pgbench:.2f}",
-                f"{result.ratio_to_hello:.2f}",
-            ]
-        case _:
-            return _few_cells(result)
+@singledispatch
+def _cells(result: AnyResult) -> Mapping[str, str]:
+    """What a kind of figures has to show, by column."""
+    raise TypeError(f"no cells for {type(result).__name__}")
 
 
-def _few_cells(result: AnyResult) -> list[str]:
-    match result:
-        case ConversationResult():
-            times = (result.p50_ms, result.p95_ms, result.p99_ms)
-            return [f"{result.rps:,.0f}", *(f"{milliseconds:.1f}" for milliseconds in times), *[_NONE] * 5]
-        case DropResult():
-            return [f"{result.rps:,.0f}", f"{result.p50_ms:.1f}", _NONE, f"{result.p99_ms:.1f}", *[_NONE] * 5]
-        case IssueResult():
-            return [f"{result.rps:,.0f}", *[_NONE] * 4, f"{result.sql_round_trips:g}", *[_NONE] * 3]
-        case DiaryResult():
-            return [*_paced(result), _NONE, str(result.sql_round_trips), *[_NONE] * 3]
-        case BookingResult():
-            return [*_paced(result), *[_NONE] * 5]
-        case OvertimeResult():
-            return [_NONE, f"{result.gone_p50_ms:.1f}", *[_NONE] * 7]
-        case Result():
-            return _cells(result)
+@_cells.register
+def _(result: Result) -> Mapping[str, str]:
+    tps, ratio = result.pgbench_tps, result.ratio_to_pgbench
+    return {
+        **_paced(result),
+        "p95 ms": f"{result.p95_ms:.1f}",
+        "CPU ms": f"{result.cpu_ms:.2f}",
+        "SQL": _trips(result.sql_round_trips_by_size),
+        "pgbench tps": _NONE if tps is None else f"{tps:,.0f}",
+        "to pgbench": _NONE if ratio is None else f"{ratio:.2f}",
+        "to hello": f"{result.ratio_to_hello:.2f}",
+    }
 
 
-def _paced(result: DiaryResult | BookingResult) -> list[str]:
-    return [f"{result.rps:,.0f}", f"{result.p50_ms:.1f}", _NONE, f"{result.p99_ms:.1f}"]
+@_cells.register
+def _(result: ConversationResult) -> Mapping[str, str]:
+    return {**_paced(result), "p95 ms": f"{result.p95_ms:.1f}"}
+
+
+@_cells.register
+def _(result: IssueResult) -> Mapping[str, str]:
+    return {"per s": f"{result.rps:,.0f}", "SQL": f"{result.sql_round_trips:g}"}
+
+
+@_cells.register
+def _(result: DiaryResult) -> Mapping[str, str]:
+    return {**_paced(result), "SQL": str(result.sql_round_trips)}
+
+
+@_cells.register
+def _(result: OvertimeResult) -> Mapping[str, str]:
+    return {"p50 ms": f"{result.gone_p50_ms:.1f}"}
+
+
+@_cells.register(DropResult)
+@_cells.register(BookingResult)
+def _paced(result: Result | ConversationResult | DropResult | DiaryResult | BookingResult) -> Mapping[str, str]:
+    return {"per s": f"{result.rps:,.0f}", "p50 ms": f"{result.p50_ms:.1f}", "p99 ms": f"{result.p99_ms:.1f}"}
 
 
 def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -> Iterable[str]:
