@@ -29,9 +29,11 @@ _FAR_TOO_LONG = 60.0
 
 class CountedBuckets(Buckets):
     asked = 0
+    probed = 0
 
     async def _ask(self, bucket: str, rate: Rate, taken: int) -> Taken:
         self.asked += taken
+        self.probed += not taken
         return await super()._ask(bucket, rate, taken)
 
 
@@ -117,6 +119,23 @@ async def test_nobody_waits_twice_for_a_server_that_hangs(valkey: EmbeddedValkey
         assert passed(await watched.take(f"till {number}", 1)) == 1
     assert watched.buckets.asked == asked
     os.kill(process_id, signal.SIGCONT)
+    await watched.buckets.close()
+    await client.aclose()
+
+
+async def test_a_probe_does_not_wait_for_ever_either(valkey: EmbeddedValkey) -> None:
+    client = open_redis(valkey.url(), timeout_seconds=_FAR_TOO_LONG)
+    watched = Watched(client, patience_seconds=0.1)
+    await watched.take("till", 1)
+    process_id = valkey.process_id
+    assert process_id is not None
+    os.kill(process_id, signal.SIGSTOP)
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while watched.buckets.probed < 2:
+            await watched.take("till", 1)
+            await asyncio.sleep(0.005)
+    os.kill(process_id, signal.SIGCONT)
+    await watched.healed()
     await watched.buckets.close()
     await client.aclose()
 

@@ -1,7 +1,10 @@
 """How often each client may ask, on every transport: told in every answer, refused before anything is done."""
 
+import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -15,6 +18,7 @@ from membership.kernel.actor import Role
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Rate, RateSettings
 from membership.web.rates import ANONYMOUS, AUTHENTICATION, CALENDAR
+from support.patience import open_patiently
 from web.conftest import ClientOf, Issue, MakeApp, Serve
 from web.sockets import client_of as socket_of
 from web.subscriptions import COUNT
@@ -169,6 +173,23 @@ class TestWhoIsWho:
             refusal(guess)
             honest = await client.post("/graphql", json=QUERY, headers=bearer(issue(Role.TILL)))
         assert (honest.status_code, left(honest)[0]) == (200, "till")
+
+
+class TestTwoProcesses:
+    async def test_of_fifty_at_once_over_two_processes_exactly_so_many_pass(
+        self, make_app: MakeApp, client_of: ClientOf, issue: Issue, redis_url: str
+    ) -> None:
+        headers, limit = bearer(issue(Role.TILL)), Rate(20, 86_400)
+        async with AsyncExitStack() as stack:
+            clients = []
+            for _ in range(2):
+                cache = await stack.enter_async_context(open_patiently(redis_url))
+                clients.append(await stack.enter_async_context(client_of(make_app(cache=cache, rate_limit_till=limit))))
+            answers = await asyncio.gather(
+                *(clients[number % 2].post("/graphql", json=QUERY, headers=headers) for number in range(50))
+            )
+        assert Counter(answer.status_code for answer in answers) == {200: 20, 429: 30}
+        assert sorted(left(answer)[1] for answer in answers if answer.status_code == 200) == list(range(20))
 
 
 class TestFailedAuthentications:

@@ -28,7 +28,7 @@ class Multiplexed:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
-        self._connecting = asyncio.Lock()
+        self._connecting: asyncio.Task[_Line] | None = None
         self._line: _Line | None = None
 
     async def evalsha(self, digest: str, key_count: int, *words: Word) -> object:
@@ -53,11 +53,22 @@ class Multiplexed:
         return await line.call(words)
 
     async def _connect(self) -> "_Line":
-        async with self._connecting:
-            if self._line is None or self._line.is_lost:
-                await self.drop()
-                self._line = _Line(await self._client.connection_pool.get_connection())  # type: ignore[no-untyped-call]
-            return self._line
+        """One for all who ask meanwhile. Whoever gives up does not take it from the others."""
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._open())
+            self._connecting.add_done_callback(self._forget)
+        return await asyncio.shield(self._connecting)
+
+    async def _open(self) -> "_Line":
+        await self.drop()
+        line = _Line(await self._client.connection_pool.get_connection())  # type: ignore[no-untyped-call]
+        self._line = line
+        return line
+
+    def _forget(self, connecting: "asyncio.Task[_Line]") -> None:
+        self._connecting = None
+        # Looked at, so that asyncio does not complain of a failure for which nobody waited any more.
+        _ = connecting.cancelled() or connecting.exception()
 
 
 class Rationed:

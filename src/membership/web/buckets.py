@@ -82,17 +82,23 @@ class Buckets:
         """One request, if there is one. Never raises: without Redis the process's own bucket answers."""
         if self._breaker.lets_through():
             try:
-                async with asyncio.timeout(self._patience_seconds):
-                    return await self._ask(bucket, rate, 1)
+                return await self._ask_briefly(bucket, rate, 1)
             except AWAY as away:
-                self._breaker.trip(lambda: self._ask(bucket, rate, 0), away)
-                # The others on this connection are not to wait for as long.
-                await self._redis.drop()
+                self._breaker.trip(lambda: self._ask_briefly(bucket, rate, 0), away)
         return self._local.take(bucket, rate)
 
     async def close(self) -> None:
         await self._breaker.close()
         await self._redis.drop()
+
+    async def _ask_briefly(self, bucket: str, rate: Rate, taken: int) -> Taken:
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                return await self._ask(bucket, rate, taken)
+        except AWAY:
+            # The others on this connection are not to wait for as long, and the next call is to have another.
+            await self._redis.drop()
+            raise
 
     async def _ask(self, bucket: str, rate: Rate, taken: int) -> Taken:
         arguments: list[Argument] = [rate.requests, rate.seconds * _MICROSECONDS, taken]
