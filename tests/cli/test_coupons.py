@@ -41,3 +41,13 @@ async def test_what_issues_nothing_is_told_with_its_cause(
     )
     assert told("PAUSED", "--offer", "WELCOME").startswith("membership: WELCOME of campaign PAUSED issues nothing now")
     assert " of campaign PAUSED issue nothing now: paused, ended or cancelled." in told("PAUSED")
+
+
+async def test_who_issues_is_in_the_audit_trail(
+    desk: CouponDesk, membership: Command, postgres_dsn: str, conn: Conn
+) -> None:
+    await desk.campaign(offer("WELCOME", issue=ToAllEligible()), code="SPRING")
+    issued = membership("coupons", "issue", "--campaign", "SPRING", "--operator", "li.hua", DATABASE_URL=postgres_dsn)
+    assert issued.returncode == 0, issued.stderr
+    rows = await conn.fetch("SELECT action, actor FROM platform.audit_entries WHERE actor LIKE 'operator:%'")
+    assert [tuple(row) for row in rows] == [("coupons.issue", "operator:li.hua")]

@@ -57,6 +57,21 @@ async def test_check_says_which_pool_drifts_by_how_much_and_repairs_it(
     assert shown.returncode == 0
 
 
+async def test_who_loads_stock_anew_is_in_the_audit_trail(
+    membership: Command, postgres_dsn: str, redis_url: str, client: RedisClient, world: DropWorld, conn: Conn
+) -> None:
+    servers, named = {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_url}, ("--operator", "li.hua")
+    await client.hset(f"inventory:{{{world.offer.offer_id}}}:head", f"{world.pools[0]}:free", "5")
+    membership("inventory", "check", "--no-repair", *named, **servers)
+    assert await conn.fetchval("SELECT count(*) FROM platform.audit_entries") == 0
+    membership("inventory", "check", *named, **servers)
+    membership("inventory", "rebuild", str(world.offer.offer_id), *named, **servers)
+    rows = await conn.fetch("SELECT action, actor, subject_id FROM platform.audit_entries ORDER BY audit_id")
+    assert [tuple(row) for row in rows] == [
+        (action, "operator:li.hua", str(world.offer.offer_id)) for action in ("inventory.repair", "inventory.rebuild")
+    ]
+
+
 async def test_rebuild_loads_anew_and_names_an_offer_that_there_is_not(
     membership: Command, postgres_dsn: str, redis_url: str, client: RedisClient, world: DropWorld
 ) -> None:

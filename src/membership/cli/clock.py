@@ -2,11 +2,16 @@
 
 import asyncio
 import sys
-from typing import Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from membership.cli.failures import CommandFailed, in_one_line
+from membership.cli.operators import NOBODY_NAMED, Operator, operator_named
+
+if TYPE_CHECKING:
+    from membership.kernel.actor import Actor
 
 app = typer.Typer()
 
@@ -22,6 +27,7 @@ def clock(
             help="A date (2026-11-12), a moment (2026-11-14T10:00:00), or `now` for real time. None: show it."
         ),
     ] = None,
+    operator: Operator = NOBODY_NAMED,
 ) -> None:
     """Show or move the clock of a demonstration: every process on DATABASE_URL follows within seconds.
 
@@ -30,14 +36,14 @@ def clock(
 
     Example: membership clock 2026-11-14T10:00:00
     """
-    asyncio.run(_clock(moment))
+    asyncio.run(_clock(moment, operator_named(operator)))
 
 
-async def _clock(moment: str | None) -> None:
+async def _clock(moment: str | None, actor: "Actor") -> None:
     from membership.cli.environment import connect, database_of_service
     from membership.cli.today import beginning, told
     from membership.kernel.clock import SystemClock
-    from membership.postgres.clock import REFRESH_SECONDS, read_offset, store_offset
+    from membership.postgres.clock import REFRESH_SECONDS, read_offset
 
     now = SystemClock().now()
     conn = await connect(await database_of_service())
@@ -49,9 +55,27 @@ async def _clock(moment: str | None) -> None:
             before, offset = offset, beginning(moment, now, argument="MOMENT") - now
             if offset < before:
                 print("membership: The clock goes backwards: what was recorded later stays recorded.", file=sys.stderr)
-            await store_offset(conn, offset)
+            await _store(actor, before, offset)
             # Until every process has read it, some of them live in the time before.
             await asyncio.sleep(2 * REFRESH_SECONDS)
     finally:
         await conn.close()
     print(told(offset, now) if offset else f"Real time. {_START}")
+
+
+async def _store(actor: "Actor", before: timedelta, after: timedelta) -> None:
+    """With its entry in the audit trail, which is dated by the time that was left."""
+    from membership.cli.environment import database_of_service
+    from membership.kernel.clock import SystemClock
+    from membership.postgres.clock import store_offset
+    from membership.postgres.database import Database, open_pool
+    from membership.postgres.transaction import AuditEntry
+
+    pool = await open_pool(await database_of_service(), max_size=1)
+    try:
+        async with Database(pool).engine(actor, SystemClock(before).now()) as tx:
+            await store_offset(tx.conn, after)
+            left, reached = {"ahead_by": str(before)}, {"ahead_by": str(after)}
+            tx.audit(AuditEntry("platform.move_clock", "clock", "service", before={**left}, after={**reached}))
+    finally:
+        await pool.close()

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from membership.cli.failures import CommandFailed, in_one_line
+from membership.cli.operators import NOBODY_NAMED, Operator, note, operator_named
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from membership.coupons.context import IssueWorkings
     from membership.coupons.model import Offer
+    from membership.kernel.actor import Actor
 
 app = typer.Typer()
 coupons = typer.Typer(no_args_is_help=True)
@@ -23,6 +25,7 @@ app.add_typer(coupons, name="coupons", help="Look after coupons: issue a campaig
 def issue(
     campaign: Annotated[str, typer.Option(help="The campaign's code.")],
     offer: Annotated[str | None, typer.Option(help="One of its offers; all that go to everybody if absent.")] = None,
+    operator: Operator = NOBODY_NAMED,
 ) -> None:
     """Give a campaign's coupons to every member who is eligible and has none.
 
@@ -31,11 +34,11 @@ def issue(
 
     Example: membership coupons issue --campaign ANNIVERSARY-2026
     """
-    for code, issued in asyncio.run(_issue(campaign, offer)):
+    for code, issued in asyncio.run(_issue(campaign, offer, operator_named(operator))):
         print(f"{campaign}/{code}: {issued} coupons issued.")
 
 
-async def _issue(campaign: str, code: str | None) -> list[tuple[str, int]]:
+async def _issue(campaign: str, code: str | None, actor: "Actor") -> list[tuple[str, int]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -60,7 +63,7 @@ async def _issue(campaign: str, code: str | None) -> list[tuple[str, int]]:
         workings = IssueWorkings(Database(pool), *caches)
         offers = await _offers(workings, campaign, code)
         with bar:
-            return [(entry.code, await _issue_one(workings, entry, bar)) for entry in offers]
+            return [(entry.code, await _issue_one(workings, actor, entry, bar)) for entry in offers]
     finally:
         await pool.close()
 
@@ -108,18 +111,20 @@ async def _refuse_unapproved(workings: "IssueWorkings", campaign: str) -> None:
         )
 
 
-async def _issue_one(workings: "IssueWorkings", offer: "Offer", bar: "Progress") -> int:
+async def _issue_one(workings: "IssueWorkings", actor: "Actor", offer: "Offer", bar: "Progress") -> int:
     from membership.coupons.issuing import issue_to_all
     from membership.coupons.store import count_memberships
-    from membership.kernel.actor import Actor, Role
     from membership.postgres.clock import clock_of
+    from membership.postgres.transaction import AuditEntry
 
     async with workings.database.pool.acquire() as conn:
         task = bar.add_task(offer.code, total=await count_memberships(conn, offer.programme_id))
-    return await issue_to_all(
-        workings,
-        Actor(Role.SERVICE, "membership coupons issue"),
-        offer,
-        clock=(await clock_of(workings.database.pool)).now,
-        progress=lambda stepped: bar.advance(task, stepped.looked_at),
+    clock = await clock_of(workings.database.pool)
+    issued = await issue_to_all(
+        workings, actor, offer, clock=clock.now, progress=lambda stepped: bar.advance(task, stepped.looked_at)
     )
+    what = AuditEntry(
+        "coupons.issue", "offer", str(offer.offer_id), programme_id=offer.programme_id, after={"issued": issued}
+    )
+    await note(workings.database, actor, clock.now(), what)
+    return issued

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from membership.cli.failures import CommandFailed
+from membership.cli.operators import NOBODY_NAMED, note, operator_named
 from membership.cli.steps import Report
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
@@ -30,8 +31,14 @@ async def is_empty(conn: Conn) -> bool:
 async def load(settings: Settings, size: Size, report: Report, *, now: datetime) -> None:
     """All of it or, when interrupted, nothing. The year of receipts ends the day before `now`."""
     from membership.app import keyring_of
+    from membership.postgres.database import Database, open_pool
+    from membership.postgres.transaction import AuditEntry
     from membership.sample.loading import load_sample
 
-    await load_sample(
-        str(settings.database_url), keyring=keyring_of(settings), size=size, today=now.date(), now=now, progress=report
-    )
+    dsn = str(settings.database_url)
+    await load_sample(dsn, keyring=keyring_of(settings), size=size, today=now.date(), now=now, progress=report)
+    pool = await open_pool(dsn, max_size=1)
+    try:
+        await note(Database(pool), operator_named(NOBODY_NAMED), now, AuditEntry("sample.load", "sample", size.value))
+    finally:
+        await pool.close()
