@@ -36,7 +36,7 @@ from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.database import Database, open_pool
 from membership.settings import Profile, RateSettings, Settings
-from support import evidence, trail
+from support import canaries, evidence, trail
 from support.clock import StoppedClock
 from support.recording import recording_connection
 from support.servers import VALKEY_DATABASES, Addresses, Servers
@@ -51,6 +51,7 @@ hypothesis_settings.register_profile("explore", deadline=None, max_examples=2_00
 hypothesis_settings.load_profile("repeatable")
 
 trail.watch()
+canaries.watch()
 
 _SERVERS = pytest.StashKey[Servers]()
 _ADDRESSES = pytest.StashKey[Addresses]()
@@ -144,6 +145,9 @@ def statements() -> list[str]:
 async def database(postgres_dsn: str, statements: list[str]) -> AsyncIterator[Database]:
     pool: Pool = await open_pool(postgres_dsn, max_size=60, connection_class=recording_connection(statements))
     yield Database(pool)
+    async with pool.acquire() as conn:
+        await canaries.keep_stored(conn)
+    canaries.WATCH.keep("the text of a statement", statements)
     await pool.close()
 
 
@@ -166,6 +170,7 @@ async def redis_url(redis_database: str) -> str:
 async def redis_client(redis_url: str) -> AsyncIterator["redis.asyncio.Redis"]:
     client = redis.asyncio.Redis.from_url(redis_url)
     yield client
+    await canaries.keep_redis(client)
     await client.aclose()
 
 

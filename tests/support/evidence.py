@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support import trail
+from support import canaries, trail
 from support.trail_table import TRAIL, MembersOwn
 
 FOLDER = pytest.StashKey[Path]()
@@ -38,15 +38,23 @@ def leave(config: pytest.Config) -> None:
     name = getattr(config, "workerinput", {}).get("workerid", "master")
     told = sorted({seen.mutation for seen in trail.SEEN if seen.is_told})
     (folder_of(config) / f"mutations-{name}.json").write_text(json.dumps(told), encoding="utf-8")
+    personal = list(canaries.search(canaries.WATCH))
+    (folder_of(config) / f"personal-{name}.json").write_text(json.dumps(personal), encoding="utf-8")
 
 
 def judge(config: pytest.Config) -> Evidence:
     """In the process that started the others, when all have ended; removes the folder."""
     folder, evidence = folder_of(config), Evidence()
+    evidence.complaints += _personal_values(folder)
     if _is_whole(config):
         evidence.complaints += _mutations_without_a_trail(folder)
     shutil.rmtree(folder, ignore_errors=True)
     return evidence
+
+
+def _personal_values(folder: Path) -> list[str]:
+    found = {line for file in folder.glob("personal-*.json") for line in json.loads(file.read_text(encoding="utf-8"))}
+    return [f"personal value: {line}" for line in sorted(found)]
 
 
 def _mutations_without_a_trail(folder: Path) -> list[str]:

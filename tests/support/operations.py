@@ -1,6 +1,6 @@
 """Running operations on the schema without HTTP, with the caller as an argument."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from support import trail
+from support.canaries import WATCH
 
 CORRELATION_ID = "test-request"
 
@@ -52,13 +53,15 @@ def runner(schema: MembershipSchema, services: Services) -> Run:
             services=services, caller=caller, now=services.clock.now(), locale=locale, correlation_id=CORRELATION_ID
         )
         with trail.running(document, operation_name, caller):
-            return await schema.execute(
+            result = await schema.execute(
                 document,
                 variable_values=None if variables is None else dict(variables),
                 context_value=context,
                 operation_name=operation_name,
                 operation_extensions=None if document_id is None else {"documentId": document_id},
             )
+        WATCH.keep("what a client is told", _told(result))
+        return result
 
     return run
 
@@ -69,6 +72,14 @@ def actor(role: Role, *, store_id: UUID | None = None, programme_id: UUID | None
 
 def codes(result: ExecutionResult) -> list[object]:
     return [(error.extensions or {}).get("code") for error in result.errors or ()]
+
+
+def _told(result: ExecutionResult) -> Iterator[str]:
+    """Of faults and refusals; what is answered otherwise is the caller's to see."""
+    yield from (f"{error.message} {error.extensions}" for error in result.errors or ())
+    for payload in (result.data or {}).values():
+        if isinstance(payload, dict) and "message" in payload and "code" in payload:
+            yield f"{payload['code']}: {payload['message']}"
 
 
 class SampleStores:

@@ -32,14 +32,14 @@ class TillAsleep(DomainError):
 def _captured(level: str = "INFO") -> Iterator[io.StringIO]:
     """Logs of the block; the test runner's own handlers come back afterwards."""
     root = logging.getLogger()
-    handlers, before = root.handlers[:], root.level
+    handlers, before, configured = root.handlers[:], root.level, structlog.get_config()
     stream = io.StringIO()
     configure(level, stream)
     try:
         yield stream
     finally:
         root.handlers, root.level = handlers, before
-        structlog.reset_defaults()
+        structlog.configure(**configured)
 
 
 def _lines(stream: io.StringIO) -> list[dict[str, object]]:

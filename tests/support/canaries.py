@@ -1,0 +1,136 @@
+"""Personal values of a test run, and the places where none of them may stand.
+
+Every phone number, address, name and secret that the tests give to the service passes its keyring, and every card
+number stands in one table: those are the canaries. What must not hold one is kept while the tests run: all logs, as
+the service writes them; what clients are told of refusals and faults; the audit trail, the outbox with its dead
+letters, and recorded answers; keys of Redis; the texts of statements. At the end each is searched for every canary,
+and logs also for anything that looks like one.
+"""
+
+import io
+import logging
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import orjson
+import redis.asyncio
+
+from membership import logging as service_logs
+from membership.members.keyring import Keyring, Sealed
+from membership.members.model import IdentityKind
+from membership.members.store import NAME
+from membership.postgres.connection import Conn
+
+SHORTEST = 5
+"""Of a canary: shorter ones are found in words that have nothing to do with them."""
+
+_LOOKS_PERSONAL = re.compile(
+    r"[\w.+-]+@[\w-]+\.[\w.-]+"  # e-mail
+    r"|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"  # token
+    r"|\+\d[\d ()-]{5,}\d"  # phone number
+    r"|(?<![\w.-])[1-9]\d{10,19}(?![\w-])"  # phone, card, member code
+)
+_IDENTITIES = frozenset(kind.value for kind in IdentityKind)
+_FOREIGN = ("httpx", "httpcore", "asyncio", "websockets.client")
+"""Loggers of the tests' own clients and loop, which a service does not have."""
+
+_STORED = """
+SELECT 'audit trail' AS place,
+    concat_ws(' ', subject_kind, subject_id, before::text, after::text, actor, origin) AS text
+FROM platform.audit_entries
+UNION SELECT 'outbox', concat_ws(' ', name, payload::text, last_error) FROM platform.outbox
+UNION SELECT 'recorded answers', concat_ws(' ', scope, key, outcome::text) FROM platform.idempotency_keys
+"""
+
+
+@dataclass(slots=True)
+class Watch:
+    """Of one process."""
+
+    values: set[str] = field(default_factory=set)
+    texts: set[tuple[str, str]] = field(default_factory=set)
+    logs: io.StringIO = field(default_factory=io.StringIO)
+
+    def note(self, value: str) -> None:
+        if len(value) >= SHORTEST:
+            self.values.add(value)
+
+    def keep(self, place: str, texts: Iterable[str]) -> None:
+        self.texts.update((place, text) for text in texts)
+
+
+WATCH = Watch()
+
+
+def watch() -> None:
+    """From now on, in this process: what passes the keyring is a canary, and all logs are kept as the service's are."""
+    seal, keyed, token = Keyring.seal, Keyring.lookup_hashes, Keyring.token_of
+
+    def noting_seal(self: Keyring, row_kind: str, value: bytes) -> Sealed:
+        if row_kind == NAME or row_kind.startswith("members."):
+            WATCH.note(value.decode(errors="ignore"))
+        return seal(self, row_kind, value)
+
+    def noting_hashes(self: Keyring, kind: str, value: str) -> list[bytes]:
+        if kind in _IDENTITIES:
+            WATCH.note(value)
+        return keyed(self, kind, value)
+
+    def noting_token(self: Keyring, purpose: str, key: UUID, *, key_version: int) -> str:
+        made = token(self, purpose, key, key_version=key_version)
+        WATCH.note(made)
+        return made
+
+    Keyring.seal = noting_seal  # type: ignore[method-assign]
+    Keyring.lookup_hashes = noting_hashes  # type: ignore[method-assign]
+    Keyring.token_of = noting_token  # type: ignore[method-assign]
+    service_logs.configure("INFO", WATCH.logs)
+    for name in _FOREIGN:
+        logging.getLogger(name).propagate = False
+
+
+async def keep_stored(conn: Conn) -> None:
+    """Of a test's own database, as the test leaves it."""
+    for number in await conn.fetch("SELECT number FROM cards.cards LIMIT 1000"):
+        WATCH.note(number["number"])
+    for row in await conn.fetch(_STORED):
+        WATCH.keep(row["place"], [row["text"]])
+
+
+async def keep_redis(client: "redis.asyncio.Redis") -> None:
+    WATCH.keep("keys of Redis", [key.decode(errors="replace") async for key in client.scan_iter(count=1000)])
+
+
+def search(watch: Watch) -> Iterator[str]:
+    """What stands where it must not, in words. The values themselves are not told: this ends in a log too."""
+    found: set[str] = set()
+    for line in watch.logs.getvalue().splitlines():
+        entry = orjson.loads(line)
+        where = f"the log of {entry.get('logger')}: {str(entry.get('event'))[:60]!r}"
+        if _LOOKS_PERSONAL.search(line.replace(service_logs.MASK, "")):
+            found.add(f"something that looks personal in {where}")
+        found.update(f"{kind} in {where}" for kind in _canaries_in(line, watch.values))
+    for place, text in watch.texts:
+        found.update(f"{kind} in {place}: {_shape(text, watch.values)}" for kind in _canaries_in(text, watch.values))
+    yield from sorted(found)
+
+
+def _canaries_in(text: str, values: Collection[str]) -> set[str]:
+    return {_kind(value) for value in values if value in text}
+
+
+def _kind(value: str) -> str:
+    if "@" in value:
+        return "an e-mail address"
+    if value.startswith("+"):
+        return "a phone number"
+    return "a card number" if value.isdigit() else "a name or secret"
+
+
+def _shape(text: str, values: Collection[str]) -> str:
+    """Enough to find where it came from, with every value masked."""
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, "…")
+    return text[:160]
