@@ -10,7 +10,7 @@ from support.deployment import Development
 
 _FILE = Path(membership.sample.__file__).with_name("data") / "campaigns" / "anniversary-2026.toml"
 _DROP = "2026-11-14T10:00:00"
-_OFFER = "ANNIVERSARY-2026/DAILY-GIFT"
+OFFER, DESK = "ANNIVERSARY-2026/DAILY-GIFT", "B1-PAPER-COURT"
 
 _numbers = count(1)
 
@@ -34,7 +34,7 @@ class Drop:
 
     def claim(self, caller: str = "MEMBER") -> str:
         """Gives the gift's id."""
-        wanted = {"atDesk": {"storeId": self.store, "offer": _OFFER, "desk": "B1-PAPER-COURT"}}
+        wanted = {"atDesk": {"storeId": self.store, "offer": OFFER, "desk": DESK}}
         gift = str(part(self._act(caller, "claimGift", "ClaimGift", wanted=wanted), "gift")["id"])
         self.claimed[gift] = caller
         return gift
@@ -76,7 +76,7 @@ def open_drop(development: Development) -> Drop:
         "query ($store: ID!) { giftOffers(storeId: $store) { ... on GiftOffersPayload { pools { poolId offer } } } }"
     )
     pools = rows(development.ask("MEMBER", document, store=store), "giftOffers", "pools")
-    [pool] = [str(entry["poolId"]) for entry in pools if entry["offer"] == _OFFER]
+    [pool] = [str(entry["poolId"]) for entry in pools if entry["offer"] == OFFER]
     return Drop(development, store, pool)
 
 

@@ -9,11 +9,13 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / "conformance"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "conformance"
 PATIENCE_SECONDS = 30
 
 Told = dict[str, object]
@@ -66,22 +68,26 @@ def run(name: str, **facts: object) -> Iterator[Told]:
     return map(json.loads, done.stdout.splitlines())
 
 
-def tool(name: str, *arguments: str | Path, status: Sequence[int] = (0,)) -> str:
-    """What a command of node_modules prints. Anything but the exit codes of `status` is a failure."""
-    command = [_node(), str(FOLDER / "node_modules" / ".bin" / name), *map(str, arguments)]
-    environment = os.environ | {"NO_COLOR": "1", "FORCE_COLOR": "0"}
+@dataclass(frozen=True, slots=True)
+class Done:
+    status: int
+    printed: str
+
+
+def tool(name: str, *arguments: str | Path, given: str = "", **variables: str) -> Done:
+    """A command of node_modules, run at the root of the repository to its end."""
     done = subprocess.run(
-        command,
+        [_node(), str(FOLDER / "node_modules" / ".bin" / name), *map(str, arguments)],
+        input=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        cwd=FOLDER,
-        env=environment,
+        cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1", "FORCE_COLOR": "0"} | variables,
         text=True,
         check=False,
         timeout=300,
     )
-    assert done.returncode in status, done.stdout
-    return done.stdout
+    return Done(done.returncode, done.stdout)
 
 
 def _command(name: str, facts: dict[str, object]) -> list[str]:

@@ -17,18 +17,34 @@ app = typer.Typer()
 @in_one_line
 def generate(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is out of date.")] = False,
+    golden: Annotated[
+        bool, typer.Option("--golden", help="For a release: keep its schema as the one that later ones must not break.")
+    ] = False,
 ) -> None:
     """For developers: write sql/schema.sql, graphql/schema.graphql, the manifest of trusted documents, and the typed
     client of a till, as far as .tools is installed (`make generate` does that).
 
     Example: membership generate --check
     """
+    if golden:
+        for file, text in _golden_files().items():
+            _write(file, text)
+        return
     stale = {file: text for file, text in _generated_files().items() if _current(file) != text}
     if check and stale:
         names = ", ".join(str(file) for file in stale)
         raise CommandFailed(f"Out of date: {names}. Run `make generate` and commit the result.")
     for file, text in stale.items():
         _write(file, text)
+
+
+def _golden_files() -> dict[Path, str]:
+    from importlib.metadata import version
+
+    from membership.graph.generate import golden
+    from membership.graph.operations.documents import graphql_folder
+
+    return golden(graphql_folder(), version("membership"))
 
 
 def _generated_files() -> dict[Path, str | None]:

@@ -1,8 +1,9 @@
 """Writes what is generated from the schema and checked in: `make generate`.
 
-graphql/schema.graphql            the golden schema, its definitions sorted by name
+graphql/schema.graphql            the schema, its definitions sorted by name
 graphql/operations/manifest.json  the trusted documents: the file of each id
 graphql/permissions.md            who may ask for which root field, and of whose rows
+graphql/golden.graphql            the schema of the last release, which later ones must not break (`golden`)
 
 `python -m membership.graph.generate --check` writes nothing and fails when a file is not what it would write.
 """
@@ -19,6 +20,10 @@ from membership.graph.operations.documents import document_id, graphql_folder
 from membership.graph.permissions_text import permissions_text
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.settings import Profile
+
+_ONE_OF = "directive @oneOf "
+_OF_ONE_OF = "Of the fields of this input exactly one is given."
+"""The engine prints this one without a description."""
 
 CLIENTS = ("app", "associate", "desk", "planner", "till")
 
@@ -38,9 +43,15 @@ def generated(folder: Path) -> dict[Path, str]:
     }
 
 
+def golden(folder: Path, version: str) -> dict[Path, str]:
+    """What belongs in the files that compare later schemas with the one of a release, when that is made."""
+    sdl = sorted_sdl(build_schema(Profile.PRODUCTION, {}))
+    return {folder / "golden.graphql": f"# As of {version}.\n\n{sdl}", folder / "accepted-changes.json": "[]\n"}
+
+
 def sorted_sdl(schema: MembershipSchema) -> str:
     """The schema as text. Sorted here and not by `sort_schema=True`, which breaks unions while executing."""
-    document = parse(schema.as_str())
+    document = parse(schema.as_str().replace(_ONE_OF, f'"""{_OF_ONE_OF}"""\n{_ONE_OF}'))
     ordered = sorted(document.definitions, key=_name)
     return print_ast(DocumentNode(definitions=tuple(ordered))) + "\n"
 
