@@ -93,7 +93,7 @@ $(NODE_READY): conformance/package-lock.json conformance/package.json conformanc
 		fi; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends nodejs npm; \
 	fi
-	@node -e 'process.exit(parseInt(process.versions.node) < 18)' || \
+	@node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || \
 		{ echo "make: Node.js 18 or newer is needed, this is $$(node --version)" >&2; exit 2; }
 	cd conformance && npm ci
 	@touch $@
