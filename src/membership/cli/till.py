@@ -64,6 +64,7 @@ def till(  # noqa: PLR0917 - typer makes an option of each
 
     One customer: membership till --phone +8617000000000 --line WOMENSWEAR=2999.00@2F-ALVENNA
     """
+    _require_httpx()
     from membership.cli.shop_options import open_shop
     from membership.cli.till_running import Load, OneSale, run_load, run_one_sale
 
@@ -78,3 +79,11 @@ def till(  # noqa: PLR0917 - typer makes an option of each
         good = run_load(url, found, Load(lookups, tills, seconds, most_sales, cut_lines, seed), as_json=as_json)
     if not good:
         raise typer.Exit(1)
+
+
+def _require_httpx() -> None:
+    """A service needs no client: it is an extra."""
+    try:
+        import httpx  # noqa: F401
+    except ModuleNotFoundError:
+        raise CommandFailed("A till needs httpx: pip install 'membership[till]'.") from None

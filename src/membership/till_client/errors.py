@@ -46,7 +46,7 @@ class ClientTooOld(Fault):
 
 
 class Busy(Fault):
-    """RATE_LIMITED, UNAVAILABLE and the like, after as many attempts as the client makes: send the same again later."""
+    """RATE_LIMITED, UNAVAILABLE, OPERATION_TIMED_OUT, after as many attempts as are made: send the same again later."""
 
 
 @dataclass(eq=False)
@@ -93,6 +93,7 @@ _BY_CODE = {
     "TRUSTED_DOCUMENT_UNKNOWN": ClientTooOld,
     "RATE_LIMITED": Busy,
     "UNAVAILABLE": Busy,
+    "OPERATION_TIMED_OUT": Busy,
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 from random import Random
 from typing import TypeAlias
 
@@ -42,11 +43,12 @@ class Line:
 
 @dataclass(slots=True)
 class Doors:
-    """What is open. `points`: what each customer had before, less what was owed. `back_office`: a line that is never
-    cut, for what is asked before and after."""
+    """What is open. `points`: what each customer had before, less what was owed. `offices`: one for each till that
+    sells, with a line that is never cut, for what is asked before and after; by the till's code, as each has an
+    allowance of its own."""
 
     book: Book
-    back_office: Till
+    offices: dict[str, Till]
     tills: list[Till] = field(default_factory=list)
     cutters: list[CuttingTransport] = field(default_factory=list)
     """Of the tills, in their order."""
@@ -61,16 +63,19 @@ class Doors:
 @asynccontextmanager
 async def opened(shop: Shop, line: Line, *, tills: int, clock: Clock, rng: Random) -> AsyncIterator[Doors]:
     """So many tills, each with a line of its own. Raises NoShop, TillClientError."""
-    numbers, time = _numbers(shop, clock), ServiceTime(clock)
     async with AsyncExitStack() as stack:
         plain = await stack.enter_async_context(_http(_transport()))
-        first = shop.tills[0]
-        client = TillClient(line.url, first.token, http=plain)
-        store = await client.till_store(shop.store)
-        if store is None:
-            raise NoShop(f"The service knows no store {shop.store} for this token.")
-        doors = Doors(Book(), Till(client, shop, first, store.id, numbers[first.code], time, Book()))
-        for place in (shop.tills[number % len(shop.tills)] for number in range(tills)):
+        places = [shop.tills[number % len(shop.tills)] for number in range(tills)]
+        store_id = await _store_id(shop, TillClient(line.url, places[0].token, http=plain))
+        first, time = _first_number(clock), ServiceTime(clock)
+        offices = {
+            place.code: Till(
+                TillClient(line.url, place.token, http=plain), shop, place, store_id, Numbers(first), time, Book()
+            )
+            for place in places
+        }
+        doors = Doors(Book(), offices)
+        for place in places:
             cutter = CuttingTransport(_transport(), probability=line.cut, chance=rng.random)
             http = await stack.enter_async_context(_http(line.wrap(cutter)))
             client = TillClient(
@@ -82,16 +87,20 @@ async def opened(shop: Shop, line: Line, *, tills: int, clock: Clock, rng: Rando
                 chance=rng.random,
             )
             doors.cutters.append(cutter)
-            doors.tills.append(
-                replace(doors.back_office, client=client, place=place, numbers=numbers[place.code], book=doors.book)
-            )
+            doors.tills.append(replace(offices[place.code], client=client, book=doors.book))
         yield doors
+
+
+async def _store_id(shop: Shop, client: TillClient) -> str:
+    store = await client.till_store(shop.store)
+    if store is None:
+        raise NoShop(f"The service knows no store {shop.store} for this token; say another with --store.")
+    return store.id
 
 
 async def admit(doors: Doors, cards: list[MemberLookup], rng: Random) -> None:
     """Customers by their cards, once each, with the points they have; whose card is not taken stays outside."""
-    till = doors.back_office
-    for lookup in cards:
+    for till, lookup in zip(cycle(doors.offices.values()), cards, strict=False):
         found = await till.client.identify_member(lookup)
         if isinstance(found, Refusal) or found.member_id in doors.points:
             continue
@@ -110,10 +119,9 @@ async def points_of(till: Till, lookup: MemberLookup, rng: Random) -> int | None
     return quoted.member.balance - quoted.member.debt
 
 
-def _numbers(shop: Shop, clock: Clock) -> dict[str, Numbers]:
-    """For each till, on from a number that no earlier run of the day came to: one for each millisecond."""
-    first = 1 + int(clock.now().timestamp() * 1000) % _NUMBERS
-    return {place.code: Numbers(first) for place in shop.tills}
+def _first_number(clock: Clock) -> int:
+    """That no earlier run of the day came to: there is one for each millisecond."""
+    return 1 + int(clock.now().timestamp() * 1000) % _NUMBERS
 
 
 def _transport() -> httpx.AsyncHTTPTransport:
@@ -121,4 +129,5 @@ def _transport() -> httpx.AsyncHTTPTransport:
 
 
 def _http(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=transport)
+    """The line goes to the service and nowhere else, whatever proxy the terminal knows."""
+    return httpx.AsyncClient(transport=transport, trust_env=False)

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import cycle
 from random import Random
 
 from membership.till_client import Busy, NoAnswer
@@ -15,7 +16,6 @@ from membership.till_client.generated.find_sale import FindSaleSale
 from membership.till_client.generated.input_types import ReceiptNumberInput, SaleLookup
 from membership.till_simulator.book import Book, Receipt
 from membership.till_simulator.opening import Doors, points_of
-from membership.till_simulator.till import Till
 
 _AT_A_TIME = 4
 _TRIES = 20
@@ -40,22 +40,22 @@ class Proof:
 
 async def prove(doors: Doors, rng: Random) -> Proof:
     """Raises TillClientError when the service does not answer."""
-    proof, till, book = Proof(), doors.back_office, doors.book
-    await _settle(book, proof)
+    proof = Proof()
+    await _settle(doors.book, proof)
     gate = asyncio.Semaphore(_AT_A_TIME)
 
     async def ask(receipt: Receipt) -> None:
         async with gate:
-            found = await _find(till, receipt.till, receipt.business_date, receipt.sequence)
+            found = await _find(doors, receipt.till, receipt.business_date, receipt.sequence)
             _compare(receipt, found, proof)
 
     async def ask_in_vain(till_code: str, day: date, number: int) -> None:
         async with gate:
-            if await _find(till, till_code, day, number) is not None:
+            if await _find(doors, till_code, day, number) is not None:
                 proof.wrong.append(f"{till_code} {day} no. {number} was booked, and the till was never told.")
 
     async with asyncio.TaskGroup() as group:
-        for receipt in book.receipts:
+        for receipt in doors.book.receipts:
             group.create_task(ask(receipt))
         for till_code, day, number in _not_believed(doors):
             group.create_task(ask_in_vain(till_code, day, number))
@@ -63,10 +63,10 @@ async def prove(doors: Doors, rng: Random) -> Proof:
     return proof
 
 
-async def _find(till: Till, till_code: str, day: date, number: int) -> FindSaleSale | None:
+async def _find(doors: Doors, till_code: str, day: date, number: int) -> FindSaleSale | None:
     """By what is printed on the receipt."""
     printed = ReceiptNumberInput(business_date=day, sequence=number, till=till_code)
-    return await till.client.find_sale(SaleLookup(receipt=printed))
+    return await doors.offices[till_code].client.find_sale(SaleLookup(receipt=printed))
 
 
 def _not_believed(doors: Doors) -> Iterator[tuple[str, date, int]]:
@@ -117,8 +117,8 @@ def _compare(receipt: Receipt, found: FindSaleSale | None, proof: Proof) -> None
 
 
 async def _compare_points(doors: Doors, proof: Proof, rng: Random) -> None:
-    for customer in doors.customers:
-        there = await points_of(doors.back_office, customer.lookup, rng)
+    for till, customer in zip(cycle(doors.offices.values()), doors.customers, strict=False):
+        there = await points_of(till, customer.lookup, rng)
         believed = doors.points[customer.member_id] + doors.book.points[customer.member_id]
         proof.members += 1
         if there != believed:

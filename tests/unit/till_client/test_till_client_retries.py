@@ -22,7 +22,7 @@ from membership.till_client import (
     Unreadable,
 )
 from membership.till_client.generated.abandon_quote import AbandonQuoteAbandonQuotePayload
-from membership.till_client.generated.input_types import QuoteInput
+from membership.till_client.generated.input_types import MemberLookup, QuoteInput
 from support.shop import Script, data, fault
 
 QUOTE = QuoteInput(quote_id="q-1")
@@ -70,7 +70,8 @@ class Till:
         fault(200, "UNAVAILABLE"),
         fault(429, "RATE_LIMITED"),
         fault(503, "TOO_MANY_CONNECTIONS"),
-        fault(504, "TIMED_OUT"),
+        fault(200, "OPERATION_TIMED_OUT"),
+        fault(504, "OPERATION_TIMED_OUT"),
         httpx.Response(502, text="<html>Bad Gateway</html>"),
     ],
     ids=lambda first: f"{first!r}"[:40],
@@ -202,8 +203,6 @@ async def test_a_refusal_newer_than_the_client_is_a_refusal() -> None:
 async def test_a_value_newer_than_the_client_is_taken_as_it_is() -> None:
     found = {"__typename": "RecognisedMember", "memberId": "m", "by": "SMELL", "maskedName": None, "tier": "GOLD"}
     till = Till(data(identifyMember={**found, "available": 1, "cardStatus": "ACTIVE", "shoeSize": 41}))
-
-    from membership.till_client.generated.input_types import MemberLookup
 
     answer = await till.client.identify_member(MemberLookup(card_number="1"))
     assert not isinstance(answer, Refusal)
