@@ -131,7 +131,7 @@ def conn(walls: Walls) -> Conn:
 def _filling(place: Place) -> list[str]:
     """What no use case leaves behind on a quiet morning."""
     member, programme = place.member.member_id, place.member.programme_id
-    sale, coupon, offer = place.sale.sale_id, place.coupon.coupon_id, place.offers["CLAIMED"].offer_id
+    sale, coupon, offer = place.sale_id, place.coupon.coupon_id, place.offers["CLAIMED"].offer_id
     given_back, at = new_id(), "'2026-05-20T04:00Z'"
     return [
         f"INSERT INTO coupons.redemptions (coupon_id, sale_id, discount_minor, redeemed_at)"
@@ -237,8 +237,8 @@ async def test_a_counters_till_reads_its_counter_whatever_its_token_leaves_out(
     walls: Walls, database: Database
 ) -> None:
     """A token needs no claim of a counter, because a central cashier has none; the list of tills says which it is."""
-    here, beside = walls.own.sale.sale_id, walls.places[Where.OTHER_COUNTER].sale.sale_id
-    elsewhere = walls.places[Where.OTHER_STORE].sale.sale_id
+    here, beside = walls.own.sale_id, walls.places[Where.OTHER_COUNTER].sale_id
+    elsewhere = walls.places[Where.OTHER_STORE].sale_id
     counter = replace(walls.own.actor(Role.TILL), counter_id=None)
     cashier = replace(counter, till_id=walls.own.store.central_cashier)
     strange = replace(counter, till_id=new_id())

@@ -1,6 +1,6 @@
 """Documents for one root field, and what came of asking: found, nothing of it, or refused by role."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from enum import Enum, auto
 from typing import Final
 
@@ -22,7 +22,13 @@ from membership.graph.permissions import PERMISSIONS
 from membership.graph.schema import MembershipSchema
 from membership.kernel.actor import Role
 
-NOT_THEIRS: Final = {"NOT_ON_THIS_BOARD", "GIFT_WRONG_STORE", "GIFT_AT_ANOTHER_DESK", "GIFT_WAITS_FOR_VISIT"}
+NOT_THEIRS: Final = {
+    "CODE_NOT_ACCEPTED",
+    "GIFT_AT_ANOTHER_DESK",
+    "GIFT_WAITS_FOR_VISIT",
+    "GIFT_WRONG_STORE",
+    "NOT_ON_THIS_BOARD",
+}
 """Beside UNKNOWN_…: what somebody is told who asks about what is elsewhere."""
 
 
@@ -33,14 +39,14 @@ class Outcome(Enum):
     FAULT = auto()
 
 
-def document(schema: MembershipSchema, coordinate: str, role: Role) -> str:
+def document(schema: MembershipSchema, coordinate: str, role: Role, arguments: Collection[str]) -> str:
     """Asks for what tells whose it is: the ids in the answer, as deep as it takes to reach a list's rows."""
     type_name, _, field_name = coordinate.partition(".")
     root = schema._schema.type_map[type_name]
     assert isinstance(root, GraphQLObjectType)
     field = root.fields[field_name]
-    given = ", ".join(f"${name}: {argument.type}" for name, argument in field.args.items())
-    passed = ", ".join(f"{name}: ${name}" for name in field.args)
+    given = ", ".join(f"${name}: {field.args[name].type}" for name in arguments)
+    passed = ", ".join(f"{name}: ${name}" for name in arguments)
     return (
         f"{type_name.lower()} Asking{f'({given})' if given else ''} "
         f"{{ {field_name}{f'({passed})' if passed else ''} {_selection(schema, field, role, depth=4)} }}"
@@ -69,6 +75,9 @@ def _fields(schema: MembershipSchema, named: GraphQLObjectType, role: Role, *, d
 
 
 def _chosen(schema: MembershipSchema, named: GraphQLObjectType, role: Role, *, depth: int) -> Iterator[str]:
+    """Ids and codes, the first leaf of what has none, and whatever leads to rows."""
+    leaves = [name for name, field in named.fields.items() if is_leaf_type(get_named_type(field.type))]
+    telling = [name for name in leaves if _tells(name)] or leaves[:1]
     for name, field in named.fields.items():
         allowed = PERMISSIONS.get(f"{named.name}.{name}")
         if any(is_required_argument(argument) for argument in field.args.values()):
@@ -77,10 +86,14 @@ def _chosen(schema: MembershipSchema, named: GraphQLObjectType, role: Role, *, d
             continue
         inner = get_named_type(field.type)
         if is_leaf_type(inner):
-            if name == "id" or name.endswith(("Id", "Ids")):
+            if name in telling:
                 yield name
         elif depth and _leads_to_rows(field, inner):
             yield f"{name} {_selection(schema, field, role, depth=depth - 1)}"
+
+
+def _tells(name: str) -> bool:
+    return name in {"id", "code"} or name.endswith(("Id", "Ids"))
 
 
 def _leads_to_rows(field: GraphQLField, inner: object) -> bool:

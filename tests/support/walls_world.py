@@ -59,7 +59,7 @@ from support.clock import StoppedClock
 from support.coupon_desk import offer
 from support.people import KEYRING, account_workings, fresh_phone, join
 from support.servers import Addresses
-from support.till_world import TillWorld, basket
+from support.till_world import TillWorld, basket, quote_id_of, sale_id_of
 from support.waitlist_desk import one_a_day
 
 EAST = "CHAOYANG-EAST"
@@ -120,13 +120,21 @@ class Place:
     member_code: str = field(init=False)
 
     @property
+    def sale_id(self) -> UUID:
+        return sale_id_of(self.sale)
+
+    @property
+    def quote_id(self) -> UUID:
+        return quote_id_of(self.quote)
+
+    @property
     def counter_id(self) -> UUID:
         return self.store.counters[self.counter]
 
     def actor(self, role: Role) -> Actor:
         """As a token of this place says it; an associate's subject is the staff number of the first associate."""
         programme = None if role in (Role.ADMIN,) else self.store.programme_id
-        at_store = role in (Role.TILL, Role.ASSOCIATE, Role.DESK)
+        at_store = role in (Role.TILL, Role.ASSOCIATE, Role.DESK, Role.MEMBER_SERVICES)
         at_counter = role in (Role.TILL, Role.ASSOCIATE)
         return Actor(
             role,

@@ -33,6 +33,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.idempotency import Keyed, once
 from membership.postgres.json import Json
 from membership.postgres.transaction import AuditEntry, Transaction
+from membership.stores.errors import UnknownStore
 from membership.stores.model import Store
 from membership.stores.service import Directory
 
@@ -59,6 +60,9 @@ async def enrol(workings: AccountWorkings, actor: Actor, now: datetime, command:
     rules.check_consents_to_join(command.consents)
     directory = await workings.directory.directory(now)
     shop = directory.store(command.store_id)
+    if actor.role is not Role.MEMBER and actor.programme_id not in (None, shop.programme_id):
+        # A person may join any programme, and only those whom a back end serves through it.
+        raise UnknownStore(str(shop.store_id))
     _check_brands(command, shop, directory)
     application = _Application(command, shop, _verified(actor, command, shop), _checked(command.profile, now))
 

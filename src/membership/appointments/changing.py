@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from membership.appointments import events, store
-from membership.appointments.errors import AppointmentStepRefused, HoldExpired, UnknownAppointment
+from membership.appointments.errors import AppointmentStepRefused, HoldExpired, UnknownAppointment, UnknownService
 from membership.appointments.locking import lock_member
-from membership.appointments.model import Appointment, AppointmentId, AppointmentState, NextStep
+from membership.appointments.model import Appointment, AppointmentId, AppointmentState, NextStep, Service, ServiceId
 from membership.appointments.rules import states
 from membership.appointments.rules.states import LIVE, SHOWN_CHANGES, TRANSITIONS
 from membership.appointments.rules.steps import Step, Wish, asked_by
@@ -152,6 +152,33 @@ async def may_book(tx: Transaction, membership: MembershipKey) -> bool:
             return await is_self(tx.conn, tx.actor, membership)
         case Role.ASSOCIATE | Role.DESK | Role.MEMBER_SERVICES | Role.SERVICE:
             return membership.programme_id == tx.actor.programme_id
+        case _:
+            return False
+
+
+async def check_services(tx: Transaction, service_ids: Collection[ServiceId]) -> None:
+    """Staff book where they work. Before anything else is looked at: why a time cannot be had elsewhere tells of
+    whoever has it. Raises UnknownService."""
+    actor = tx.actor
+    if actor.role is Role.MEMBER:
+        return
+    services = await store.list_services(tx.conn, service_ids)
+    for service_id in service_ids:
+        service = services.get(service_id)
+        if service is None or not _serves(actor, service):
+            raise UnknownService
+
+
+def _serves(actor: Actor, service: Service) -> bool:
+    match actor.role:
+        case Role.ADMIN:
+            return True
+        case Role.ASSOCIATE:
+            return service.counter_id == actor.counter_id
+        case Role.DESK:
+            return service.store_id == actor.store_id
+        case Role.MEMBER_SERVICES | Role.SERVICE:
+            return service.programme_id == actor.programme_id
         case _:
             return False
 

@@ -255,15 +255,10 @@ class Appointments:
     ) -> list[Appointment]:
         if not await changing.may_book(tx, membership):
             raise UnknownMember
+        await changing.check_services(tx, [stop.service_id for stop in stops])
         admit = by_horizon if guest else await self._admit(tx, membership)
         directory = await self._directory(tx)
-        held = _all_of(await hold_stops(tx, directory, membership, stops, new_id=self.new_id, admit=admit, guest=guest))
-        if tx.actor.role is not Role.MEMBER:
-            # Staff book where they work. What was held for nothing rolls back.
-            for appointment in held:
-                if not await changing.reaches(tx.conn, tx.actor, appointment):
-                    raise UnknownService
-        return held
+        return _all_of(await hold_stops(tx, directory, membership, stops, new_id=self.new_id, admit=admit, guest=guest))
 
     async def _looking(self, tx: Transaction, membership: MembershipKey) -> MemberId:
         """Whose eyes the caller looks through: who still comes with an account that was merged is where the person is.

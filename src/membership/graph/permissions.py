@@ -12,7 +12,23 @@ by row-level security behind them. `graphql/permissions.md` is made of this tabl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from membership.graph.reach import DIARY, HOUSE, OF_ITS_KIND, OWN, PEOPLE, PLANS, RECEIPTS, TILLS, Rule
+from membership.graph.reach import (
+    BOOKING,
+    DIARY,
+    HOUSE,
+    IN_HAND,
+    JOINING,
+    NAMED_PEOPLE,
+    OF_ITS_KIND,
+    OFFERED,
+    OWN,
+    PEOPLE,
+    PLANNING,
+    PLANS,
+    RECEIPTS,
+    TILLS,
+    Rule,
+)
 from membership.kernel.actor import Role
 
 EVERYBODY: frozenset[Role] = frozenset(Role)
@@ -47,10 +63,10 @@ RULES: Mapping[str, Rule] = {
     "Query.sale": Rule(EVERYBODY - {Role.PLANNER, Role.APPROVER}, RECEIPTS),
     "Query.me": Rule(frozenset({Role.MEMBER}), OWN),
     "Query.memberCode": Rule(frozenset({Role.MEMBER}), OWN),
-    "Mutation.confirmSpending": Rule(frozenset({Role.MEMBER}), OWN),
+    "Mutation.confirmSpending": Rule(frozenset({Role.MEMBER}), OFFERED),
     # People: the member, and who looks after members
-    "Query.member": Rule(frozenset({Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE}), PEOPLE),
-    "Mutation.enrol": Rule(frozenset({Role.MEMBER, Role.SERVICE}), PEOPLE),
+    "Query.member": Rule(frozenset({Role.MEMBER_SERVICES, Role.ADMIN, Role.SERVICE}), NAMED_PEOPLE),
+    "Mutation.enrol": Rule(frozenset({Role.MEMBER, Role.SERVICE}), JOINING),
     "Mutation.updateProfile": Rule(_MEMBER_OR_SERVICES, PEOPLE),
     "Mutation.addIdentity": Rule(frozenset({Role.MEMBER_SERVICES, Role.SERVICE}), PEOPLE),
     "Mutation.removeIdentity": Rule(_MEMBER_OR_SERVICES, PEOPLE),
@@ -63,7 +79,7 @@ RULES: Mapping[str, Rule] = {
     "Member.identities": Rule(_KNOW_THE_PERSON - {Role.SERVICE}, PEOPLE),
     "Identity.value": Rule(_KNOW_THE_PERSON - {Role.SERVICE}, PEOPLE),
     # Cards
-    "Mutation.issueCard": Rule(_CARD_KEEPERS, PEOPLE),
+    "Mutation.issueCard": Rule(_CARD_KEEPERS, NAMED_PEOPLE),
     "Mutation.replaceCard": Rule(_CARD_KEEPERS, PEOPLE),
     "Mutation.blockCard": Rule(_CARD_KEEPERS | {Role.MEMBER}, PEOPLE),
     "Mutation.unblockCard": Rule(_CARD_KEEPERS, PEOPLE),
@@ -90,9 +106,9 @@ RULES: Mapping[str, Rule] = {
     # Boards show coupons, and must not tell by them whose the appointment is
     "Coupon.memberId": Rule(_KNOW_THE_PERSON | {Role.TILL}, PEOPLE),
     "Query.couponIssues": Rule(frozenset({Role.PLANNER, Role.APPROVER}), PLANS),
-    "Mutation.claimCoupon": Rule(frozenset({Role.MEMBER}), OWN),
-    "Mutation.buyCoupon": Rule(frozenset({Role.MEMBER}), OWN),
-    "Mutation.redeemCouponCode": Rule(frozenset({Role.MEMBER}), OWN),
+    "Mutation.claimCoupon": Rule(frozenset({Role.MEMBER}), OFFERED),
+    "Mutation.buyCoupon": Rule(frozenset({Role.MEMBER}), OFFERED),
+    "Mutation.redeemCouponCode": Rule(frozenset({Role.MEMBER}), OFFERED),
     "Mutation.voidCoupon": Rule(_CARD_KEEPERS, PEOPLE),
     "Mutation.generateCouponCodes": Rule(frozenset({Role.PLANNER}), PLANS),
     "Mutation.importCouponCodes": Rule(frozenset({Role.PLANNER}), PLANS),
@@ -104,11 +120,11 @@ RULES: Mapping[str, Rule] = {
     "StockLevel.voided": Rule(_WATCH_STOCK - {Role.MEMBER}, PLANS),
     # Campaigns: who writes, who lets pass, and who may stop
     "Query.campaign": Rule(_CAMPAIGN_STAFF, PLANS),
-    "Query.campaigns": Rule(_CAMPAIGN_STAFF, PLANS),
+    "Query.campaigns": Rule(_CAMPAIGN_STAFF, PLANNING),
     "Query.exportCampaign": Rule(_CAMPAIGN_STAFF, PLANS),
-    "Query.previewCampaignDates": Rule(_CAMPAIGN_STAFF, PLANS),
-    "Mutation.createCampaign": Rule(_CAMPAIGN_MAKERS, PLANS),
-    "Mutation.importCampaign": Rule(_CAMPAIGN_MAKERS, PLANS),
+    "Query.previewCampaignDates": Rule(_CAMPAIGN_STAFF, HOUSE),
+    "Mutation.createCampaign": Rule(_CAMPAIGN_MAKERS, PLANNING),
+    "Mutation.importCampaign": Rule(_CAMPAIGN_MAKERS, PLANNING),
     "Mutation.editCampaign": Rule(_CAMPAIGN_MAKERS, PLANS),
     "Mutation.reviseCampaign": Rule(_CAMPAIGN_MAKERS, PLANS),
     "Mutation.submitCampaign": Rule(_CAMPAIGN_MAKERS, PLANS),
@@ -121,9 +137,9 @@ RULES: Mapping[str, Rule] = {
     "Mutation.settleCampaign": Rule(_CAMPAIGN_STAFF, PLANS),
     "Mutation.closeCampaign": Rule(_CAMPAIGN_STAFF, PLANS),
     # Gifts: the app, the desk, the counter of an appointment, who looks after members, who plans
-    "Query.giftOffers": Rule(frozenset({Role.MEMBER}), OWN),
+    "Query.giftOffers": Rule(frozenset({Role.MEMBER}), OFFERED),
     "Query.myGifts": Rule(frozenset({Role.MEMBER}), OWN),
-    "Mutation.claimGift": Rule(frozenset({Role.MEMBER}), OWN),
+    "Mutation.claimGift": Rule(frozenset({Role.MEMBER}), OFFERED),
     "Mutation.cancelGift": Rule(frozenset({Role.MEMBER}), OWN),
     "Query.giftsAtDesk": Rule(_HAND_OVER, DIARY),
     "Query.giftsToCollect": Rule(_HAND_OVER, DIARY),
@@ -141,12 +157,12 @@ RULES: Mapping[str, Rule] = {
     "Query.myAppointments": Rule(frozenset({Role.MEMBER}), OWN),
     "Query.appointment": Rule(_BOOK | {Role.SERVICE}, DIARY),
     "Query.appointmentStory": Rule(_AT_COUNTERS, DIARY),
-    "Mutation.holdAppointment": Rule(_BOOK, DIARY),
+    "Mutation.holdAppointment": Rule(_BOOK, BOOKING),
     "Mutation.confirmAppointments": Rule(_BOOK, DIARY),
-    "Mutation.bookAppointment": Rule(_BOOK, DIARY),
+    "Mutation.bookAppointment": Rule(_BOOK, BOOKING),
     "Mutation.rescheduleAppointment": Rule(_BOOK, DIARY),
     "Mutation.cancelAppointment": Rule(_BOOK, DIARY),
-    "Mutation.bookWalkIn": Rule(_AT_COUNTERS, DIARY),
+    "Mutation.bookWalkIn": Rule(_AT_COUNTERS, BOOKING),
     "Mutation.acceptAppointment": Rule(_AT_COUNTERS, DIARY),
     "Mutation.declineAppointment": Rule(_AT_COUNTERS, DIARY),
     "Mutation.checkInAppointment": Rule(_AT_COUNTERS, DIARY),
@@ -170,15 +186,15 @@ RULES: Mapping[str, Rule] = {
     "Mutation.setShifts": Rule(_CAMPAIGN_MAKERS, PLANS),
     "Service.setup": Rule(_CAMPAIGN_STAFF, PLANS),
     # Visits: the member, and staff where they work; whose and which stops, use cases and row-level security say
-    "Query.visitProposals": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
+    "Query.visitProposals": Rule(_AT_COUNTERS | {Role.MEMBER}, BOOKING),
     "Query.visitMoves": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
     "Query.visit": Rule(_AT_COUNTERS | {Role.MEMBER, Role.SERVICE}, DIARY),
     "Query.myVisits": Rule(frozenset({Role.MEMBER}), OWN),
     "Query.memberVisits": Rule(_AT_COUNTERS | {Role.SERVICE}, DIARY),
     "Query.visitsOfDay": Rule(_AT_COUNTERS | {Role.SERVICE}, DIARY),
-    "Mutation.holdVisit": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
+    "Mutation.holdVisit": Rule(_AT_COUNTERS | {Role.MEMBER}, BOOKING),
     "Mutation.confirmVisit": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
-    "Mutation.bookVisit": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
+    "Mutation.bookVisit": Rule(_AT_COUNTERS | {Role.MEMBER}, BOOKING),
     "Mutation.addToVisit": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
     "Mutation.moveVisit": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
     "Mutation.cancelVisit": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
@@ -186,7 +202,7 @@ RULES: Mapping[str, Rule] = {
     # The waitlist: members, and staff where they work, for whom they have before them
     "Query.myWaitlist": Rule(frozenset({Role.MEMBER}), OWN),
     "Query.waitlistAtCounter": Rule(_AT_COUNTERS, DIARY),
-    "Mutation.joinWaitlist": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
+    "Mutation.joinWaitlist": Rule(_AT_COUNTERS | {Role.MEMBER}, BOOKING),
     "Mutation.withdrawFromWaitlist": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
     "Mutation.acceptWaitlistOffer": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
     "Mutation.declineWaitlistOffer": Rule(_AT_COUNTERS | {Role.MEMBER}, DIARY),
@@ -199,10 +215,10 @@ RULES: Mapping[str, Rule] = {
     "Mutation.tieCouponToVisit": Rule(_MEMBER_OR_SERVICES, DIARY),
     "Mutation.untieCouponFromVisit": Rule(_MEMBER_OR_SERVICES, DIARY),
     # Planning: what would be, and why it was. Whose receipts and members, planning and row-level security say
-    "Mutation.simulateCampaign": Rule(frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}), PLANS),
+    "Mutation.simulateCampaign": Rule(frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}), PLANNING),
     "Query.simulation": Rule(frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}), PLANS),
     "Query.explainSale": Rule(EVERYBODY - {Role.ASSOCIATE, Role.SERVICE}, RECEIPTS),
-    "Query.explainOffer": Rule(EVERYBODY - {Role.ASSOCIATE, Role.SERVICE}, PEOPLE),
+    "Query.explainOffer": Rule(EVERYBODY - {Role.ASSOCIATE, Role.SERVICE}, NAMED_PEOPLE),
     # Calendars; whose appointments, row-level security says
     "Query.calendarFeeds": Rule(frozenset({Role.MEMBER, Role.ASSOCIATE}), DIARY),
     "Query.appointmentCalendar": Rule(_MEMBER_OR_SERVICES | {Role.SERVICE}, DIARY),
@@ -210,14 +226,14 @@ RULES: Mapping[str, Rule] = {
     "Mutation.createCalendarFeed": Rule(frozenset({Role.MEMBER, Role.ASSOCIATE}), DIARY),
     "Mutation.revokeCalendarFeed": Rule(frozenset({Role.MEMBER, Role.ASSOCIATE}), DIARY),
     # The till's conversation
-    "Mutation.quoteSale": Rule(frozenset({Role.TILL}), TILLS),
+    "Mutation.quoteSale": Rule(frozenset({Role.TILL}), NAMED_PEOPLE),
     "Mutation.renewQuote": Rule(frozenset({Role.TILL}), TILLS),
     "Mutation.abandonQuote": Rule(frozenset({Role.TILL}), TILLS),
     "Mutation.commitSale": Rule(frozenset({Role.TILL}), TILLS),
     "Mutation.voidSale": Rule(frozenset({Role.TILL}), TILLS),
     "Mutation.returnLines": Rule(frozenset({Role.TILL}), TILLS),
     "Mutation.exchangeLines": Rule(frozenset({Role.TILL}), TILLS),
-    "Mutation.attachSale": Rule(frozenset({Role.TILL, Role.MEMBER, Role.MEMBER_SERVICES}), TILLS),
+    "Mutation.attachSale": Rule(frozenset({Role.TILL, Role.MEMBER, Role.MEMBER_SERVICES}), IN_HAND),
     "Counter.commissionBasisPoints": Rule(frozenset({Role.PLANNER, Role.APPROVER, Role.ADMIN}), PLANS),
 }
 

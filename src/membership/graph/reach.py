@@ -53,12 +53,24 @@ RECEIPTS: Reach = {
     **_STAFF,
 }
 """A central cashier's till is of no counter and sees its store's."""
-TILLS: Reach = {Role.MEMBER: Scope.SELF, Role.TILL: Scope.COUNTER, Role.MEMBER_SERVICES: Scope.PROGRAMME}
-"""The conversation of a till is its own; a receipt is attached by whoever has it in hand."""
+NAMED_PEOPLE: Reach = {**PEOPLE, Role.ADMIN: Scope.PROGRAMME}
+"""Members named by what they show or by an id in a programme: that of the token, an administrator's too."""
+JOINING: Reach = {Role.MEMBER: Scope.EVERY, Role.SERVICE: Scope.PROGRAMME}
+"""A person may join any programme."""
+OFFERED: Reach = {Role.MEMBER: Scope.PROGRAMME}
+"""What a programme offers to its members, in any of its stores. What they take is their own."""
+IN_HAND: Reach = {Role.MEMBER: Scope.PROGRAMME, Role.TILL: Scope.STORE, Role.MEMBER_SERVICES: Scope.PROGRAMME}
+"""A receipt that somebody holds, by what is printed on it, the amount included."""
+TILLS: Reach = {Role.TILL: Scope.COUNTER}
+"""The conversation of a till is its own."""
 DIARY: Reach = {Role.MEMBER: Scope.SELF, Role.ASSOCIATE: Scope.COUNTER, Role.DESK: Scope.STORE, **_STAFF}
 """Who comes, what waits for them, and who serves them."""
+BOOKING: Reach = {**DIARY, Role.ADMIN: Scope.PROGRAMME}
+"""Staff book where they work, for members of the token's programme; members book for themselves."""
 PLANS: Reach = {Role.MEMBER: Scope.PROGRAMME, Role.DESK: Scope.PROGRAMME, **_STAFF}
 """Campaigns, their stock, and what counters offer. A planner plans for a programme, whichever store a claim names."""
+PLANNING: Reach = {**PLANS, Role.ADMIN: Scope.PROGRAMME}
+"""What is made or listed in the programme of the token, an administrator's too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,11 +216,12 @@ class WaitlistMutation:
 
 
 def _counter(context: RequestContext, counter_id: strawberry.ID | None) -> CounterId:
-    if context.actor.counter_id is not None:
-        return CounterId(context.actor.counter_id)
-    if counter_id is None:
+    """The one that is asked about: who does not serve there is shown nothing of it."""
+    if counter_id is not None:
+        return CounterId(key_of(counter_id, "Counter"))
+    if context.actor.counter_id is None:
         raise bad_user_input("`counterId` is needed: the token names no counter.")
-    return CounterId(key_of(counter_id, "Counter"))
+    return CounterId(context.actor.counter_id)
 
 
 def _place(after: Sequence[object]) -> tuple[datetime | None, EntryId | None]:
