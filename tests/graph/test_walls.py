@@ -25,7 +25,7 @@ from support.operations import runner
 from support.servers import Addresses
 from support.walls_asking import Outcome, document, outcome
 from support.walls_calls import ASKS_FOR_THE_STORE, CALLS, STAYS, WITHOUT_TARGET
-from support.walls_world import Walls, Where, walls_apart
+from support.walls_world import Undoing, Walls, Where, walls_apart
 
 COVERED: Mapping[Scope, Collection[Where]] = {
     Scope.SELF: {Where.OWN},
@@ -36,6 +36,33 @@ COVERED: Mapping[Scope, Collection[Where]] = {
     Scope.EVERY: set(Where),
 }
 ROOTS = ("Query", "Mutation", "Subscription")
+
+BY_USE_CASES: Mapping[str, str] = {
+    "Query.associateDay": "rooms and pauses are kept beside members' ids; guests, see guest",
+    "Query.availability": "free times follow from everybody's appointments, and tell of none",
+    "Query.calendarFeeds": "whose a feed is follows merges and staff numbers",
+    "Query.counterBoard": "rooms and pauses are kept beside members' ids; guests, see guest",
+    "Query.counterShifts": "who works when is no reader's to see",
+    "Query.explainOffer": "why follows from all that is known of a member, and is told in words",
+    "Query.explainSale": "why follows from all that was known of a member then, and is told in words",
+    "Query.findGift": "a gift of another desk is named as that, by its code",
+    "Query.giftOffers": "what a member may still claim follows from their tier and spend",
+    "Query.giftPools": "sums over everybody's gifts",
+    "Query.giftsToCollect": "a code is spent by showing it",
+    "Query.guest": "consents decide what of a member is told; a code is spent by showing it",
+    "Query.identifyMember": "a code is spent by showing it, and who is recognised is told in part",
+    "Query.member": "who is recognised is found by keyed hashes",
+    "Query.memberCode": "codes are made of secrets",
+    "Query.memberCoupons": "who is recognised is found by keyed hashes",
+    "Query.myWaitlist": "how many are before somebody is a sum",
+    "Query.visitMoves": "free times follow from everybody's appointments, and tell of none",
+    "Query.visitProposals": "free times follow from everybody's appointments, and tell of none",
+    "Query.waitlistAtCounter": "how many are before somebody is a sum",
+    "Subscription.associateDay": "as the query",
+    "Subscription.counterBoard": "as the query",
+}
+"""Queries that a use case answers, and why what their caller may see would not do. All others read as
+`membership_reader` and as nothing else."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +89,9 @@ async def test_whose_it_is(walls: Walls, open_schema: MembershipSchema, coordina
     theirs = [cell for cell in cells if cell[1] in asking.covered(cell[0])]
     others = [(role, where) for role, where in cells if asking.may_ask(role) and (role, where) not in theirs]
     refused = [(role, Where.OWN) for role in Role if not asking.may_ask(role)]
+    Undoing.opened_by.clear()
     wrong = [await asking.told(cell, Outcome.FOUND) for cell in theirs]
+    wrong += asking.reached_too_far()
     before = await fingerprint(walls.conn)
     wrong += [await asking.told(cell, Outcome.NOTHING) for cell in others]
     wrong += [await asking.told(cell, Outcome.FORBIDDEN) for cell in refused]
@@ -104,6 +133,14 @@ class Asking:
         )
         return f"{role.value} of {where.name}: the answer names what is of {named}: {said}" if named else ""
 
+    def reached_too_far(self) -> list[str]:
+        """The engine role is opened by use cases alone, and for queries by those that are listed here."""
+        wrong = [f"{module} opened it" for module in Undoing.opened_by if module.startswith("membership.graph")]
+        is_query = not self._coordinate.startswith("Mutation.")
+        if is_query and bool(Undoing.opened_by) is not (self._coordinate in BY_USE_CASES):
+            wrong.append(f"answered by use cases of {sorted(set(Undoing.opened_by))}")
+        return wrong
+
     async def about(self, where: Where, role: Role, *, undone: bool) -> ExecutionResult:
         place = self._walls.places[where]
         call = CALLS.get(self._coordinate) or WITHOUT_TARGET[self._coordinate]
@@ -140,10 +177,12 @@ async def test_what_is_about_the_caller_names_nobody_else(
     walls: Walls, open_schema: MembershipSchema, coordinate: str
 ) -> None:
     asking = Asking(walls, open_schema, coordinate)
+    Undoing.opened_by.clear()
     wrong = [
         await asking.told((role, Where.OWN), Outcome.FOUND if asking.may_ask(role) else Outcome.FORBIDDEN)
         for role in Role
     ]
+    wrong += asking.reached_too_far()
     assert not any(wrong), "\n".join(filter(None, wrong))
 
 
