@@ -995,6 +995,8 @@ CREATE TABLE platform.audit_entries (
     after jsonb
 );
 
+ALTER TABLE ONLY platform.audit_entries FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE platform.clock (
     only_row boolean DEFAULT true NOT NULL,
     ahead_by interval DEFAULT '00:00:00'::interval NOT NULL,
@@ -2033,6 +2035,8 @@ CREATE INDEX simulations_campaign ON planning.simulations USING btree (programme
 
 CREATE INDEX simulations_waiting ON planning.simulations USING btree (requested_at) WHERE (state = ANY (ARRAY['QUEUED'::text, 'RUNNING'::text]));
 
+CREATE INDEX audit_entries_actor ON platform.audit_entries USING btree (actor, audit_id DESC);
+
 CREATE INDEX audit_entries_member ON platform.audit_entries USING btree (member_id, at) WHERE (member_id IS NOT NULL);
 
 CREATE INDEX audit_entries_subject ON platform.audit_entries USING btree (subject_kind, subject_id, at);
@@ -2136,6 +2140,14 @@ CREATE TRIGGER entries_never_truncated BEFORE TRUNCATE ON points.entries FOR EAC
 CREATE TRIGGER lot_uses_append_only BEFORE DELETE OR UPDATE ON points.lot_uses FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
 CREATE TRIGGER lot_uses_never_truncated BEFORE TRUNCATE ON points.lot_uses FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER return_lines_append_only BEFORE DELETE OR UPDATE ON receipts.return_lines FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER return_lines_never_truncated BEFORE TRUNCATE ON receipts.return_lines FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER returns_append_only BEFORE DELETE OR UPDATE ON receipts.returns FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
+
+CREATE TRIGGER returns_never_truncated BEFORE TRUNCATE ON receipts.returns FOR EACH STATEMENT EXECUTE FUNCTION platform.refuse_change();
 
 CREATE TRIGGER changes_append_only BEFORE DELETE OR UPDATE ON waitlist.changes FOR EACH ROW EXECUTE FUNCTION platform.refuse_change();
 
@@ -2583,6 +2595,14 @@ CREATE POLICY reader ON planning.simulations FOR SELECT TO membership_reader USI
 
 ALTER TABLE planning.simulations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE platform.audit_entries ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY engine_adds ON platform.audit_entries FOR INSERT TO membership_engine WITH CHECK (true);
+
+CREATE POLICY engine_reads ON platform.audit_entries FOR SELECT TO membership_engine USING (true);
+
+CREATE POLICY reader ON platform.audit_entries FOR SELECT TO membership_reader USING ((platform.caller_role() = 'admin'::text));
+
 ALTER TABLE points.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE points.adjustments ENABLE ROW LEVEL SECURITY;
@@ -2958,6 +2978,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE planning.simulations TO membership_engine;
 GRANT SELECT ON TABLE planning.simulations TO membership_reader;
 
 GRANT SELECT,INSERT ON TABLE platform.audit_entries TO membership_engine;
+GRANT SELECT ON TABLE platform.audit_entries TO membership_reader;
 
 GRANT SELECT ON TABLE platform.clock TO membership_engine;
 GRANT SELECT ON TABLE platform.clock TO membership_reader;
@@ -2977,6 +2998,9 @@ GRANT SELECT ON TABLE points.entries TO membership_reader;
 GRANT SELECT,INSERT ON TABLE points.lot_uses TO membership_engine;
 GRANT SELECT ON TABLE points.lot_uses TO membership_reader;
 
+GRANT SELECT ON TABLE public.schema_migrations TO membership_engine;
+GRANT SELECT ON TABLE public.schema_migrations TO membership_reader;
+
 GRANT SELECT,INSERT,DELETE ON TABLE receipts.amounts_used TO membership_engine;
 GRANT SELECT ON TABLE receipts.amounts_used TO membership_reader;
 
@@ -2986,8 +3010,20 @@ GRANT SELECT ON TABLE receipts.business_days TO membership_reader;
 GRANT SELECT,INSERT,UPDATE ON TABLE receipts.group_amounts TO membership_engine;
 GRANT SELECT ON TABLE receipts.group_amounts TO membership_reader;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE receipts.lines TO membership_engine;
+GRANT SELECT,INSERT ON TABLE receipts.lines TO membership_engine;
 GRANT SELECT ON TABLE receipts.lines TO membership_reader;
+
+GRANT UPDATE(earn_minor) ON TABLE receipts.lines TO membership_engine;
+
+GRANT UPDATE(tier_minor) ON TABLE receipts.lines TO membership_engine;
+
+GRANT UPDATE(points) ON TABLE receipts.lines TO membership_engine;
+
+GRANT UPDATE(returned_quantity) ON TABLE receipts.lines TO membership_engine;
+
+GRANT UPDATE(returned_minor) ON TABLE receipts.lines TO membership_engine;
+
+GRANT UPDATE(returned_discount_minor) ON TABLE receipts.lines TO membership_engine;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE receipts.quotes TO membership_engine;
 GRANT SELECT ON TABLE receipts.quotes TO membership_reader;
@@ -2998,8 +3034,24 @@ GRANT SELECT ON TABLE receipts.return_lines TO membership_reader;
 GRANT SELECT,INSERT ON TABLE receipts.returns TO membership_engine;
 GRANT SELECT ON TABLE receipts.returns TO membership_reader;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE receipts.sales TO membership_engine;
+GRANT SELECT,INSERT ON TABLE receipts.sales TO membership_engine;
 GRANT SELECT ON TABLE receipts.sales TO membership_reader;
+
+GRANT UPDATE(member_id) ON TABLE receipts.sales TO membership_engine;
+
+GRANT UPDATE(attached_at) ON TABLE receipts.sales TO membership_engine;
+
+GRANT UPDATE(state) ON TABLE receipts.sales TO membership_engine;
+
+GRANT UPDATE(returned_minor) ON TABLE receipts.sales TO membership_engine;
+
+GRANT UPDATE(points_returned) ON TABLE receipts.sales TO membership_engine;
+
+GRANT UPDATE(inputs) ON TABLE receipts.sales TO membership_engine;
+
+GRANT UPDATE(decision) ON TABLE receipts.sales TO membership_engine;
+
+GRANT UPDATE(returned_discount_minor) ON TABLE receipts.sales TO membership_engine;
 
 GRANT SELECT,INSERT ON TABLE receipts.sales_with_lines TO membership_engine;
 GRANT SELECT ON TABLE receipts.sales_with_lines TO membership_reader;

@@ -27,8 +27,8 @@ def generate(
     Example: membership generate --check
     """
     if golden:
-        for file, text in _golden_files().items():
-            _write(file, text)
+        for file, kept in _golden_files().items():
+            _write(file, kept)
         return
     stale = {file: text for file, text in _generated_files().items() if _current(file) != text}
     if check and stale:
