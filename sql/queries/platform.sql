@@ -134,3 +134,46 @@ SELECT ahead_by FROM platform.clock;
 -- name: set_clock_offset :exec
 -- Moves the service's clock.
 UPDATE platform.clock SET ahead_by = $1::interval;
+
+-- name: list_audit_entries :many
+-- The trail of a programme (NULL: all of it), the latest first, from before $2 on (NULL: from the latest).
+SELECT audit_id, at, actor_role, actor, origin, correlation_id, action, subject_kind, subject_id, member_id, before,
+    after
+FROM platform.audit_entries
+WHERE ($1::uuid IS NULL OR programme_id = $1::uuid)
+    AND audit_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY audit_id DESC
+LIMIT $3::integer;
+
+-- name: list_audit_entries_of_actor :many
+-- The same of what one person did.
+SELECT audit_id, at, actor_role, actor, origin, correlation_id, action, subject_kind, subject_id, member_id, before,
+    after
+FROM platform.audit_entries
+WHERE actor = $4::text
+    AND ($1::uuid IS NULL OR programme_id = $1::uuid)
+    AND audit_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY audit_id DESC
+LIMIT $3::integer;
+
+-- name: list_audit_entries_of_member :many
+-- The same of what was done about one member.
+SELECT audit_id, at, actor_role, actor, origin, correlation_id, action, subject_kind, subject_id, member_id, before,
+    after
+FROM platform.audit_entries
+WHERE member_id = $4::uuid
+    AND ($1::uuid IS NULL OR programme_id = $1::uuid)
+    AND audit_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY audit_id DESC
+LIMIT $3::integer;
+
+-- name: list_audit_entries_of_subject :many
+-- The same of what was done to one thing.
+SELECT audit_id, at, actor_role, actor, origin, correlation_id, action, subject_kind, subject_id, member_id, before,
+    after
+FROM platform.audit_entries
+WHERE subject_kind = $4::text AND subject_id = $5::text
+    AND ($1::uuid IS NULL OR programme_id = $1::uuid)
+    AND audit_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY audit_id DESC
+LIMIT $3::integer;

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from membership.graph.kit.relay import global_id
 from membership.graph.permissions import PERMISSIONS
 from membership.graph.schema import MembershipSchema
 from membership.kernel.actor import STAFF, Actor, Role
@@ -16,7 +17,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.transaction import AuditEntry
 from support import trail
-from support.operations import SampleStores
+from support.operations import Run, SampleStores, actor, trusted
 from support.trail_table import TRAIL, MembersOwn
 
 NOW = datetime(2026, 11, 13, 2, 0, tzinfo=UTC)
@@ -62,3 +63,78 @@ async def test_the_watch_itself_refuses_what_nobody_tells(
                 tx.audit(AuditEntry(action, "card", "card-1"))
     trail.SEEN.difference_update([seen for seen in trail.SEEN if not seen.is_told])
     assert await conn.fetchval("SELECT count(*) FROM members.members") == 0
+
+
+TRAIL_DOCUMENT = trusted("planner/AuditTrail")
+MEMBER, HERE, ELSEWHERE = new_id(), new_id(), new_id()
+
+
+async def written(database: Database) -> None:
+    """Five acts of two people in two programmes, the last of them in neither."""
+    changed = {"before": {"status": "ACTIVE"}, "after": {"status": "BLOCKED", "cards": 1}}
+    acts = (
+        ("wang.fang", AuditEntry("cards.block", "card", "card-1", MEMBER, HERE, **changed)),  # type: ignore[arg-type]
+        ("wang.fang", AuditEntry("cards.unblock", "card", "card-1", MEMBER, HERE)),
+        ("li.na", AuditEntry("cards.close", "card", "card-2", None, HERE)),
+        ("li.na", AuditEntry("campaigns.pause", "campaign", "campaign-1", None, ELSEWHERE)),
+        ("operator:li.hua", AuditEntry("keys.end_rotation", "keys", "identities")),
+    )
+    for who, entry in acts:
+        async with database.engine(Actor(Role.MEMBER_SERVICES, who, origin="10.0.0.7"), NOW) as tx:
+            tx.audit(entry)
+
+
+async def read(run: Run, caller: Actor, **given: object) -> tuple[list[dict[str, object]], str | None]:
+    result = await run(TRAIL_DOCUMENT, given, caller=caller)
+    assert result.errors is None, result.errors
+    assert result.data is not None
+    found = result.data["auditTrail"]
+    return found["nodes"], found["pageInfo"]["endCursor"] if found["pageInfo"]["hasNextPage"] else None
+
+
+@pytest.mark.parametrize(
+    ("about", "actions"),
+    [
+        (None, ["keys.end_rotation", "campaigns.pause", "cards.close", "cards.unblock", "cards.block"]),
+        ({"actor": "li.na"}, ["campaigns.pause", "cards.close"]),
+        ({"memberId": global_id("Member", MEMBER)}, ["cards.unblock", "cards.block"]),
+        ({"subject": {"kind": "card", "id": "card-2"}}, ["cards.close"]),
+    ],
+)
+async def test_an_auditor_reads_who_did_what(
+    run: Run, database: Database, about: dict[str, object] | None, actions: list[str]
+) -> None:
+    await written(database)
+    auditor = actor(Role.ADMIN)
+    entries, _ = await read(run, auditor, about=about)
+    assert [entry["action"] for entry in entries] == actions
+    one_by_one, after = [], None
+    for _ in actions:
+        page, after = await read(run, auditor, about=about, first=1, after=after)
+        one_by_one += [entry["action"] for entry in page]
+    assert (one_by_one, after) == (actions, None)
+
+
+async def test_an_entry_says_what_was_changed_and_from_where(run: Run, database: Database) -> None:
+    await written(database)
+    [*_, blocked] = (await read(run, actor(Role.ADMIN)))[0]
+    assert (blocked["role"], blocked["actor"], blocked["origin"]) == ("MEMBER_SERVICES", "wang.fang", "10.0.0.7")
+    assert (blocked["memberId"], blocked["subjectId"]) == (global_id("Member", MEMBER), "card-1")
+    assert blocked["changes"] == [
+        {"name": "status", "before": '"ACTIVE"', "after": '"BLOCKED"'},
+        {"name": "cards", "before": None, "after": "1"},
+    ]
+
+
+async def test_an_auditor_of_a_programme_reads_that_programmes(run: Run, database: Database) -> None:
+    await written(database)
+    entries, _ = await read(run, actor(Role.ADMIN, programme_id=HERE))
+    assert [entry["action"] for entry in entries] == ["cards.close", "cards.unblock", "cards.block"]
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.ADMIN}))
+async def test_row_level_security_shows_the_trail_to_nobody_else(database: Database, role: Role) -> None:
+    """The second wall: as if the table of permissions did not ask."""
+    await written(database)
+    async with database.reader(actor(role, programme_id=HERE)) as conn:
+        assert await conn.fetchval("SELECT count(*) FROM platform.audit_entries") == 0

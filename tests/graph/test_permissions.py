@@ -61,6 +61,7 @@ TABLE = {
     "Member.identities":             "- y---y--y-",
     "Identity.value":                "- y---y--y-",
     "Card.number":                   "- y---y--y-",
+    "Query.auditTrail":              "- -------y-",
     "Query.pendingAdjustments":      "- ----y-y--",
     "Mutation.adjustPoints":         "- ----y----",
     "Mutation.approveAdjustment":    "- ----y-y--",

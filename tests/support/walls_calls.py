@@ -369,6 +369,7 @@ WITHOUT_TARGET: Mapping[str, Call] = {
     "Query.myVisits": lambda place, role: {},
     "Query.myWaitlist": lambda place, role: {},
     "Query.pendingAdjustments": lambda place, role: {},
+    "Query.auditTrail": lambda place, role: {},
     "Query.campaigns": lambda place, role: {},
     "Query.associateDay": lambda place, role: {},
     "Query.calendarFeeds": lambda place, role: {},

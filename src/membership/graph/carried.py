@@ -29,6 +29,8 @@ CARRIED: Mapping[str, str] = {
     "Associate": "id name",
     "AssociateDay": "appointments associate counter day gaps shifts",
     "AttachSalePayload": "lines member pointsEarned reasons saleId",
+    "AuditChange": "after before name",
+    "AuditRecord": "action actor at changes correlationId id memberId origin role subjectId subjectKind",
     "AvailabilityPayload": "days services slots",
     "Birthday": "day month year",
     "BlockCardPayload": "card",

@@ -93,6 +93,8 @@ RULES: Mapping[str, Rule] = {
     "Mutation.adjustPoints": Rule(frozenset({Role.MEMBER_SERVICES}), PEOPLE),
     "Mutation.approveAdjustment": Rule(_SECOND_PERSON, PEOPLE),
     "Mutation.rejectAdjustment": Rule(_SECOND_PERSON, PEOPLE),
+    # What staff did
+    "Query.auditTrail": Rule(frozenset({Role.ADMIN}), PEOPLE),
     # Tiers
     "Query.ladder": Rule(PUBLIC, HOUSE),
     "Query.tierGrants": Rule(_MEMBER_OR_SERVICES, PEOPLE),

@@ -10,6 +10,7 @@ from membership.graph.appointments.boards import BoardsQuery, BoardsSubscription
 from membership.graph.appointments.booking import AppointmentsMutation, CounterMutation
 from membership.graph.appointments.fields import AppointmentsQuery
 from membership.graph.appointments.planner import AppointmentsPlannerMutation, AppointmentsPlannerQuery
+from membership.graph.audit import AuditQuery
 from membership.graph.calendars import CalendarsMutation, CalendarsQuery
 from membership.graph.campaigns.fields import CampaignsMutation, CampaignsQuery
 from membership.graph.cards.fields import CardsMutation, CardsQuery
@@ -65,6 +66,7 @@ QUERIES: tuple[type, ...] = (
     CalendarsQuery,
     VisitsQuery,
     WaitlistQuery,
+    AuditQuery,
     AppointmentsQuery,
     BoardsQuery,
     AppointmentsPlannerQuery,
