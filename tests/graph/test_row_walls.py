@@ -64,6 +64,7 @@ WALLS: Mapping[str, tuple[str, str]] = {
     "members.identities": ("member_id", "o - - - p - - a -"),
     "members.members": ("member_id", "o p p p p - - a p"),
     "members.memberships": ("member_id", "o p p p p - - a p"),
+    "platform.audit_entries": ("member_id", "- - - - - - - a -"),
     "planning.simulations": ("simulation_id", "- - - - - p p a -"),
     "points.accounts": ("member_id", "o p p p p - - a p"),
     "points.adjustments": ("member_id", "- - - - p - p a -"),
@@ -136,6 +137,8 @@ def _filling(place: Place) -> list[str]:
     return [
         f"INSERT INTO coupons.redemptions (coupon_id, sale_id, discount_minor, redeemed_at)"
         f" VALUES ('{coupon}', '{sale}', 1, {at})",
+        f"INSERT INTO platform.audit_entries (audit_id, at, actor_role, actor, action, subject_kind, subject_id,"
+        f" member_id) VALUES ('{new_id()}', {at}, 'desk', 'somebody', 'cards.block', 'card', 'card-1', '{member}')",
         f"INSERT INTO coupons.offer_days VALUES ('{offer}', '2026-05-20', 2, 1)",
         f"INSERT INTO coupons.issue_runs (offer_id, pass, looked_at, issued, started_at, changed_at)"
         f" VALUES ('{offer}', 1, 1, 1, {at}, {at})",
