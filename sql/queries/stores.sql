@@ -45,3 +45,17 @@ SELECT till_id, store_id, counter_id, code, revoked_at FROM stores.tills ORDER B
 UPDATE stores.tills SET revoked_at = $2::timestamptz
 WHERE till_id = $1::uuid AND revoked_at IS NULL
 RETURNING till_id;
+
+-- name: reinstate_till :maybe
+-- Puts a till back into service. No row: it is in service.
+UPDATE stores.tills SET revoked_at = NULL
+WHERE till_id = $1::uuid AND revoked_at IS NOT NULL
+RETURNING till_id;
+
+-- name: lock_till :maybe
+-- A till, before it is taken out of service or put back.
+SELECT till_id, store_id, counter_id, code, revoked_at FROM stores.tills WHERE till_id = $1::uuid FOR UPDATE;
+
+-- name: find_till :maybe
+-- A till as it is now, in service or not.
+SELECT till_id, store_id, counter_id, code, revoked_at FROM stores.tills WHERE till_id = $1::uuid;

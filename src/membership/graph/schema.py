@@ -35,6 +35,7 @@ from membership.graph.points.fields import PointsMutation, PointsQuery
 from membership.graph.receipts import ReceiptsQuery
 from membership.graph.reference import SchemaReference
 from membership.graph.stores.queries import StoresQuery
+from membership.graph.stores.tills import TillKeepingMutation
 from membership.graph.tiers.fields import TiersMutation, TiersQuery
 from membership.graph.tiers.ladder import LadderQuery
 from membership.graph.ties import TiesMutation, TiesQuery
@@ -74,6 +75,7 @@ QUERIES: tuple[type, ...] = (
 MUTATIONS: tuple[type, ...] = (
     PointsMutation,
     TillsMutation,
+    TillKeepingMutation,
     MembersMutation,
     CardsMutation,
     AccountsMutation,

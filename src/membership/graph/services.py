@@ -44,6 +44,7 @@ from membership.points.adjustments import Adjustments
 from membership.postgres.database import Database
 from membership.redis.client import RedisClient
 from membership.stores.service import DirectoryCache
+from membership.stores.tills import TillRegister
 from membership.tiers.service import LadderCache
 from membership.tiers.staff import HandGrants
 from membership.tills.context import Workings
@@ -69,6 +70,7 @@ class Services:
     clock: Clock
     keyring: Keyring
     tills: Tills
+    till_register: TillRegister
     members: Members
     invitations: Invitations
     cards: Cards
@@ -147,6 +149,7 @@ def make_services(database: Database, clock: Clock, keyring: Keyring, *, redis: 
         clock=clock,
         keyring=keyring,
         tills=Tills(workings),
+        till_register=TillRegister(database, directory),
         members=Members(database, directory, keyring, new_id),
         invitations=Invitations(database, directory, keyring, new_id),
         cards=Cards(database, new_id, random_bytes),

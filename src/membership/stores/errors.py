@@ -33,11 +33,37 @@ class UnknownStore(DomainError):
 
 @dataclass(eq=False)
 class UnknownTill(DomainError):
-    """No such till in service: it does not exist or was revoked."""
+    """No such till in service where the caller works: it does not exist, is another store's, or was revoked."""
 
     code = "UNKNOWN_TILL"
     till: str
 
     @property
     def message(self) -> str:
-        return f"Till {self.till} is not in service. Ask the store's administrator to register it again."
+        return f"Till {self.till} is not one in service here. Call the store's service desk, which looks after tills."
+
+
+@dataclass(eq=False)
+class TillAlreadyRevoked(DomainError):
+    """The till is out of service already."""
+
+    code = "TILL_ALREADY_REVOKED"
+    field = "tillId"
+    till: str
+
+    @property
+    def message(self) -> str:
+        return f"Till {self.till} is out of service already. An administrator can put it back into service."
+
+
+@dataclass(eq=False)
+class TillInService(DomainError):
+    """The till was not revoked."""
+
+    code = "TILL_IN_SERVICE"
+    field = "tillId"
+    till: str
+
+    @property
+    def message(self) -> str:
+        return f"Till {self.till} is in service: there is nothing to put back."

@@ -38,6 +38,15 @@ class ReturnPolicy(StrEnum):
     ALLOW_NEGATIVE = "ALLOW_NEGATIVE"
 
 
+class RevocationReason(StrEnum):
+    """Why a till was taken out of service."""
+
+    LOST = "LOST"
+    STOLEN = "STOLEN"
+    MISUSE = "MISUSE"
+    RETIRED = "RETIRED"
+
+
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

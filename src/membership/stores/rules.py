@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from membership.kernel.actor import Actor, Role
 from membership.stores.model import CounterId, Programme, Store, TermsRevision, WalkingTimes
 
 
@@ -46,3 +47,14 @@ def walking_minutes(times: WalkingTimes, one: tuple[CounterId, int], other: tupl
     if counter == other_counter:
         return 0
     return times.same_floor_minutes + times.per_floor_minutes * abs(floor - other_floor)
+
+
+def keeps_tills(actor: Actor, store: Store) -> bool:
+    """Whether somebody may take tills of a store out of service: admins, and the service desks of its programme."""
+    match actor.role:
+        case Role.ADMIN:
+            return True
+        case Role.MEMBER_SERVICES:
+            return actor.programme_id == store.programme_id
+        case _:
+            return False

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from typing import Final
 
 from membership.kernel.remembering import Remembered
 from membership.postgres.connection import Pool
@@ -113,6 +114,11 @@ class Directory:
             raise UnknownTill(str(till_id))
         return till
 
+    def is_revoked(self, till_id: TillId) -> bool:
+        """Whether a till was taken out of service. False for one that is not there (yet): it opens no sale anyway."""
+        till = self._tills.get(till_id)
+        return till is not None and till.revoked_at is not None
+
     def find_till_by_code(self, store_id: StoreId, code: str) -> Till | None:
         """A till of a store, in service or not: its receipts outlive it."""
         return self._tills_by_code.get((store_id, code))
@@ -134,10 +140,14 @@ def _floor_ranks(floors: Iterable[Floor]) -> Iterator[tuple[FloorId, int]]:
             yield floor.floor_id, rank
 
 
+LONGEST_AGE: Final = timedelta(seconds=10)
+"""Of what a process knows of programmes and stores: a change has reached every process by then."""
+
+
 class DirectoryCache:
     """Gives a directory at most `max_age` old. Callers that find it stale wait for one shared reload."""
 
-    def __init__(self, pool: Pool, *, max_age: timedelta = timedelta(seconds=10)) -> None:
+    def __init__(self, pool: Pool, *, max_age: timedelta = LONGEST_AGE) -> None:
         self._pool = pool
         self._remembered: Remembered[Directory] = Remembered(max_age)
 

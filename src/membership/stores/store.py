@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from membership.stores.model import (
     TenderType,
     TermsRevision,
     Till,
+    TillId,
     WalkingTimes,
 )
 
@@ -62,11 +64,32 @@ async def load_configuration(conn: Conn) -> Configuration:
         categories=tuple(_category(row) for row in await SQL.list_categories.many(conn)),
         tender_types=tuple(_tender_type(row) for row in await SQL.list_tender_types.many(conn)),
         counters=tuple(_counter(row) for row in await SQL.list_counters.many(conn)),
-        tills=tuple(
-            Till(row["till_id"], row["store_id"], row["counter_id"], row["code"], row["revoked_at"])
-            for row in await SQL.list_tills.many(conn)
-        ),
+        tills=tuple(_till(row) for row in await SQL.list_tills.many(conn)),
     )
+
+
+async def lock_till(conn: Conn, till_id: TillId) -> Till | None:
+    row = await SQL.lock_till.maybe(conn, till_id)
+    return None if row is None else _till(row)
+
+
+async def find_till(conn: Conn, till_id: TillId) -> Till | None:
+    row = await SQL.find_till.maybe(conn, till_id)
+    return None if row is None else _till(row)
+
+
+async def revoke_till(conn: Conn, till_id: TillId, *, at: datetime) -> bool:
+    """False: it was revoked before."""
+    return await SQL.revoke_till.maybe(conn, till_id, at) is not None
+
+
+async def reinstate_till(conn: Conn, till_id: TillId) -> bool:
+    """False: it is in service."""
+    return await SQL.reinstate_till.maybe(conn, till_id) is not None
+
+
+def _till(row: asyncpg.Record) -> Till:
+    return Till(row["till_id"], row["store_id"], row["counter_id"], row["code"], row["revoked_at"])
 
 
 def _names(row: asyncpg.Record) -> Names:

@@ -5,7 +5,7 @@ in every message, keeps one context for all operations of a connection, knows no
 needs strawberry's view around it.
 
     client                               service
-    connection_init {payload?}           connection_ack, or close 4403 for a token that is not good
+    connection_init {payload?}           connection_ack, or close 4403 for a token that is not good (1013: unknown now)
     subscribe {id, payload}              next {id, payload}…, then complete {id}; or error {id, payload} at once
     complete {id}                        the operation ends
     ping                                 pong
@@ -30,6 +30,7 @@ from membership.graph.kit.context import RequestContext
 from membership.graph.operations.faults import FaultCode, code_of, fault, present
 from membership.kernel.actor import Actor
 from membership.web.answers import body_of
+from membership.web.bearers import close_code
 from membership.web.operations import Operations, was_executed
 from membership.web.rates import RateLimited
 from membership.web.requests import MAX_BODY_BYTES, GraphQLRequest, Headers, Malformed, request_of, text
@@ -145,16 +146,15 @@ class Conversation:
             )
             if (bearer := admitted.bearer) is None:
                 return
-            self._stream.belongs_to(bearer.actor)
+            self._operations.keep(self._stream, bearer)
         except RateLimited as limited:
             # Clients of graphql-ws connect again after this code, later and later; not so after 4429.
             raise Violation(1013, limited.error.message) from None
         except Malformed as refused:
-            raise Violation(4403, refused.error.message) from None
+            raise Violation(close_code(refused.error), refused.error.message) from None
         except TooManyStreams:
             raise Violation(1013, "Too many connections of one caller: try again later") from None
         self._caller = bearer.actor
-        self._stream.end_in(bearer.seconds_left, End.EXPIRED)
 
     async def _subscribe(self, operation_id: str, payload: object) -> None:
         if not self._is_initialised:

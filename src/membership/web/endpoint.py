@@ -17,10 +17,11 @@ from strawberry.types.graphql import OperationType
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.faults import FaultCode, code_of, fault, present
 from membership.web.answers import TOLD_BESIDE, Answer, HeaderPairs, encode, encode_error, pairs_of, status_of
+from membership.web.bearers import Bearer
 from membership.web.events import EventStream
 from membership.web.graphiql import show_graphiql
 from membership.web.negotiation import MediaType, answer_type, prefers_html, takes_events
-from membership.web.operations import Bearer, Operations, Results, was_executed
+from membership.web.operations import Operations, Results, was_executed
 from membership.web.requests import (
     ClientGone,
     GraphQLRequest,
@@ -125,8 +126,7 @@ class GraphQLEndpoint:
         try:
             with self._streams.open() as stream:
                 if call.bearer is not None:
-                    stream.belongs_to(call.bearer.actor)
-                    stream.end_in(call.bearer.seconds_left, End.EXPIRED)
+                    self._operations.keep(stream, call.bearer)
                 events = EventStream(stream, receive, send, call.correlation_id, call.allowance)
                 try:
                     await events.run(results)

@@ -6,6 +6,7 @@ client that sees another status than 200 would not read the body.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing, suppress
 
 import orjson
@@ -15,11 +16,17 @@ from strawberry.types import ExecutionResult
 
 from membership.graph.operations.faults import FaultCode, fault, present
 from membership.web.answers import HeaderPairs, body_of
+from membership.web.bearers import TILL_REVOKED
 from membership.web.operations import Results, was_executed
 from membership.web.streams import End, Stream
 
 _KEEP_ALIVE = b":\n\n"
 _COMPLETE = b"event: complete\ndata:\n\n"
+_SAID_AT_END: Mapping[End, tuple[FaultCode, str]] = {
+    End.EXPIRED: (FaultCode.UNAUTHENTICATED, "The token has expired. Get a new one and subscribe again."),
+    End.TOKEN_WITHDRAWN: (FaultCode.UNAUTHENTICATED, "The token is no longer good. Get a new one and subscribe again."),
+    End.TILL_REVOKED: (FaultCode.TILL_REVOKED, TILL_REVOKED),
+}
 
 
 class EventStream:
@@ -87,9 +94,9 @@ class EventStream:
         await self._write(_KEEP_ALIVE)
 
     async def _finish(self) -> None:
-        if self._stream.ended.done() and self._stream.ended.result() is End.EXPIRED:
-            expired = fault(FaultCode.UNAUTHENTICATED, "The token has expired. Get a new one and subscribe again.")
-            (error,) = present([expired], correlation_id=self._correlation_id)
+        said = _SAID_AT_END.get(self._stream.ended.result()) if self._stream.ended.done() else None
+        if said is not None:
+            (error,) = present([fault(*said)], correlation_id=self._correlation_id)
             self.first_error = error
             await self._write(_event({"errors": [error.formatted]}))
             await self._write(_COMPLETE)

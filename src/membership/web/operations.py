@@ -23,21 +23,16 @@ from membership.graph.services import Services
 from membership.kernel.actor import Actor
 from membership.kernel.clock import Clock
 from membership.kernel.time_limits import TimeIsUp
+from membership.web.bearers import Bearer, Bearers, as_malformed
 from membership.web.rates import Allowance, Rates
-from membership.web.requests import GraphQLRequest, Malformed
+from membership.web.requests import GraphQLRequest
+from membership.web.streams import End, Stream
 from membership.web.tokens import Tokens
+from membership.web.vigil import Vigil
 
 Results: TypeAlias = AsyncGenerator[ExecutionResult, None]
 
 _PASSING: Final = frozenset({FaultCode.UNAVAILABLE, FaultCode.OPERATION_TIMED_OUT})
-
-
-@dataclass(frozen=True, slots=True)
-class Bearer:
-    """Who calls, and for how many seconds more their token is good."""
-
-    actor: Actor
-    seconds_left: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +58,16 @@ class Operations:
     ) -> None:
         self._schema = schema
         self._services = services
-        self._tokens = tokens
-        self._host_clock = host_clock
+        self._bearers = Bearers(tokens, services.directory, services.clock, host_clock)
+        self._vigil = Vigil(self._bearers.verdict)
         self._time_limits = time_limits
         self._rates = rates
 
     async def admit(self, authorization: str, *, origin: str | None, correlation_id: str) -> Admitted:
         """Who calls, before anything is done for them. `authorization` is empty without a token.
 
-        Raises Malformed: 401 for a token that is not good, 429 for a client that asks too often.
+        Raises Malformed: 401 for a token that is not good, 503 where that cannot be known, 429 for a client that asks
+        too often.
         """
         if not authorization:
             return Admitted(None, await self.allow(None, origin))
@@ -79,8 +75,7 @@ class Operations:
             bearer = await self.bearer(authorization, origin=origin, correlation_id=correlation_id)
         except GraphQLError as refused:
             allowance = await self._rates.take_for_refusal(refused, origin)
-            told = {"WWW-Authenticate": 'Bearer error="invalid_token"', **allowance.headers}
-            raise Malformed(401, refused, told) from None
+            raise as_malformed(refused, allowance.headers) from None
         return Admitted(bearer, await self.allow(bearer.actor, origin))
 
     async def allow(self, caller: Actor | None, origin: str | None) -> Allowance:
@@ -88,11 +83,14 @@ class Operations:
         return await self._rates.take(caller, origin)
 
     async def bearer(self, authorization: str, *, origin: str | None, correlation_id: str) -> Bearer:
-        """Raises UNAUTHENTICATED for a token that is not good."""
-        now = self._host_clock.now()
-        claims = await self._tokens.verify(authorization, now)
-        actor = claims.actor(origin=origin, correlation_id=correlation_id)
-        return Bearer(actor, self._tokens.good_until(claims) - now.timestamp())
+        """Raises what `Bearers.recognise` raises."""
+        return await self._bearers.recognise(authorization, origin=origin, correlation_id=correlation_id)
+
+    def keep(self, stream: Stream, bearer: Bearer) -> None:
+        """A connection becomes its bearer's, for as long as their token is good. Raises TooManyStreams."""
+        stream.belongs_to(bearer.actor)
+        stream.end_in(bearer.seconds_left, End.EXPIRED)
+        self._vigil.watch(stream, bearer)
 
     def context(self, caller: Actor | None, *, accept_language: str, correlation_id: str) -> RequestContext:
         now = self._services.clock.now()

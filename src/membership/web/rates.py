@@ -50,7 +50,7 @@ from membership.redis.client import RedisClient
 from membership.settings import Rate, Settings
 from membership.web.buckets import PATIENCE_SECONDS, Buckets, Taken
 from membership.web.requests import Malformed
-from membership.web.tokens import TokenExpired
+from membership.web.tokens import GenuineToken
 
 ANONYMOUS: Final = "anonymous"
 AUTHENTICATION: Final = "authentication"
@@ -107,7 +107,7 @@ class Rates:
 
     async def take_for_refusal(self, refused: GraphQLError, address: str | None) -> Allowance:
         """For a request with a token that is not good: refused anyway, but who guesses is not told so for ever."""
-        policy = ANONYMOUS if isinstance(refused, TokenExpired) else AUTHENTICATION
+        policy = ANONYMOUS if isinstance(refused, GenuineToken) else AUTHENTICATION
         return await self._take(policy, _site(address))
 
     async def take_for_calendar(self, address: str | None) -> Allowance:

@@ -1,12 +1,13 @@
 """Connections that stay open: how many a process bears, and how they end.
 
-A WebSocket or an event stream ends by itself, or is ended: when its token expires, when it does nothing, when its
-client does not read, when the process stops. Whoever serves one waits for `ended` beside everything else.
+A WebSocket or an event stream ends by itself, or is ended: when its token expires or is no longer good, when it does
+nothing, when its client does not read, when the process stops. Whoever serves one waits for `ended` beside everything
+else.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -19,6 +20,8 @@ class End(Enum):
 
     NOT_INITIALISED = auto()
     EXPIRED = auto()
+    TOKEN_WITHDRAWN = auto()
+    TILL_REVOKED = auto()
     IDLE = auto()
     SLOW = auto()
     SHUTDOWN = auto()
@@ -35,7 +38,8 @@ class SlowConsumer(Exception):
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
     """`connections`: WebSockets and event streams of one process together, `of_one_caller` those with tokens of one
-    subject. `operations`: of one WebSocket at a time."""
+    subject. `operations`: of one WebSocket at a time. `look_seconds`: between two looks at whether who holds them still
+    may."""
 
     connections: int = 5_000
     of_one_caller: int = 20
@@ -45,6 +49,7 @@ class StreamLimits:
     send_seconds: float = 30
     keep_alive_seconds: float = 12
     close_seconds: float = 2
+    look_seconds: float = 2
 
 
 class Stream:
@@ -56,6 +61,7 @@ class Stream:
         self._caller: str | None = None
         self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._timers: dict[End, asyncio.TimerHandle] = {}
+        self._at_release: list[Callable[[], object]] = []
 
     def end(self, why: End) -> None:
         """The first reason counts."""
@@ -79,6 +85,10 @@ class Stream:
         self._callers[name] += 1
         self._caller = name
 
+    def at_release(self, step: Callable[[], object]) -> None:
+        """Do this when the connection is gone."""
+        self._at_release.append(step)
+
     def release(self) -> None:
         """A token may be good for months: its timer must not keep the stream that long."""
         if self._caller is not None:
@@ -88,6 +98,8 @@ class Stream:
             self._caller = None
         for why in list(self._timers):
             self.call_off(why)
+        while self._at_release:
+            self._at_release.pop()()
 
     async def within_time(self, sending: Awaitable[None]) -> None:
         """Raises SlowConsumer. The server's own buffers are bounded, so a send waits for a client that does not

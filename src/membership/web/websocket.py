@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from membership.graph.operations.faults import FaultCode, fault, present
 from membership.web.answers import encode_error
+from membership.web.bearers import TILL_REVOKED
 from membership.web.conversation import Conversation
 from membership.web.operations import Operations
 from membership.web.requests import Headers, correlation_id_of
@@ -27,6 +28,8 @@ _CLOSES: Mapping[End, tuple[int, str]] = {
     End.NOT_INITIALISED: (4408, "Connection initialisation timeout"),
     # Clients of graphql-ws connect again after this code, with a new token.
     End.EXPIRED: (4403, "The token has expired"),
+    End.TOKEN_WITHDRAWN: (4403, "The token is no longer good"),
+    End.TILL_REVOKED: (4403, TILL_REVOKED),
     End.IDLE: (1000, "Idle"),
     End.SLOW: (1008, "The client does not read"),
     End.SHUTDOWN: (1001, "Going away"),

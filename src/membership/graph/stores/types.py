@@ -1,7 +1,7 @@
 """What a programme and its stores look like. All of it is kept in memory: no field here costs a round trip."""
 
 from collections.abc import Callable, Iterable
-from datetime import time
+from datetime import datetime, time
 from typing import Protocol, TypeVar
 
 import strawberry
@@ -23,6 +23,7 @@ from membership.graph.kit.relay import (
 )
 from membership.stores import model
 from membership.stores.model import ActivationLevel
+from membership.stores.rules import keeps_tills
 from membership.stores.service import Directory
 
 describe_enum(
@@ -125,6 +126,12 @@ class Store(Node):
         )
         return by_code(mine, first, after, node=lambda counter: counter_node(counter, self.directory))
 
+    @field(description="The store's tills, by code, in service or not: for those who look after them.")
+    def tills(self, info: Info, first: First = None, after: After = None) -> Connection["Till"]:
+        kept = keeps_tills(info.context.actor, self.record)
+        mine = (till for till in self.directory.configuration.tills if kept and till.store_id == self.record.store_id)
+        return by_code(mine, first, after, node=lambda till: till_node(till, self.directory))
+
 
 @strawberry.type(description="A floor of a store.")
 class Floor(Node):
@@ -170,6 +177,21 @@ class Counter(Node):
     @field(description="The brand the counter sells.")
     def brand(self, info: Info) -> Brand:
         return brand_node(self.directory.brand(self.record.brand_id), info.context.locale)
+
+
+@strawberry.type(description="A till of a store.")
+class Till(Node):
+    code: str = strawberry.field(description="Short code, unique in the store.")
+    revoked_at: datetime | None = strawberry.field(
+        description="When it was taken out of service; null for a till in service."
+    )
+    record: strawberry.Private[model.Till]
+    directory: strawberry.Private[Directory]
+
+    @field(description="The counter that it sells for; null for a central cashier, which sells for all.")
+    def counter(self) -> Counter | None:
+        counter_id = self.record.counter_id
+        return None if counter_id is None else counter_node(self.directory.counter(counter_id), self.directory)
 
 
 def programme_node(record: model.Programme, directory: Directory, locale: str) -> Programme:
@@ -227,6 +249,16 @@ def counter_node(record: model.Counter, directory: Directory) -> Counter:
         id=global_id("Counter", record.counter_id),
         code=record.code,
         commission_basis_points=record.commission_basis_points,
+        record=record,
+        directory=directory,
+    )
+
+
+def till_node(record: model.Till, directory: Directory) -> Till:
+    return Till(
+        id=global_id("Till", record.till_id),
+        code=record.code,
+        revoked_at=record.revoked_at,
         record=record,
         directory=directory,
     )
