@@ -245,6 +245,7 @@ class TestShapes:
 
     @pytest.mark.parametrize(
         "token",
+        # pragma: allowlist nextline secret
         ["", "x", "a.b.c", "e30.e30.", "..", "....", "eyJraWQiOjd9.e30.", "é.é.é", "a b", "\x7f", "a.b.c.d.e.f"],
     )
     async def test_no_token(self, refusal: Refusal, token: str) -> None:
