@@ -97,6 +97,8 @@ class _Application(Starlette):
 
     def __init__(self, settings: Settings, routes: Sequence[BaseRoute]) -> None:
         super().__init__(routes=routes, exception_handlers={HTTPException: _refuse, Exception: _fail})
+        # A redirect goes to whatever host the request names, and says neither a code nor a correlation id.
+        self.router.redirect_slashes = False
         self._settings = settings
 
     def build_middleware_stack(self) -> ASGIApp:

@@ -80,6 +80,14 @@ async def test_any_query_string(client: httpx.AsyncClient, parameters: dict[str,
     check(await client.get("/graphql", params=parameters))
 
 
+@pytest.mark.parametrize("depth", [200, 400, 1_000])
+async def test_variables_nested_deeper_than_calls(client: httpx.AsyncClient, issue: Issue, depth: int) -> None:
+    value = "[" * depth + "]" * depth
+    body = '{"query": "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", "variables": {"ids": ' + value + "}}"
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {issue(Role.TILL)}"}
+    check(await client.post("/graphql", content=body.encode(), headers=headers))
+
+
 @pytest.mark.parametrize(
     "query_string", ["%ff%fe", "query=%ff", "query=%00", "variables=%ff&query=%7B__typename%7D", "&&=&"]
 )

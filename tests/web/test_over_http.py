@@ -232,6 +232,12 @@ async def test_an_unknown_path_is_graphql_json_too(client: httpx.AsyncClient) ->
     assert set(wrong.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
+async def test_no_path_is_redirected_to_where_the_request_says_that_it_is(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/graphql/", json=QUERY, headers={"Host": "evil.test"})
+    assert (answer.status_code, only_error(answer)["code"]) == (404, "NOT_FOUND")
+    assert "location" not in answer.headers
+
+
 async def test_a_correlation_id_is_kept_if_it_is_well_formed(client: httpx.AsyncClient) -> None:
     kept = await client.post("/graphql", json=QUERY, headers={"X-Correlation-Id": "till-7.2026_0001"})
     assert kept.headers["x-correlation-id"] == "till-7.2026_0001"

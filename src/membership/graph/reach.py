@@ -45,6 +45,8 @@ PEOPLE: Reach = {
     **_STAFF,
 }
 """Members belong to a programme, not to a store: whoever stands at a till is served there."""
+KEPT: Reach = dict(_STAFF)
+"""What staff look after in the stores of a programme: tills."""
 RECEIPTS: Reach = {
     Role.MEMBER: Scope.SELF,
     Role.TILL: Scope.COUNTER,
