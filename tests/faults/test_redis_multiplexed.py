@@ -18,6 +18,7 @@ from membership.redis.scripts import Script
 from support.patience import open_patiently
 from support.proxy import Line
 
+_PATIENCE_SECONDS = 20
 ECHO = Script("echo", "return { ARGV[1] }")
 
 
@@ -80,7 +81,8 @@ async def test_a_connection_that_is_cut_fails_its_calls_once_and_the_next_has_an
         await ECHO.run(calls, [], ["before"])
         line.lose_answer_to(b"cut here")
         with pytest.raises(RedisConnectionError):
-            await ECHO.run(calls, [], ["cut here"])
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await ECHO.run(calls, [], ["cut here"])
         assert line.lost_answers == 1
         assert await ECHO.run(calls, [], ["after"]) == [b"after"]
         await client.aclose()

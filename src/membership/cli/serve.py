@@ -17,6 +17,10 @@ def serve() -> None:
     Stops on SIGTERM and SIGINT after the requests in hand. Answers /healthz at once, and /readyz with 200 only
     while PostgreSQL and Redis answer and no `pre` migration is missing.
 
+    How often a client may ask is set by kind, for all processes together: MEMBERSHIP_RATE_LIMIT_TILL=600/60 lets each
+    till send 600 requests at once, which come back within 60 seconds. Kinds: the roles, and ANONYMOUS, AUTHENTICATION
+    (tokens that are not good) and CALENDAR, which are counted by address.
+
     Example: MEMBERSHIP_PORT=8080 membership serve
     """
     from membership import logging
