@@ -144,7 +144,7 @@ class Documents:
             if repeats.are_too_many(operations):
                 errors.append(_TOO_MANY_REPEATS)
             else:
-                traits = Traits(repeats.has_namesakes, "$" in text, "@" in text, introspects)
+                traits = Traits.read(text, namesakes=repeats.has_namesakes, introspection=introspects)
                 errors = self._invalid(node, traits, text) or list(_nul_in(node))
         if errors:
             # Without what it was made of: refusals are kept, and hundreds of such trees would burden the collector.

@@ -6,18 +6,33 @@ a member's home. What is unusual about a value (a null that must not be, one of 
 and so every error is the engine's own.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import strawberry
-from graphql import GraphQLError, GraphQLField, GraphQLNonNull, GraphQLObjectType, Undefined, is_leaf_type
+import structlog
+from graphql import (
+    GraphQLError,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    Undefined,
+    is_leaf_type,
+)
 from graphql.execution import Executor
 from graphql.execution.collect_fields import DeferUsage, FieldDetailsList
 from graphql.execution.incremental.incremental_executor import DeliveryGroup
-from graphql.pyutils import Path, RefMap
+from graphql.pyutils import AwaitableOrValue, Path, RefMap
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
+
+from membership.graph.operations.weights import WEIGHT, FieldWeight
+
+log = structlog.get_logger("membership.graph")
 
 _PLAIN: Final = "membership.plain"
 
@@ -49,6 +64,31 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
             if value is not Undefined:
                 return value
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+    def complete_list_value(  # noqa: PLR0917 - as the engine calls it
+        self,
+        return_type: GraphQLList[GraphQLOutputType],
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[object],
+        path: Path,
+        result: AsyncIterable[object] | Iterable[object],
+        position_context: RefMap[DeferUsage, DeliveryGroup] | None,
+    ) -> AwaitableOrValue[list[object]]:
+        if isinstance(result, list):
+            _check_length(info, len(result))
+        return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+
+def _check_length(info: GraphQLResolveInfo[object], length: int) -> None:
+    """What an operation costs was reckoned with the length that the schema states: no list should be longer."""
+    weight = info.parent_type.fields[info.field_name].extensions.get(WEIGHT)
+    if isinstance(weight, FieldWeight) and weight.longest is not None and length > weight.longest:
+        log.error(
+            "list longer than declared",
+            field=f"{info.parent_type.name}.{info.field_name}",
+            length=length,
+            declared=weight.longest,
+        )
 
 
 class DiscreetExecution(Execution):

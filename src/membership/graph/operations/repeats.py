@@ -43,6 +43,7 @@ class Repeats:
         }
         self._compared = 0
         self._steps = 0
+        self._spread: set[str] = set()
         self.has_namesakes = False
         """Whether fields share a name in some place; known once pairs were counted."""
 
@@ -50,9 +51,10 @@ class Repeats:
         try:
             for operation in operations:
                 self._place([operation.selection_set])
-            # Also those that no operation spreads: validation looks at them too.
-            for fragment in self._fragments.values():
-                self._place([fragment.selection_set])
+            # Validation looks at those too that no operation spreads.
+            for name, fragment in self._fragments.items():
+                if name not in self._spread:
+                    self._place([fragment.selection_set])
         except _TooMany:
             return True
         return False
@@ -78,6 +80,7 @@ class Repeats:
                 elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in spread:
                     self._compare(len(spread), has_parts=True)
                     spread.add(selection.name.value)
+                    self._spread.add(selection.name.value)
                     if fragment := self._fragments.get(selection.name.value):
                         todo.append(fragment.selection_set)
         for sets in below.values():

@@ -9,31 +9,42 @@ compares them.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from graphql import (
     ArgumentNode,
     ASTValidationRule,
+    DeferStreamDirectiveLabel,
+    DeferStreamDirectiveOnRootField,
+    DeferStreamDirectiveOnValidOperationsRule,
     DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
+    FragmentsOnCompositeTypesRule,
     FragmentSpreadNode,
     GraphQLError,
     GraphQLNamedType,
     GraphQLSchema,
+    KnownDirectivesRule,
+    KnownFragmentNamesRule,
     ListValueNode,
     MaxIntrospectionDepthRule,
+    NoFragmentCyclesRule,
     NoUndefinedVariablesRule,
+    NoUnusedFragmentsRule,
     NoUnusedVariablesRule,
     ObjectValueNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
     ParallelVisitor,
+    PossibleFragmentSpreadsRule,
     SelectionSetNode,
+    StreamDirectiveOnListField,
     TypeInfo,
     TypeInfoVisitor,
     UniqueDirectivesPerLocationRule,
+    UniqueFragmentNamesRule,
     ValidationContext,
     ValueNode,
     VariableNode,
@@ -51,6 +62,26 @@ from membership.graph.operations.limits import definition_of
 
 RULES: Final = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 _OF_VARIABLES: Final = frozenset({NoUndefinedVariablesRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule})
+_OF_FRAGMENTS: Final = frozenset(
+    {
+        FragmentsOnCompositeTypesRule,
+        KnownFragmentNamesRule,
+        NoFragmentCyclesRule,
+        NoUnusedFragmentsRule,
+        PossibleFragmentSpreadsRule,
+        UniqueFragmentNamesRule,
+    }
+)
+_OF_DIRECTIVES: Final = frozenset(
+    {
+        DeferStreamDirectiveLabel,
+        DeferStreamDirectiveOnRootField,
+        DeferStreamDirectiveOnValidOperationsRule,
+        KnownDirectivesRule,
+        StreamDirectiveOnListField,
+        UniqueDirectivesPerLocationRule,
+    }
+)
 # No rule asks for names by themselves: they read them of the nodes that have them.
 _KEYS: Final = {
     kind: tuple(key for key in keys if key not in ("name", "alias", "description"))
@@ -62,22 +93,30 @@ Rule: TypeAlias = type[ASTValidationRule]
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a document has that some rules are about: fields that share a name in one place, variables that are declared
-    or used, directives, introspection."""
+    """What a document may have that some rules are about: fields that share a name in one place, variables that are
+    declared or used, directives, fragments, introspection."""
 
     namesakes: bool = True
     variables: bool = True
     directives: bool = True
+    fragments: bool = True
     introspection: bool = True
+
+    @classmethod
+    def read(cls, text: str, *, namesakes: bool, introspection: bool) -> Self:
+        """A mark may stand in a text too: then some rules are asked in vain."""
+        return cls(namesakes, "$" in text, "@" in text, "..." in text or "fragment" in text, introspection)
 
     def concern(self, rule: Rule) -> bool:
         if rule in _OF_VARIABLES:
             return self.variables
+        if rule in _OF_DIRECTIVES:
+            return self.directives
+        if rule in _OF_FRAGMENTS:
+            return self.fragments
         if rule is OverlappingFieldsCanBeMergedRule:
             return self.namesakes
-        if rule is UniqueDirectivesPerLocationRule:
-            return self.directives
-        return self.introspection if rule is MaxIntrospectionDepthRule else True
+        return self.introspection or rule is not MaxIntrospectionDepthRule
 
 
 def validate(

@@ -10,7 +10,8 @@ from membership.graph.operations.faults import FaultCode, bad_user_input, fault
 
 MAX_VALUES: Final = 2_500
 """In all variables together. A receipt of 200 lines has 1,500. What the engine finds wrong costs it time for each."""
-_MAX_DEPTH: Final = 100
+_MAX_DEPTH: Final = 254
+"""As deep as orjson writes."""
 
 
 def fault_of_variables(variables: Mapping[str, object] | None) -> GraphQLError | None:

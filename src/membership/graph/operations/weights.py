@@ -18,6 +18,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLUnionType,
     Undefined,
     get_named_type,
     get_nullable_type,
@@ -35,7 +36,7 @@ MUTATION: Final = 20
 INTROSPECTION: Final = 500
 ASSUMED: Final = 50
 
-_WEIGHT: Final = "membership.weight"
+WEIGHT: Final = "membership.weight"
 _DEFINITION: Final = "strawberry-definition"
 _LISTS_OF_A_CONNECTION: Final = ("nodes", "edges")
 
@@ -72,10 +73,17 @@ class FieldWeight:
     sizes: Mapping[str, Size]
     arguments: Mapping[str, InputWeight]
 
+    @property
+    def longest(self) -> int | None:
+        """How many objects the list may have; None for values that cost nothing."""
+        if not self.entry or not self.is_list:
+            return None
+        return LARGEST_PAGE if self.size is None or self.size.path else self.size.otherwise
+
 
 def weight_of(field: GraphQLField) -> FieldWeight:
     """Once `plan_weights` has been there."""
-    return cast(FieldWeight, field.extensions[_WEIGHT])
+    return cast(FieldWeight, field.extensions[WEIGHT])
 
 
 def plan_weights(schema: GraphQLSchema) -> None:
@@ -85,7 +93,7 @@ def plan_weights(schema: GraphQLSchema) -> None:
         if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType) and not kind.name.startswith("__"):
             for name, field in kind.fields.items():
                 _complete(schema, kind, name, field)
-                field.extensions[_WEIGHT] = _field_weight(field, inputs)
+                field.extensions[WEIGHT] = _field_weight(field, inputs)
 
 
 def _complete(
@@ -98,7 +106,7 @@ def _complete(
     if _said(definition.directives, Cost) is None and (weight := _usual_weight(schema, kind, definition)):
         definition.directives = [*definition.directives, *weighing(weight)]
     if _said(definition.directives, ListSize) is None:
-        definition.directives = [*definition.directives, *_usual_size(kind, name, field)]
+        definition.directives = [*definition.directives, *_usual_size(kind, field)]
 
 
 def _usual_weight(
@@ -113,9 +121,11 @@ def _usual_weight(
     return READ if waits else None
 
 
-def _usual_size(kind: GraphQLObjectType | GraphQLInterfaceType, name: str, field: GraphQLField) -> Sequence[object]:
+def _usual_size(kind: GraphQLObjectType | GraphQLInterfaceType, field: GraphQLField) -> Sequence[object]:
     named = get_named_type(field.type)
-    if named.name.endswith("Connection"):
+    # A look-up that can refuse answers with a union, of which a connection may be one.
+    answers = named.types if isinstance(named, GraphQLUnionType) else (named,)
+    if any(answer.name.endswith("Connection") for answer in answers):
         if "first" in field.args:
             return many(DEFAULT_PAGE, by="first", of=_LISTS_OF_A_CONNECTION)
         # Which page, says a field further up.
