@@ -177,7 +177,7 @@ def test_a_moved_clock_stays_until_it_is_set_back(environment: Environment, fold
         assert backwards == "membership: The clock goes backwards: what was recorded later stays recorded."
         assert wrong.startswith("membership: MOMENT does not understand 'yesterday': ")
         assert service.interrupt() == 0
-    assert not (folder / "environment").exists()
+    assert not (folder / "environment").exists() and not (folder / "shop.json").exists()
     with running(environment, folder, free_port, "--today", "now") as service:
         assert "Clock" not in service.greeting
 
@@ -193,8 +193,12 @@ async def test_the_sample_of_a_moved_clock_ends_the_day_before(
         member = re.search(r"^MEMBER=(eyJ\S+)$", service.greeting, re.MULTILINE)
         assert member is not None
         code = service.ask("{ memberCode { ... on MemberCode { changesAt } } }", member[1])
+        shell = f". {folder / 'environment'}; membership till"
+        sold = subprocess.run(["sh", "-euc", shell], capture_output=True, text=True, check=True, timeout=60)  # noqa: ASYNC221
+        assert (folder / "shop.json").stat().st_mode & 0o777 == 0o600
     assert (first.year, ended) == (2030, date(2031, 11, 12))
     assert '"changesAt":"2031-11-13T04:0' in code.text, code.text
+    assert " of 2031-11-13, " in sold.stdout, "a till sells in the service's time"
 
 
 def test_a_database_and_redis_of_ones_own_win(

@@ -47,7 +47,7 @@ async def prove(doors: Doors, rng: Random) -> Proof:
     async def ask(receipt: Receipt) -> None:
         async with gate:
             found = await _find(doors, receipt.till, receipt.business_date, receipt.sequence)
-            _compare(receipt, found, proof)
+            compare(receipt, found, proof)
 
     async def ask_in_vain(till_code: str, day: date, number: int) -> None:
         async with gate:
@@ -94,7 +94,8 @@ async def _settle(book: Book, proof: Proof) -> None:
             proof.wrong.append(f"A request got no answer in {_TRIES} times as many attempts as a till makes.")
 
 
-def _compare(receipt: Receipt, found: FindSaleSale | None, proof: Proof) -> None:
+def compare(receipt: Receipt, found: FindSaleSale | None, proof: Proof) -> None:
+    """What the till believes with what the service has."""
     proof.receipts += 1
     if found is None:
         proof.wrong.append(
