@@ -11,7 +11,7 @@ import pytest
 from membership.graph.operations.documents import load_manifest
 from membership.kernel.actor import Role
 from membership.postgres.connection import Conn
-from membership.settings import Profile
+from membership.settings import Profile, Rate
 from membership.till_client import Attempt, Busy, ClientTooOld, Refusal, Retrying, SignedOut, TillClient
 from membership.till_client.generated.abandon_quote import AbandonQuote
 from membership.till_client.generated.commit_sale import CommitSaleCommitSalePayload
@@ -103,6 +103,32 @@ async def test_a_busy_service_is_asked_again(there: Street, till: TillWorld, sta
         sold = await client.commit_sale(commit_of(till, basket(100_00)))
 
     assert not isinstance(sold, Refusal)
+
+
+async def test_the_service_says_how_long_to_wait_and_the_client_does(
+    make_app: MakeApp, till: TillWorld, issuer_folder: Path
+) -> None:
+    """Two requests, and the next in an hour: longer than anybody waits at a till."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    app = make_app(Profile.PRODUCTION, load_manifest(), rate_limit_till=Rate(2, 7_200))
+    async with (
+        street(app, issuer_folder, []) as there,
+        TillClient(there.url, there.place.token, sleep=sleep) as client,
+    ):
+        lookup = MemberLookup(card_number=till.card_number)
+        assert not isinstance(await client.identify_member(lookup), Refusal)
+        assert not isinstance(await client.identify_member(lookup), Refusal)
+        with pytest.raises(Busy) as told:
+            await client.identify_member(lookup)
+
+    assert (told.value.code, told.value.status) == ("RATE_LIMITED", 429)
+    assert told.value.retry_after is not None and told.value.retry_after > 20
+    (waited,) = slept
+    assert 0 < waited <= 20, "as long as it is patient, and then it asked all the same"
 
 
 async def test_a_document_that_the_service_does_not_know(there: Street) -> None:
