@@ -32,8 +32,10 @@ Refusals. Nothing to do: every DomainError of `membership.<slice>.errors` is a G
     (`*_minor` → MinorUnits, `points` and `*_points` → Points) and a value of RefusalCode.
 Documents of pydantic. What is a typed JSON document elsewhere (a campaign's content) is not written again: types and
     inputs are made of it by kit/document_types.py, with `graphql_type=` where an annotation would name them.
-Permissions. A row for each new field of Query, Mutation and Subscription in permissions.py, and one for any other field
-    that not everybody may see who reaches its object. The same row, cell by cell, in tests/graph/test_permissions.py.
+Permissions. A row for each new field of Query, Mutation and Subscription in permissions.py: who may ask, and whose rows
+    they meet (reach.py). A field of an object goes into carried.py, or gets a row where not everybody may see it who
+    reaches its object. The same row, cell by cell, in tests/graph/test_permissions.py, and how the field is asked about
+    one's own and about others in tests/support/walls_calls.py. `graphql/permissions.md` is made of it.
 Documents. What clients really send goes to graphql/operations/<client>/<Name>.graphql, one operation a file, named;
     `python -m membership.graph.generate` then writes the manifest and schema.graphql (`--check` in CI).
 Services. What resolvers need beside the database is a field of `Services` (services.py), built in app.py.
