@@ -18,7 +18,7 @@ FIELD_REMOVED = "Field 'soldOut' was removed from object type 'StockLevel'"
 
 
 def diff(new: Path, **variables: str) -> Done:
-    return tool("graphql-inspector", "diff", GOLDEN, new, "--rule", "conformance/scripts/accepted.mjs", **variables)
+    return tool("graphql-inspector", "diff", GOLDEN, new, "--rule", "conformance/scripts/accepted.cjs", **variables)
 
 
 def test_the_schema_takes_nothing_away() -> None:

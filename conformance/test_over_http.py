@@ -15,7 +15,7 @@ def audits(development: Development) -> dict[str, Told]:
     return {f"{told['id']} {told['name']}": told for told in run("audits", url=development.url)}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NAMES, ids=NAMES)
 def test_an_audit(audits: dict[str, Told], name: str) -> None:
     told = audits[name]
     assert told["status"] == "ok", f"{told['reason']}\n{told['answered']}"

@@ -12,6 +12,7 @@ from support.operations import trusted
 from support.watching import TRANSPORTS, WATCH_BOARD, WATCH_DAY, board, request_for, stock
 
 BY_EITHER = pytest.mark.parametrize("transport", TRANSPORTS)
+BOARDS = {"associateDay": WATCH_DAY, "counterBoard": WATCH_BOARD}
 
 
 @BY_EITHER
@@ -26,11 +27,11 @@ async def test_a_claim_reaches_who_watches_the_stock(production: Production, dro
 
 
 @BY_EITHER
-@pytest.mark.parametrize(("field", "document"), [("associateDay", WATCH_DAY), ("counterBoard", WATCH_BOARD)])
+@pytest.mark.parametrize("field", BOARDS)
 async def test_a_booking_reaches_the_associate(
-    production: Production, fittings: Fittings, transport: str, field: str, document: str
+    production: Production, fittings: Fittings, transport: str, field: str
 ) -> None:
-    async with board(production.url, fittings, transport, document) as watching:
+    async with board(production.url, fittings, transport, BOARDS[field]) as watching:
         before = fittings.shown(field)
         assert watching.first == before
         booked = fittings.book()

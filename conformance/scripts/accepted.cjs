@@ -1,10 +1,12 @@
 // A rule of graphql-inspector: a breaking change that was accepted, with its reason, breaks nothing. One that is
 // accepted and is not there any more is an error, so that the list never says more than the schema does.
-import { readFileSync } from 'node:fs';
+// CommonJS, because that is how graphql-inspector loads rules, and Node.js 18 can require nothing else.
+const { readFileSync } = require('node:fs');
+const { join } = require('node:path');
 
-const { ACCEPTED = new URL('../../graphql/accepted-changes.json', import.meta.url) } = process.env;
+const { ACCEPTED = join(__dirname, '../../graphql/accepted-changes.json') } = process.env;
 
-export default ({ changes }) => {
+module.exports = ({ changes }) => {
   const accepted = new Map(JSON.parse(readFileSync(ACCEPTED, 'utf8')).map(({ change, reason }) => [change, reason]));
   const judged = changes.map((change) => {
     const reason = accepted.get(change.message);
