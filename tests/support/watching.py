@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from membership.graph.operations.documents import document_id
 from support.appointment_graph import part, rows
@@ -23,22 +22,27 @@ def request_for(document: str, **variables: object) -> dict[str, object]:
     return {"query": "", "documentId": document, "variables": variables}
 
 
-@dataclass(frozen=True, slots=True)
 class Watching:
     """A subscription that has begun. `first` is what it was told at once."""
 
-    script: Script
-    first: object
+    def __init__(self, script: Script, first: object) -> None:
+        self.first = first
+        self._script = script
+        self._last = first
 
     async def change(self) -> object:
-        """The next value."""
-        return _value(await self.script.hear("next"))
+        """The next other value: a unit that goes from held to confirmed, say, is no change of what was asked for."""
+        while (value := _value(await self._script.hear("next"))) == self._last:
+            pass
+        self._last = value
+        return value
 
     async def after_return(self) -> object:
         """The first value after the client has come back."""
-        told = await self.script.hear_after_any("closed")
+        told = await self._script.hear_after_any("closed")
         assert told == {"event": "connected", "isRetry": True}, told
-        return await self.change()
+        self._last = _value(await self._script.hear("next"))
+        return self._last
 
 
 @asynccontextmanager

@@ -10,20 +10,21 @@ graphql/golden.graphql            the schema of the last release, which later on
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import orjson
-from graphql import DefinitionNode, DocumentNode, parse, print_ast
+from graphql import DefinitionNode, DirectiveDefinitionNode, DocumentNode, StringValueNode, parse, print_ast
+from strawberry.schema_directive import StrawberrySchemaDirective
 
+from membership.graph.kit.cost import Cost, ListSize
 from membership.graph.operations.documents import document_id, graphql_folder
 from membership.graph.permissions_text import permissions_text
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.settings import Profile
 
-_ONE_OF = "directive @oneOf "
 _OF_ONE_OF = "Of the fields of this input exactly one is given."
-"""The engine prints this one without a description."""
+_DIRECTIVES: Mapping[str, type] = {"cost": Cost, "listSize": ListSize}
 
 CLIENTS = ("app", "associate", "desk", "planner", "till")
 
@@ -51,9 +52,24 @@ def golden(folder: Path, version: str) -> dict[Path, str]:
 
 def sorted_sdl(schema: MembershipSchema) -> str:
     """The schema as text. Sorted here and not by `sort_schema=True`, which breaks unions while executing."""
-    document = parse(schema.as_str().replace(_ONE_OF, f'"""{_OF_ONE_OF}"""\n{_ONE_OF}'))
+    document = parse(schema.as_str())
+    for definition in document.definitions:
+        if isinstance(definition, DirectiveDefinitionNode):
+            _describe(definition)
     ordered = sorted(document.definitions, key=_name)
     return print_ast(DocumentNode(definitions=tuple(ordered))) + "\n"
+
+
+def _describe(directive: DirectiveDefinitionNode) -> None:
+    """Adds what the engine leaves out: what `@oneOf` is, and what the arguments of our own directives are for."""
+    name = directive.name.value
+    if name == "oneOf":
+        directive.description = StringValueNode(value=_OF_ONE_OF)
+        return
+    definition: StrawberrySchemaDirective = _DIRECTIVES[name].__strawberry_directive__  # type: ignore[attr-defined]
+    described = {field.graphql_name: field.description for field in definition.fields}
+    for argument in directive.arguments or ():
+        argument.description = StringValueNode(value=described[argument.name.value] or "")
 
 
 def main(arguments: list[str] | None = None) -> int:
