@@ -180,10 +180,10 @@ class TestCluster:
 
     async def test_buckets_are_spread_over_the_nodes_and_outlive_one(self, cluster: ValkeyCluster) -> None:
         client = open_redis(cluster.url(), cluster=True)
-        watched = Watched(client, patience_seconds=5)
+        watched = Watched(client, patience_seconds=_PATIENCE_SECONDS)
         on = [_bucket_on(node) for node in range(3)]
         for bucket in on:
-            assert passed(await watched.take(bucket, 300)) == 5, "more at a time than redis-py has connections"
+            assert passed(await watched.take(bucket, 150)) == 5, "more at a time than redis-py has connections"
 
         kill(cluster.nodes[2])
         assert passed(await watched.take(on[2], 9)) == 5

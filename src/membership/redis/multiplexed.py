@@ -20,7 +20,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 Word: TypeAlias = str | int | bytes
 
-_AT_A_TIME = 64
+_AT_A_TIME = 16
 
 
 class Multiplexed:
