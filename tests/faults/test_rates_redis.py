@@ -179,7 +179,7 @@ class TestCluster:
             yield cluster
 
     async def test_buckets_are_spread_over_the_nodes_and_outlive_one(self, cluster: ValkeyCluster) -> None:
-        client = open_redis(cluster.url(), cluster=True)
+        client = open_patiently(cluster.url(), cluster=True)
         watched = Watched(client, patience_seconds=_PATIENCE_SECONDS)
         on = [_bucket_on(node) for node in range(3)]
         for bucket in on:
