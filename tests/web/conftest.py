@@ -28,7 +28,7 @@ from membership.web.streams import StreamLimits
 from support.clock import StoppedClock
 from support.operations import SampleStores
 from web.sockets import Served, serving
-from web.subscriptions import WATCHERS, subscription_schema
+from web.subscriptions import WHO_MAY, subscription_schema
 
 SOMEBODY = UUID("0190a000-0000-7000-8000-000000000001")
 
@@ -158,7 +158,8 @@ def serve(
     make_app: MakeApp, open_subscriptions: MembershipSchema, host_clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Serve:
     """The application with fields to subscribe to, behind real sockets."""
-    monkeypatch.setitem(PERMISSIONS, "Subscription.level", WATCHERS)
+    for field, roles in WHO_MAY.items():
+        monkeypatch.setitem(PERMISSIONS, field, roles)
 
     @asynccontextmanager
     async def make(

@@ -11,6 +11,7 @@ from membership.graph.kit.context import Info
 from membership.graph.kit.fields import subscription
 from membership.graph.kit.live import LiveValues
 from membership.graph.operations.documents import document_id
+from membership.graph.permissions import PUBLIC
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.kernel.actor import Role
 from membership.settings import Profile
@@ -19,6 +20,10 @@ COUNT = "subscription Count($to: Int!) { count(to: $to) }"
 LEVEL = "subscription Level { level }"
 PAINT = "subscription Paint($colour: Colour!) { paint(colour: $colour) }"
 WATCHERS = frozenset({Role.MEMBER})
+WHO_MAY: Mapping[str, frozenset[Role] | None] = {
+    **{f"Subscription.{name}": PUBLIC for name in ("count", "paint", "silence", "broken", "role")},
+    "Subscription.level": WATCHERS,
+}
 TRUSTED = {document_id(text): text for text in (COUNT, LEVEL, PAINT)}
 
 
