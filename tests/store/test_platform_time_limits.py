@@ -10,6 +10,7 @@ import pytest
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.kernel.time_limits import TimeIsUp, TimeLimit, apart
+from membership.postgres import database
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database, open_pool
 from membership.postgres.transaction import Event
@@ -73,7 +74,7 @@ async def test_a_statement_that_waits_for_a_lock_is_gone_when_the_time_is_over(
 async def test_the_wait_for_a_connection_counts(single: Database) -> None:
     async with single.engine(CLERK, NOW):
         with pytest.raises(TimeIsUp):
-            async with TimeLimit() as limit:
+            async with asyncio.timeout(LONG), TimeLimit() as limit:
                 limit.start(SHORT)
                 await read_outbox(single)
     await read_outbox(single)
@@ -105,14 +106,18 @@ async def test_what_is_left_is_set_for_the_transaction_only(single: Database) ->
     assert 0 < reading <= within
 
 
-async def test_a_commit_under_way_comes_to_its_end(single: Database, conn: Conn, holder: Conn) -> None:
+async def test_a_commit_under_way_comes_to_its_end(
+    single: Database, conn: Conn, holder: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Were it cancelled as well, nobody could say whether it was written."""
+    monkeypatch.setattr(database, "_LAST_SECONDS", LONG)
     await conn.execute(HELD_AT_COMMIT)
     await holder.execute("BEGIN; SELECT pg_advisory_xact_lock(1)")
     writing = asyncio.create_task(emit(single))
     await until_blocked(conn)
     writing.cancel()
-    await asyncio.sleep(0)  # the caller has given up
+    ended, _ = await asyncio.wait((writing,), timeout=SHORT * 2)
+    assert not ended, "a statement that is cancelled has ended by now"
     await holder.execute("COMMIT")
     with pytest.raises(asyncio.CancelledError):
         await writing

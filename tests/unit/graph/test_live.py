@@ -164,11 +164,14 @@ async def test_who_gives_up_waiting_harms_nobody(shelf: Shelf, live: LiveValues[
 async def test_a_reading_has_its_time_and_whoever_asked_is_told(shelf: Shelf) -> None:
     live = LiveValues[str, int](shelf.read, period_seconds=PERIOD, longest_seconds=PERIOD)
     shelf.gate.clear()
-    with pytest.raises(TimeIsUp):
-        await live.now(["a"])
-    shelf.gate.set()
-    assert await live.now(["a"]) == {"a": 1}
-    await live.close()
+    try:
+        with pytest.raises(TimeIsUp):
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await live.now(["a"])
+        shelf.gate.set()
+        assert await live.now(["a"]) == {"a": 1}
+    finally:
+        await live.close()
 
 
 async def test_a_reading_is_not_its_first_askers_alone(shelf: Shelf, live: LiveValues[str, int]) -> None:
