@@ -12,7 +12,7 @@ from pathlib import Path
 from membership.bench import Plan, run_bench
 SMALL = Plan(
     people=25, rounds=1, connections=(2,), warm_up_seconds=0, members=2_000, units=50, claimers=8, drops=1,
-    associates=2, past_days=1, listings=2, bookings=10, storms=2, tills=2, overtimes=2,
+    associates=2, past_days=1, listings=2, bookings=10, storms=2, tills=2, overtimes=2, refusals=1,
 )
 run_bench(Path(sys.argv[1]), 0.2, SMALL)
 """
@@ -53,7 +53,12 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     results = tmp_path / "bench" / "results.json"
     finished = subprocess.run([sys.executable, "-c", SMALL, str(results)], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
-    found = json.loads(results.read_text(encoding="utf-8"))
+    written = json.loads(results.read_text(encoding="utf-8"))
+    refused = [row for row in written if row["operation"].startswith("refuse: ")]
+    found = [row for row in written if row not in refused]
+    assert len(refused) > 50
+    assert [row["p99_ms"] for row in refused] == sorted((row["p99_ms"] for row in refused), reverse=True)
+    assert not {row["code"] for row in refused} & {"INTERNAL_SERVER_ERROR", "UNAVAILABLE"}
     assert [row["operation"] for row in found[:-1]] == [
         *THROUGH_THE_API,
         CONVERSATION,

@@ -46,7 +46,8 @@ class Plan:
     get a coupon each. `units` are claimed in the process, by `claimers` at a time, in each of `drops` rounds. A day of
     a store is listed `listings` times beside a past of `past_days`, and of a hundred times as many, at forty brands
     with so many `associates` each; `bookings` are made there one by one, and storms break out in `storms` rounds.
-    `tills` sell at a time, through the typed client. `overtimes`: queries that wait longer than they may."""
+    `tills` sell at a time, through the typed client. `overtimes`: queries that wait longer than they may. Each of
+    the costliest documents is refused `refusals` times."""
 
     people: int = 2_000
     rounds: int = 5
@@ -59,6 +60,7 @@ class Plan:
     associates: int = 10
     past_days: int = 2
     listings: int = 60
+    refusals: int = 100
     bookings: int = 1_000
     storms: int = 30
     overtimes: int = 20

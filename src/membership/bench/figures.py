@@ -15,6 +15,7 @@ from membership.bench.issue import Issued
 from membership.bench.listing import STOPS, Listed, Proposed
 from membership.bench.overtime import LIMIT_SECONDS, Overtime
 from membership.bench.pace import Pace
+from membership.bench.rejection import RejectionResult
 from membership.bench.servers import PROCESSES, Measured
 from membership.bench.storm import Stormed
 
@@ -162,7 +163,14 @@ class ConversationResult:
 
 
 AnyResult: TypeAlias = (
-    ConversationResult | Result | DropResult | IssueResult | DiaryResult | BookingResult | OvertimeResult
+    ConversationResult
+    | Result
+    | DropResult
+    | IssueResult
+    | DiaryResult
+    | BookingResult
+    | OvertimeResult
+    | RejectionResult
 )
 
 

@@ -1,21 +1,39 @@
-"""What it costs to refuse: CPU of this process for each candidate of `worst`, through the whole ASGI application."""
+"""What it costs to refuse: CPU of this process for each candidate of `worst`, through the whole ASGI application.
 
-from collections.abc import Sequence
+Objects that live as long as the process are kept from the collector, as `membership serve` does: otherwise one of its
+rounds through all of them would now and then be counted as somebody's refusal.
+"""
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from time import thread_time
+from typing import Final
 
 import orjson
 from starlette.types import ASGIApp, Message
 
-from membership.bench.worst import Candidate
+from membership.app import running
+from membership.bench.season import COUNTER, PROGRAMME, STORE
+from membership.bench.worst import Candidate, candidates
+from membership.graph.operations.documents import load_manifest
+from membership.graph.schema import build_schema
 from membership.kernel.actor import Role
+from membership.kernel.clock import SystemClock
+from membership.sample import identifiers as ids
+from membership.settings import Profile, Settings
+from membership.web.development_issuer import issue_token
+
+_UNCOUNTED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """`code`: of the refusal."""
+class RejectionResult:
+    """`code`: of the refusal. `bytes_sent`: of one request."""
 
-    name: str
+    operation: str
     code: str
     calls: int
     p50_ms: float
@@ -23,24 +41,59 @@ class Rejected:
     bytes_sent: int
 
 
-async def reject(app: ASGIApp, candidate: Candidate, *, calls: int, tokens: dict[Role, str]) -> Rejected:
-    """`calls` times, after three that do not count."""
+async def measure_rejections(
+    settings: Settings, keys: Path, *, calls: int, advance: Callable[[], None] = lambda: None
+) -> list[RejectionResult]:
+    """The costliest first. `keys`: of the issuer of tokens."""
+    tokens = {role: _token(keys, role) for role in Role}
+    async with AsyncExitStack() as stack:
+        apps: dict[Profile, ASGIApp] = {
+            profile: await stack.enter_async_context(running(settings.model_copy(update={"profile": profile})))
+            for profile in Profile
+        }
+        gc.collect()
+        gc.freeze()
+        try:
+            found: list[RejectionResult] = []
+            for candidate in candidates(build_schema()._schema, load_manifest()):
+                found.append(await _reject(apps[candidate.profile], candidate, calls=calls, tokens=tokens))
+                advance()
+        finally:
+            gc.unfreeze()
+    return sorted(found, key=lambda result: result.p99_ms, reverse=True)
+
+
+def _token(keys: Path, role: Role) -> str:
+    return issue_token(
+        keys,
+        role,
+        now=SystemClock().now(),
+        programme=ids.programme_id(PROGRAMME),
+        store=ids.store_id(STORE),
+        counter=ids.counter_id(STORE, COUNTER),
+        till=ids.till_id(STORE, ids.till_code_of(COUNTER)),
+        member=ids.programme_id(PROGRAMME),
+        brand=ids.programme_id(PROGRAMME),
+    )
+
+
+async def _reject(app: ASGIApp, candidate: Candidate, *, calls: int, tokens: Mapping[Role, str]) -> RejectionResult:
     spent: list[float] = []
     code, size = "", 0
-    for number in range(-3, calls):
+    for number in range(-_UNCOUNTED, calls):
         content = candidate.make(number + 1_000)
-        token = tokens.get(candidate.role) if candidate.role else None
         began = thread_time()
-        answer = await _ask(app, candidate.method, content, token)
+        answer = await _ask(app, candidate.method, content, None if candidate.role is None else tokens[candidate.role])
         if number >= 0:
             spent.append(thread_time() - began)
         code, size = _code(answer), len(content)
-    return Rejected(candidate.name, code, calls, *_percentiles(spent), size)
+    return RejectionResult(f"refuse: {candidate.name}", code, calls, *_percentiles(spent), size)
 
 
 def _percentiles(spent: Sequence[float]) -> tuple[float, float]:
     ordered = sorted(spent)
-    return 1000 * ordered[len(ordered) // 2], 1000 * ordered[int(len(ordered) * 0.99)]
+    p50, p99 = (1000 * ordered[int(len(ordered) * part)] for part in (0.50, 0.99))
+    return round(p50, 3), round(p99, 3)
 
 
 async def _ask(app: ASGIApp, method: str, content: bytes, token: str | None) -> bytes:
@@ -73,5 +126,4 @@ async def _ask(app: ASGIApp, method: str, content: bytes, token: str | None) -> 
 
 
 def _code(answer: bytes) -> str:
-    errors = orjson.loads(answer).get("errors")
-    return str(errors[0]["extensions"]["code"]) if errors else "(answered)"
+    return str(orjson.loads(answer)["errors"][0]["extensions"]["code"])

@@ -28,6 +28,7 @@ from membership.bench.issue import make_members, measure_issue
 from membership.bench.operations import Callers, operations
 from membership.bench.overtime import measure_overtime
 from membership.bench.pgbench import Pgbench, find_pgbench
+from membership.bench.rejection import measure_rejections
 from membership.bench.season import refill_wallets
 from membership.bench.servers import Datastores, Driver, start_api, start_hello
 from membership.bench.study import Studied, study
@@ -55,6 +56,7 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyRes
             *bench.drop(),
             *bench.diaries(),
             bench.overtime(),
+            *bench.rejections(),
             bench.issue(),
         ]
     write_results(found, results)
@@ -149,6 +151,20 @@ class _Bench:
         measured = uvloop.run(measure_overtime(self._places.plain.settings, calls=calls))
         self._progress.update(waiting, completed=1)
         return overtime_result(measured)
+
+    def rejections(self) -> list[AnyResult]:
+        """In this process, which is not the API's."""
+        rejecting = self._progress.add_task("Refusing", total=None)
+        found = asyncio.run(
+            measure_rejections(
+                self._places.plain.settings,
+                self._stores.folder / "keys",
+                calls=self._plan.refusals,
+                advance=lambda: self._progress.advance(rejecting),
+            )
+        )
+        self._progress.update(rejecting, completed=1, total=1)
+        return [*found]
 
     def issue(self) -> AnyResult:
         """To everybody."""

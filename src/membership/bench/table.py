@@ -17,10 +17,12 @@ from membership.bench.figures import (
     OvertimeResult,
     Result,
 )
+from membership.bench.rejection import RejectionResult
 from membership.bench.servers import PROCESSES
 
 _COLUMNS = ("per s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "pgbench tps", "to pgbench", "to hello")
 _NONE = "–"
+_SHOWN = 20
 
 
 def print_table(results: Sequence[AnyResult], console: Console, *, filesystem: str, load_average: float) -> None:
@@ -30,10 +32,29 @@ def print_table(results: Sequence[AnyResult], console: Console, *, filesystem: s
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
-        cells = _cells(result)
-        table.add_row(result.operation, *(cells.get(name, _NONE) for name in _COLUMNS))
+        if not isinstance(result, RejectionResult):
+            cells = _cells(result)
+            table.add_row(result.operation, *(cells.get(name, _NONE) for name in _COLUMNS))
     console.print(table)
     console.print("\n".join(_notes(results, filesystem, load_average)))
+    console.print(_rejections([result for result in results if isinstance(result, RejectionResult)]))
+
+
+def _rejections(results: Sequence[RejectionResult]) -> Table:
+    """The costliest first."""
+    table = Table(title="Refused by the whole application, in this process; 10 ms are promised", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for name in ("p50 ms CPU", "p99 ms CPU", "bytes", "by"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results[:_SHOWN]:
+        table.add_row(
+            result.operation.removeprefix("refuse: "),
+            f"{result.p50_ms:.2f}",
+            f"{result.p99_ms:.2f}",
+            f"{result.bytes_sent:,}",
+            result.code,
+        )
+    return table
 
 
 @singledispatch
