@@ -40,6 +40,12 @@ Documents. What clients really send goes to graphql/operations/<client>/<Name>.g
     `python -m membership.graph.generate` then writes the manifest and schema.graphql (`--check` in CI).
 Services. What resolvers need beside the database is a field of `Services` (services.py), built in app.py.
 
+Cost. Every operation is priced before it runs, by IBM's @cost and @listSize, told in `extensions.cost` and refused
+    beyond what the caller may spend (operations/cost.py). As a rule nothing to do: what reads costs 10, a mutation 20,
+    a connection by `first`, any other list of objects as if it had 50. Say what is unlike that where the field is
+    declared, with `directives=` of kit.cost: `many(MOST_LINES)` for a list, which is to be the most it can have,
+    `many(50, by="poolIds")` where an argument says how many, `weighing(500)` for an expensive search or input.
+
 Faults (operations/faults.py) are for malformed requests and bugs only: `raise bad_user_input("…")`, or any exception,
 which is logged and masked. All operations pass operations/gate.py, whatever transport they came by.
 """
