@@ -99,6 +99,14 @@ async def test_lines_are_cut_and_nothing_is_lost_or_doubled(command: Command, co
     assert figures["proof"]["found_minor"] == await conn.fetchval("SELECT sum(net_minor) FROM receipts.sales")
 
 
+async def test_where_nothing_was_sold_nothing_is_proved(command: Command) -> None:
+    code, printed = await command("--tills", "1", "--most-sales", "1", "--line", "MOON_DUST=1@2F-ALVENNA")
+
+    assert code == 1
+    assert "Refused: QuoteSale: UNKNOWN_CATEGORY" in printed
+    assert "Nothing was sold" in printed
+
+
 class Forgetful:
     """A service that has no receipt any more."""
 

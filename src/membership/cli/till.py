@@ -71,12 +71,13 @@ def till(  # noqa: PLR0917 - typer makes an option of each
     lookups = [{"cardNumber": number} for number in card or ()]
     lookups += [{name: value} for name, value in (("phone", phone), ("code", code)) if value]
     found = open_shop(shop, token, store)
+    lines = read_lines(line or [], found)
     if tills is None:
         if cut_lines:
             raise CommandFailed("--cut-lines is for many sales: say also --tills.")
-        good = run_one_sale(url, found, OneSale(lookups, read_lines(line or [], found), points, seed))
+        good = run_one_sale(url, found, OneSale(lookups, lines, points, seed))
     else:
-        good = run_load(url, found, Load(lookups, tills, seconds, most_sales, cut_lines, seed), as_json=as_json)
+        good = run_load(url, found, Load(lookups, lines, tills, seconds, most_sales, cut_lines, seed), as_json=as_json)
     if not good:
         raise typer.Exit(1)
 

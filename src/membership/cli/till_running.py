@@ -35,6 +35,7 @@ class OneSale:
 @dataclass(frozen=True, slots=True)
 class Load:
     lookups: Lookups
+    lines: list[SaleLineInput]
     tills: int
     seconds: float
     most_sales: int
@@ -44,7 +45,7 @@ class Load:
 
 def run_load(url: str, shop: Shop, load: Load, *, as_json: bool) -> bool:
     """Whether everything adds up."""
-    plan = Plan(load.tills, load.seconds, load.most_sales, load.seed, _lookups(load.lookups))
+    plan = Plan(load.tills, load.seconds, load.most_sales, load.seed, _lookups(load.lookups), load.lines)
     figures, proof = asyncio.run(_load(Line(url, load.cut_lines), shop, plan))
     if as_json:
         print(orjson.dumps({**asdict(figures), "proof": asdict(proof)}).decode())
@@ -56,7 +57,14 @@ def run_load(url: str, shop: Shop, load: Load, *, as_json: bool) -> bool:
 
 
 async def _load(line: Line, shop: Shop, plan: Plan) -> tuple[Figures, Proof]:
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=Console(stderr=True))
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
     with bar:
         task = bar.add_task(f"{plan.tills} tills are selling", total=plan.seconds)
         try:

@@ -11,7 +11,7 @@ from membership.till_client.generated.commit_sale import CommitSaleCommitSalePay
 from membership.till_client.generated.input_types import MemberLookup, SaleLineInput
 from membership.till_client.generated.quote_sale import QuoteSaleQuoteSalePayload
 from membership.till_client.generated.return_lines import ReturnLinesReturnPayload
-from membership.till_simulator.baskets import basket_of, lines_for, total_of
+from membership.till_simulator.baskets import basket_of, total_of
 from membership.till_simulator.opening import Line, opened
 from membership.till_simulator.shop import Shop
 from membership.till_simulator.till import Customer, Till
@@ -34,14 +34,14 @@ class Showing:
     ) -> bool:
         """Whether it was sold. Raises NoShop, TillClientError."""
         rng = Random(seed)  # noqa: S311 - the same things every time
-        async with opened(self._shop, line, tills=1, clock=clock, rng=rng) as doors:
+        async with opened(self._shop, line, tills=1, clock=clock, rng=rng, lines=lines) as doors:
             (till,), (self._cutter,) = doors.tills, doors.cutters
             customer = None
             for lookup in lookups[:1]:
                 customer = await self._recognise(till, lookup)
                 if customer is None:
                     return False
-            return await self._serve(till, customer, list(lines) or lines_for(self._shop, till.place, rng), points)
+            return await self._serve(till, customer, till.things(rng), points)
 
     async def _recognise(self, till: Till, lookup: MemberLookup) -> Customer | None:
         found = await till.identify(lookup)

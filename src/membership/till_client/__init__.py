@@ -1,4 +1,11 @@
-"""The typed client of a till: `async with TillClient(url, token) as till: await till.quote_sale(…)`.
+"""The typed client of a till.
+
+    from membership.till_client import Refusal, TillClient
+    from membership.till_client.generated.input_types import MemberLookup
+
+    async with TillClient(url, token) as till:
+        found = await till.identify_member(MemberLookup(card_number=scanned))
+        print(found.message if isinstance(found, Refusal) else found.tier)
 
 What a till may ask is generated from the documents in graphql/operations/till (`generated`, by `make generate`). How it
 is asked is written by hand: trusted documents by id, the same request again after a cut line, faults as exceptions.

@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from membership.till_client import Attempt, Refusal
+from membership.till_client.generated.input_types import ReceiptNumberInput, SaleLookup
 
 PURCHASE = "a whole sale"
 """From who it is to the receipt: what a customer waits for in all."""
+
+
+def printed(till: str, day: date, sequence: int) -> SaleLookup:
+    """A sale by what is printed on its receipt. Who asks without a code means the till whose token it is."""
+    return SaleLookup(receipt=ReceiptNumberInput(business_date=day, sequence=sequence, till=till or None))
 
 
 class Numbers:

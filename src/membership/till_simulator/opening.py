@@ -1,6 +1,6 @@
 """The doors open: lines to the service, tills with numbers of their own, and customers whose points are noted."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import cycle
@@ -11,8 +11,7 @@ import httpx
 
 from membership.kernel.clock import Clock
 from membership.till_client import Refusal, Retrying, TillClient
-from membership.till_client.generated.input_types import MemberLookup
-from membership.till_simulator.baskets import line_of
+from membership.till_client.generated.input_types import MemberLookup, SaleLineInput
 from membership.till_simulator.book import Book, Numbers
 from membership.till_simulator.clock import ServiceTime
 from membership.till_simulator.cutting import CuttingTransport
@@ -61,7 +60,9 @@ class Doors:
 
 
 @asynccontextmanager
-async def opened(shop: Shop, line: Line, *, tills: int, clock: Clock, rng: Random) -> AsyncIterator[Doors]:
+async def opened(
+    shop: Shop, line: Line, *, tills: int, clock: Clock, rng: Random, lines: Sequence[SaleLineInput] = ()
+) -> AsyncIterator[Doors]:
     """So many tills, each with a line of its own. Raises NoShop, TillClientError."""
     async with AsyncExitStack() as stack:
         plain = await stack.enter_async_context(_http(_transport()))
@@ -70,7 +71,14 @@ async def opened(shop: Shop, line: Line, *, tills: int, clock: Clock, rng: Rando
         first, time = _first_number(clock), ServiceTime(clock)
         offices = {
             place.code: Till(
-                TillClient(line.url, place.token, http=plain), shop, place, store_id, Numbers(first), time, Book()
+                client=TillClient(line.url, place.token, http=plain),
+                shop=shop,
+                place=place,
+                store_id=store_id,
+                numbers=Numbers(first),
+                time=time,
+                book=Book(),
+                lines=lines,
             )
             for place in places
         }
@@ -112,8 +120,7 @@ async def admit(doors: Doors, cards: list[MemberLookup], rng: Random) -> None:
 
 async def points_of(till: Till, lookup: MemberLookup, rng: Random) -> int | None:
     """All that a member has, less what is owed, by a quote that nothing is kept of; None where the card is refused."""
-    (shelf, *_) = till.shop.shelves_of(till.place)
-    quoted = await till.quote([line_of(1, shelf, rng)], lookup, training=True)
+    quoted = await till.quote(till.things(rng)[:1], lookup, training=True)
     if isinstance(quoted, Refusal) or quoted.member is None:
         return None
     return quoted.member.balance - quoted.member.debt

@@ -13,8 +13,7 @@ from random import Random
 
 from membership.till_client import Busy, NoAnswer
 from membership.till_client.generated.find_sale import FindSaleSale
-from membership.till_client.generated.input_types import ReceiptNumberInput, SaleLookup
-from membership.till_simulator.book import Book, Receipt
+from membership.till_simulator.book import Book, Receipt, printed
 from membership.till_simulator.opening import Doors, points_of
 
 _AT_A_TIME = 4
@@ -60,13 +59,14 @@ async def prove(doors: Doors, rng: Random) -> Proof:
         for till_code, day, number in _not_believed(doors):
             group.create_task(ask_in_vain(till_code, day, number))
     await _compare_points(doors, proof, rng)
+    if not proof.receipts:
+        proof.wrong.append("Nothing was sold, so there is nothing to prove. See what was refused.")
     return proof
 
 
 async def _find(doors: Doors, till_code: str, day: date, number: int) -> FindSaleSale | None:
     """By what is printed on the receipt."""
-    printed = ReceiptNumberInput(business_date=day, sequence=number, till=till_code)
-    return await doors.offices[till_code].client.find_sale(SaleLookup(receipt=printed))
+    return await doors.offices[till_code].client.find_sale(printed(till_code, day, number))
 
 
 def _not_believed(doors: Doors) -> Iterator[tuple[str, date, int]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from membership.kernel.clock import Clock
-from membership.till_client.generated.input_types import MemberLookup
+from membership.till_client.generated.input_types import MemberLookup, SaleLineInput
 from membership.till_simulator.book import PURCHASE, Book
 from membership.till_simulator.opening import Line, admit, opened
 from membership.till_simulator.proof import Proof, prove
@@ -18,13 +18,14 @@ _CARDS_A_TILL = 4
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`cards`: instead of the shop's. `most`: customers."""
+    """`cards`: instead of the shop's. `most`: customers. `lines`: what everybody buys, if not something by chance."""
 
     tills: int
     seconds: float
     most: int
     seed: int = 1
     cards: Sequence[MemberLookup] = ()
+    lines: Sequence[SaleLineInput] = ()
     mix: Mix = Mix()  # noqa: RUF009 - frozen
 
 
@@ -64,7 +65,7 @@ async def simulate(
 ) -> tuple[Figures, Proof]:
     """Raises NoShop, TillClientError (in a group, where tills met it)."""
     rng = Random(plan.seed)  # noqa: S311 - the same customers every time
-    async with opened(shop, line, tills=plan.tills, clock=clock, rng=rng) as doors:
+    async with opened(shop, line, tills=plan.tills, clock=clock, rng=rng, lines=plan.lines) as doors:
         cards = plan.cards or [MemberLookup(card_number=number) for number in shop.cards]
         await admit(doors, list(cards)[: plan.tills * _CARDS_A_TILL], rng)
         cpu = time.process_time()

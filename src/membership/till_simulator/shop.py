@@ -19,8 +19,8 @@ class Shelf(_Part):
 
 
 class TillPlace(_Part):
-    """A till: its code as receipts print it, its bearer token, and the counter where it stands; a central cashier
-    stands at none."""
+    """A till: its code as receipts print it, empty where nobody knows it; its bearer token; and the counter where it
+    stands; a central cashier stands at none."""
 
     code: str
     token: str = Field(repr=False)

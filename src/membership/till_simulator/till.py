@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import TypeVar
 
 from membership.kernel.ids import new_id
@@ -26,7 +27,7 @@ from membership.till_client.generated.input_types import (
 )
 from membership.till_client.generated.quote_sale import QuoteSaleQuoteSalePayload
 from membership.till_client.generated.return_lines import ReturnLinesReturnPayload
-from membership.till_simulator.baskets import basket_of, total_of
+from membership.till_simulator.baskets import basket_of, lines_for, total_of
 from membership.till_simulator.book import Book, Numbers, Receipt
 from membership.till_simulator.clock import ServiceTime
 from membership.till_simulator.shop import Shop, TillPlace
@@ -44,7 +45,8 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Till:
-    """Several may stand for the same till: then they share its numbers."""
+    """Several may stand for the same till: then they share its numbers. `lines`: what everybody buys here, if not
+    something by chance."""
 
     client: TillClient
     shop: Shop
@@ -53,6 +55,11 @@ class Till:
     numbers: Numbers
     time: ServiceTime
     book: Book
+    lines: Sequence[SaleLineInput] = ()
+
+    def things(self, rng: Random) -> list[SaleLineInput]:
+        """What a customer brings."""
+        return list(self.lines) or lines_for(self.shop, self.place, rng)
 
     async def identify(self, lookup: MemberLookup) -> IdentifyMemberRecognisedMember | Refusal:
         answer = await self.client.identify_member(lookup)

@@ -7,10 +7,10 @@ from itertools import count
 from random import Random
 
 from membership.till_client import Busy, NoAnswer, Refusal
-from membership.till_client.generated.input_types import ReceiptNumberInput, SaleLineInput, SaleLookup
+from membership.till_client.generated.input_types import SaleLineInput
 from membership.till_client.generated.quote_sale import QuoteSaleQuoteSalePayload
-from membership.till_simulator.baskets import basket_of, lines_for
-from membership.till_simulator.book import PURCHASE, Receipt
+from membership.till_simulator.baskets import basket_of
+from membership.till_simulator.book import PURCHASE, Receipt, printed
 from membership.till_simulator.opening import Doors
 from membership.till_simulator.till import Customer, Till
 
@@ -75,7 +75,7 @@ class Day:
 
     async def _sell(self, till: Till, own: list[Receipt]) -> None:
         clock = asyncio.get_running_loop().time
-        began, lines = clock(), lines_for(till.shop, till.place, self._rng)
+        began, lines = clock(), till.things(self._rng)
         customer = await self._customer(till)
         quote = await self._quote(till, lines, customer)
         if quote is None:
@@ -91,7 +91,8 @@ class Day:
         till.book.seconds[PURCHASE].append(clock() - began)
         receipt = next(entry for entry in reversed(till.book.receipts) if entry.sale_id == answer.sale_id)
         own.append(receipt)
-        if customer is None and self._doors.customers and self._is(self._mix.attached):
+        may_attach = customer is None and self._doors.customers and receipt.till
+        if may_attach and self._is(self._mix.attached):
             await till.attach(receipt, self._rng.choice(self._doors.customers))
 
     async def _customer(self, till: Till) -> Customer | None:
@@ -120,13 +121,12 @@ class Day:
             return
         line = {self._rng.choice(left): 1}
         if self._is(self._mix.exchanged):
-            await till.exchange(receipt, line, lines_for(till.shop, till.place, self._rng))
+            await till.exchange(receipt, line, till.things(self._rng))
         else:
             await till.take_back(receipt, line)
 
     async def _look_up(self, till: Till, receipt: Receipt) -> None:
-        number = ReceiptNumberInput(business_date=receipt.business_date, sequence=receipt.sequence, till=receipt.till)
-        await till.client.find_sale(SaleLookup(receipt=number))
+        await till.client.find_sale(printed(receipt.till, receipt.business_date, receipt.sequence))
 
     def _is(self, share: float) -> bool:
         return self._rng.random() < share
