@@ -36,6 +36,7 @@ SEEN: Mapping[str, str] = {
     "PointsEntry": "member:o member_services:osp admin:ospa service:osp",
     "Sale": "member:o till:o associate:o desk:os member_services:osp admin:ospa service:osp",
     "Simulation": "planner:osp approver:osp admin:ospa",
+    "Till": "member_services:osp admin:ospa",
     "TierGrant": "member:o till:osp associate:osp desk:osp member_services:osp admin:ospa service:osp",
     "Visit": "member:o associate:o desk:os member_services:osp admin:ospa service:osp",
     "WaitlistEntry": "member:o associate:o desk:os member_services:osp admin:ospa service:osp",
@@ -78,6 +79,7 @@ async def ids_of(walls: Walls, place: Place) -> dict[str, str]:
         "Sale": place.sale_id,
         "Simulation": place.simulation.simulation_id,
         "TierGrant": place.grant_id,
+        "Till": place.till_id,
         "Visit": place.visit.record.visit.visit_id,
         "WaitlistEntry": place.entry.entry_id,
     }

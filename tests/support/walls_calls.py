@@ -57,6 +57,10 @@ def _counter(place: Place) -> str:
     return global_id("Counter", place.counter_id)
 
 
+def _till(place: Place) -> str:
+    return global_id("Till", place.till_id)
+
+
 def _service(place: Place) -> str:
     return global_id("Service", place.fitting.service_id)
 
@@ -330,6 +334,8 @@ CALLS: Mapping[str, Call] = {
         counterId=_counter(place), kind="ROOM", code="NEW", names=NAMES, serviceIds=[]
     ),
     "Mutation.retireResource": lambda place, role: _step(resourceId=global_id("Associate", place.associate_id)),
+    "Mutation.revokeTill": lambda place, role: _step(tillId=_till(place), reason="LOST"),
+    "Mutation.reinstateTill": lambda place, role: _step(tillId=_till(place)),
     "Mutation.setShifts": lambda place, role: _step(
         associateId=global_id("Associate", place.associate_id),
         first=TODAY.isoformat(),

@@ -133,6 +133,10 @@ class Place:
     def counter_id(self) -> UUID:
         return self.store.counters[self.counter]
 
+    @property
+    def till_id(self) -> UUID:
+        return self.store.till_of(self.counter)
+
     def actor(self, role: Role) -> Actor:
         """As a token of this place says it; an associate's subject is the staff number of the first associate."""
         programme = None if role in (Role.ADMIN,) else self.store.programme_id
@@ -145,7 +149,7 @@ class Place:
             programme_id=programme,
             store_id=self.store.store_id if at_store else None,
             counter_id=self.counter_id if at_counter else None,
-            till_id=self.store.till_of(self.counter) if role is Role.TILL else None,
+            till_id=self.till_id if role is Role.TILL else None,
             brand_id=self.brand_id if role is Role.ASSOCIATE else None,
         )
 
