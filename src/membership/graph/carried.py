@@ -182,6 +182,7 @@ CARRIED: Mapping[str, str] = {
     "RecordConsentPayload": "membership",
     "RecordedFigures": "basePoints bonusPoints couponsRedeemed discount",
     "Refusal": "code field message",
+    "ReinstateTillPayload": "till",
     "RemoveIdentityPayload": "member",
     "RenewQuotePayload": "expiresAt quoteId",
     "ReplaceCardPayload": "card replacedCardId",
@@ -192,6 +193,7 @@ CARRIED: Mapping[str, str] = {
         "refund returnId saleId"
     ),
     "RevokeCalendarFeedPayload": "feed",
+    "RevokeTillPayload": "till",
     "RuleScope": (
         "brands categories counters excludedBrands excludedCategories excludedCounters excludedFloors "
         "excludedTiers floors stores tiers"
@@ -235,6 +237,7 @@ CARRIED: Mapping[str, str] = {
     "TierStanding": "endsOn level name since tier",
     "TierTerm": "beginsDay beginsMonth kind months yearsAfter",
     "TierWay": "criterion lastDay metric minimumVisitDays reached threshold tier visitDays",
+    "Till": "id",
     "TimeSpan": "endsAt startsAt",
     "ToAllEligible": "kind",
     "UnavailableStop": "nearest place reason reasonText service",
