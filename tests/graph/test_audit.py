@@ -4,7 +4,9 @@
 their mutations (`support/trail.py`), and `support/evidence.py` asks at the end that each of them was seen doing it.
 """
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.transaction import AuditEntry
 from support import trail
+from support.evidence import mutations_without_a_trail
 from support.operations import Run, SampleStores, actor, trusted
 from support.trail_table import TRAIL, MembersOwn
 
@@ -63,6 +66,14 @@ async def test_the_watch_itself_refuses_what_nobody_tells(
                 tx.audit(AuditEntry(action, "card", "card-1"))
     trail.SEEN.difference_update([seen for seen in trail.SEEN if not seen.is_told])
     assert await conn.fetchval("SELECT count(*) FROM members.members") == 0
+
+
+def test_a_mutation_that_no_test_runs_is_named_at_the_end_of_a_run(tmp_path: Path) -> None:
+    owed = {name for name, row in TRAIL.items() if not isinstance(row, MembersOwn)}
+    for process, names in (("gw0", {"blockCard"}), ("gw1", owed - {"blockCard", "voidSale"})):
+        (tmp_path / f"mutations-{process}.json").write_text(json.dumps(sorted(names)), encoding="utf-8")
+    [complaint] = mutations_without_a_trail(tmp_path)
+    assert "no test saw voidSale leave" in complaint
 
 
 TRAIL_DOCUMENT = trusted("planner/AuditTrail")

@@ -1,5 +1,5 @@
-"""What is written once stays, for its owner too: entries, uses of lots, consents, the audit trail, campaigns' dates
-and states."""
+"""What is written once stays, for its owner too: entries, uses of lots, returns, consents, the audit trail, campaigns'
+dates and states, and the stories of gifts, appointments and the waitlist."""
 
 import asyncpg
 import pytest
@@ -13,6 +13,11 @@ APPEND_ONLY = [
     "members.consents",
     "campaigns.calendars",
     "campaigns.state_changes",
+    "receipts.returns",
+    "receipts.return_lines",
+    "gifts.changes",
+    "appointments.changes",
+    "waitlist.changes",
 ]
 
 

@@ -47,7 +47,7 @@ def judge(config: pytest.Config) -> Evidence:
     folder, evidence = folder_of(config), Evidence()
     evidence.complaints += _personal_values(folder)
     if _is_whole(config):
-        evidence.complaints += _mutations_without_a_trail(folder)
+        evidence.complaints += mutations_without_a_trail(folder)
     shutil.rmtree(folder, ignore_errors=True)
     return evidence
 
@@ -57,7 +57,8 @@ def _personal_values(folder: Path) -> list[str]:
     return [f"personal value: {line}" for line in sorted(found)]
 
 
-def _mutations_without_a_trail(folder: Path) -> list[str]:
+def mutations_without_a_trail(folder: Path) -> list[str]:
+    """Those that no process of the run saw leaving one."""
     seen = {name for file in folder.glob("mutations-*.json") for name in json.loads(file.read_text(encoding="utf-8"))}
     owed = {name for name, row in TRAIL.items() if not isinstance(row, MembersOwn)}
     return [
