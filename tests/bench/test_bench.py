@@ -13,6 +13,7 @@ from membership.bench import Plan, run_bench
 SMALL = Plan(
     people=25, rounds=1, connections=(2,), warm_up_seconds=0, members=2_000, units=50, claimers=8, drops=1,
     associates=2, past_days=1, listings=2, bookings=10, storms=2, tills=2, overtimes=2, refusals=1,
+    watchers=20, slow=2,
 )
 run_bench(Path(sys.argv[1]), 0.2, SMALL)
 """
@@ -45,6 +46,7 @@ DIARIES = [
     "propose 3 stops, 1 day",
     "propose 3 stops, 7 days",
 ]
+WATCHED = "20 subscriptions"
 BOOKINGS = ["book one stop", "storm of visits, 40 clients"]
 OVERTIME = "query past its time limit"
 
@@ -66,6 +68,7 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
         *DIARIES,
         *BOOKINGS,
         OVERTIME,
+        WATCHED,
     ]
     rows, issued = {row["operation"]: row for row in found}, found[-1]
     api, dropped = [rows[name] for name in THROUGH_THE_API], [rows[name] for name in IN_PROCESS]

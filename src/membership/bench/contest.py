@@ -47,7 +47,8 @@ class Plan:
     a store is listed `listings` times beside a past of `past_days`, and of a hundred times as many, at forty brands
     with so many `associates` each; `bookings` are made there one by one, and storms break out in `storms` rounds.
     `tills` sell at a time, through the typed client. `overtimes`: queries that wait longer than they may. Each of
-    the costliest documents is refused `refusals` times."""
+    the costliest documents is refused `refusals` times. `watchers` subscribe at one process, and then `slow` clients
+    that do not read come to it."""
 
     people: int = 2_000
     rounds: int = 5
@@ -65,6 +66,8 @@ class Plan:
     storms: int = 30
     overtimes: int = 20
     tills: int = 8
+    watchers: int = 1_000
+    slow: int = 50
 
 
 class Contest:

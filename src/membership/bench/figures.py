@@ -18,6 +18,7 @@ from membership.bench.pace import Pace
 from membership.bench.rejection import RejectionResult
 from membership.bench.servers import PROCESSES, Measured
 from membership.bench.storm import Stormed
+from membership.bench.watchers import Watched
 
 PROCESSORS = os.cpu_count() or 1
 """All that runs shares them: the servers, the API, the load generator."""
@@ -80,6 +81,24 @@ class IssueResult:
     rps: float
     batch: int
     sql_round_trips: float
+    processors: int
+    load_average: float
+
+
+@dataclass(frozen=True, slots=True)
+class WatchResult:
+    """Open subscriptions on one process, `kilobytes_each` of its memory, and how long after a change all who watch it
+    have been told: alone, and beside `slow` clients that do not read."""
+
+    operation: str
+    subscriptions: int
+    kilobytes_each: float
+    opened_seconds: float
+    all_told_ms: float
+    all_told_worst_ms: float
+    slow: int
+    beside_slow_ms: float
+    beside_slow_worst_ms: float
     processors: int
     load_average: float
 
@@ -171,6 +190,7 @@ AnyResult: TypeAlias = (
     | BookingResult
     | OvertimeResult
     | RejectionResult
+    | WatchResult
 )
 
 
@@ -379,6 +399,23 @@ def overtime_result(measured: Overtime) -> OvertimeResult:
         told_most_ms=round(max(measured.told_ms), 3),
         gone_p50_ms=round(median(measured.gone_ms), 3),
         gone_most_ms=round(max(measured.gone_ms), 3),
+        processors=PROCESSORS,
+        load_average=_load_average(),
+    )
+
+
+def watched_result(watched: Watched) -> WatchResult:
+    alone, beside = watched.alone_ms, watched.beside_slow_ms
+    return WatchResult(
+        operation=f"{watched.subscriptions:,} subscriptions",
+        subscriptions=watched.subscriptions,
+        kilobytes_each=round(watched.kilobytes_each, 1),
+        opened_seconds=round(watched.opened_seconds, 2),
+        all_told_ms=round(alone[0], 1),
+        all_told_worst_ms=round(alone[1], 1),
+        slow=watched.slow,
+        beside_slow_ms=round(beside[0], 1),
+        beside_slow_worst_ms=round(beside[1], 1),
         processors=PROCESSORS,
         load_average=_load_average(),
     )

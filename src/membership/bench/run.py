@@ -22,6 +22,7 @@ from membership.bench.figures import (
     drop_results,
     issue_result,
     overtime_result,
+    watched_result,
     write_results,
 )
 from membership.bench.issue import make_members, measure_issue
@@ -30,9 +31,10 @@ from membership.bench.overtime import measure_overtime
 from membership.bench.pgbench import Pgbench, find_pgbench
 from membership.bench.rejection import measure_rejections
 from membership.bench.season import refill_wallets
-from membership.bench.servers import Datastores, Driver, start_api, start_hello
+from membership.bench.servers import Datastores, Driver, start_api, start_hello, start_one_api
 from membership.bench.study import Studied, study
 from membership.bench.table import print_table
+from membership.bench.watchers import allow_many_files, measure_watchers
 from membership.bench.world import Places, copy_diaries, open_places
 from membership.kernel.clock import SystemClock
 
@@ -57,6 +59,7 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyRes
             *bench.diaries(),
             bench.overtime(),
             *bench.rejections(),
+            bench.watch(),
             bench.issue(),
         ]
     write_results(found, results)
@@ -165,6 +168,27 @@ class _Bench:
         )
         self._progress.update(rejecting, completed=1, total=1)
         return [*found]
+
+    def watch(self) -> AnyResult:
+        """One process that many watch."""
+        plan, folder, place = self._plan, self._stores.folder, self._places.season
+        watching = self._progress.add_task(f"Opening {plan.watchers:,} subscriptions", total=None)
+        allow_many_files()
+        with start_one_api(place.environment, folder / "watched.log") as server:
+            watched = uvloop.run(
+                measure_watchers(
+                    server,
+                    place,
+                    self._season,
+                    callers=Callers(folder / "keys", SystemClock().now()),
+                    keys=folder / "keys",
+                    shoppers=self._crowd.many,
+                    subscriptions=plan.watchers,
+                    slow=plan.slow,
+                )
+            )
+        self._progress.update(watching, completed=1, total=1)
+        return watched_result(watched)
 
     def issue(self) -> AnyResult:
         """To everybody."""

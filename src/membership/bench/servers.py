@@ -103,6 +103,11 @@ class Server:
         stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(stat[11]) + int(stat[12])) / _TICKS
 
+    def resident_bytes(self) -> int:
+        """What of its memory lies in RAM."""
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     def _answers(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -192,6 +197,12 @@ def start_api(environment: Mapping[str, str], log: Path) -> Fleet:
     serve = ["-c", "from membership.cli import app; app()", "serve"]
     ports = [free_port() for _ in range(PROCESSES)]
     return Fleet([Server(serve, {**environment, "MEMBERSHIP_PORT": str(port)}, port=port, log=log) for port in ports])
+
+
+def start_one_api(environment: Mapping[str, str], log: Path) -> Server:
+    """One process of `membership serve`."""
+    port, serve = free_port(), ["-c", "from membership.cli import app; app()", "serve"]
+    return Server(serve, {**environment, "MEMBERSHIP_PORT": str(port)}, port=port, log=log)
 
 
 def start_hello(log: Path) -> Fleet:

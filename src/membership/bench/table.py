@@ -16,6 +16,7 @@ from membership.bench.figures import (
     IssueResult,
     OvertimeResult,
     Result,
+    WatchResult,
 )
 from membership.bench.rejection import RejectionResult
 from membership.bench.servers import PROCESSES
@@ -97,6 +98,11 @@ def _(result: OvertimeResult) -> Mapping[str, str]:
     return {"p50 ms": f"{result.gone_p50_ms:.1f}"}
 
 
+@_cells.register
+def _(result: WatchResult) -> Mapping[str, str]:
+    return {"p50 ms": f"{result.all_told_ms:.1f}"}
+
+
 @_cells.register(DropResult)
 @_cells.register(BookingResult)
 def _paced(result: Result | ConversationResult | DropResult | DiaryResult | BookingResult) -> Mapping[str, str]:
@@ -136,6 +142,15 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
                 f"{overtime.operation}: after a limit of {overtime.limit_ms:g} ms its statement has gone from "
                 f"pg_stat_activity within {overtime.gone_most_ms:.1f} ms, and the caller is told within "
                 f"{overtime.told_most_ms:.1f} ms; the most of {overtime.calls} calls."
+            )
+    for watched in results:
+        if isinstance(watched, WatchResult):
+            yield (
+                f"{watched.operation}: {watched.kilobytes_each:.1f} kB each, "
+                f"open after {watched.opened_seconds:.1f} s; all told {watched.all_told_ms:.0f} ms after a change "
+                f"(worst {watched.all_told_worst_ms:.0f}), beside {watched.slow} that do not read "
+                f"{watched.beside_slow_ms:.0f} ms ({watched.beside_slow_worst_ms:.0f}); "
+                f"load average {watched.load_average:.1f} at its end."
             )
     yield (
         f"All shared {PROCESSORS} processors: PostgreSQL, Valkey, the API, the load. Load average before: "
