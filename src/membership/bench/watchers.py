@@ -124,7 +124,7 @@ async def measure_watchers(
             alone = [await _told(audience, change) for _ in range(CHANGES)]
             for number in range(slow):
                 await _deaf(stack, server.port, member_tokens[-1 - number // OF_ONE_CALLER], unread)
-            # Their answers are being made meanwhile, which is work like any other: what comes after tells of the reading.
+            # Their answers are being made meanwhile, which is work like any other; what comes after is about reading.
             await _told(audience, change)
             beside = [await _told(audience, change) for _ in range(CHANGES)]
     kilobytes = (after - before) / 1_024 / subscriptions
