@@ -11,6 +11,7 @@ graphql/golden.graphql            the schema of the last release, which later on
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -53,23 +54,24 @@ def golden(folder: Path, version: str) -> dict[Path, str]:
 def sorted_sdl(schema: MembershipSchema) -> str:
     """The schema as text. Sorted here and not by `sort_schema=True`, which breaks unions while executing."""
     document = parse(schema.as_str())
-    for definition in document.definitions:
-        if isinstance(definition, DirectiveDefinitionNode):
-            _describe(definition)
-    ordered = sorted(document.definitions, key=_name)
-    return print_ast(DocumentNode(definitions=tuple(ordered))) + "\n"
+    definitions = [
+        _described(entry) if isinstance(entry, DirectiveDefinitionNode) else entry for entry in document.definitions
+    ]
+    return print_ast(DocumentNode(definitions=tuple(sorted(definitions, key=_name)))) + "\n"
 
 
-def _describe(directive: DirectiveDefinitionNode) -> None:
-    """Adds what the engine leaves out: what `@oneOf` is, and what the arguments of our own directives are for."""
+def _described(directive: DirectiveDefinitionNode) -> DirectiveDefinitionNode:
+    """With what the engine leaves out: what `@oneOf` is, and what the arguments of our own directives are for."""
     name = directive.name.value
     if name == "oneOf":
-        directive.description = StringValueNode(value=_OF_ONE_OF)
-        return
+        return replace(directive, description=StringValueNode(value=_OF_ONE_OF))
     definition: StrawberrySchemaDirective = _DIRECTIVES[name].__strawberry_directive__  # type: ignore[attr-defined]
-    described = {field.graphql_name: field.description for field in definition.fields}
-    for argument in directive.arguments or ():
-        argument.description = StringValueNode(value=described[argument.name.value] or "")
+    described = {field.graphql_name: field.description or "" for field in definition.fields}
+    arguments = [
+        replace(argument, description=StringValueNode(value=described[argument.name.value]))
+        for argument in directive.arguments or ()
+    ]
+    return replace(directive, arguments=tuple(arguments))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -77,8 +77,9 @@ class SocketOrigins:
 
 
 def is_own(origin: str, host: str) -> bool:
-    """Whether a page of this host asks. Behind a proxy that ends TLS we do not know our own scheme. A page whose name was
-    made to lead here (DNS rebinding) passes too, and comes with nobody's token: cookies and storage are its own name's.
+    """Whether a page of this host asks. Behind a proxy that ends TLS we do not know our own scheme. A page whose name
+    was made to lead here (DNS rebinding) passes too, and comes with nobody's token: cookies and storage are its own
+    name's.
     """
     scheme, _, rest = origin.partition("://")
     return scheme in ("http", "https") and bool(rest) and rest.lower() == host.lower()
