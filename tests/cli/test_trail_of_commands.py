@@ -29,6 +29,7 @@ TABLE = {
     "outbox retry": "outbox.retry",
     "seed": "sample.load",
     "serve": "whoever asks it acts",
+    "till": "a till's simulator: its token acts, and its receipts say so",
     "token": "signs for development; whoever shows it acts",
     "worker": "the house's own jobs, whose effects are in the ledger, the outbox and the states of what they change",
 }

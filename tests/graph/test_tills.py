@@ -197,3 +197,12 @@ async def test_what_a_till_takes_back(till: TillWorld, run: Run) -> None:
     posted = answer(await run(COMMIT, sale(till), caller=till.actor))
     void = {"idempotencyKey": new_key(), "sale": {"id": posted["saleId"]}}
     assert answer(await run(VOID, {"input": void}, caller=till.actor))["kind"] == "VOID"
+
+
+async def test_a_till_out_of_service_and_back(till: TillWorld, run: Run) -> None:
+    """Each leaves an entry in the audit trail: support/trail.py watches."""
+    named = {"tillId": global_id("Till", till.store.till_of(COUNTER))}
+    admin = Actor(Role.ADMIN, "li.hua", programme_id=till.store.programme_id)
+    for name, given in (("RevokeTill", {"reason": "STOLEN"}), ("ReinstateTill", {})):
+        about = {"input": {"idempotencyKey": new_key(), **named, **given}}
+        assert answer(await run(trusted(f"desk/{name}"), about, caller=admin))["__typename"] == f"{name}Payload"

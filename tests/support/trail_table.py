@@ -125,7 +125,9 @@ TRAIL: dict[str, Trail] = {
     "declineWaitlistOffer": _entries("waitlist.decline"),
     "createCalendarFeed": _entries("calendars.create_feed"),
     "revokeCalendarFeed": _entries("calendars.revoke_feed"),
-    # The till's conversation
+    # The till's conversation, and whether it is in service
+    "revokeTill": _entries("stores.revoke_till"),
+    "reinstateTill": _entries("stores.reinstate_till"),
     "quoteSale": Record("receipts.quotes", _QUOTE),
     "renewQuote": Record("receipts.quotes", _QUOTE),
     "abandonQuote": Record("receipts.quotes", _QUOTE),
