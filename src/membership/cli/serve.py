@@ -15,7 +15,7 @@ def serve() -> None:
     """Serve the API: one process, every setting from the environment (DATABASE_URL, REDIS_URL, MEMBERSHIP_…).
 
     Stops on SIGTERM and SIGINT after the requests in hand. Answers /healthz at once, and /readyz with 200 only
-    while PostgreSQL and Redis answer and no `pre` migration is missing.
+    while PostgreSQL answers and no `pre` migration is missing.
 
     How often a client may ask is set by kind, for all processes together: MEMBERSHIP_RATE_LIMIT_TILL=600/60 lets each
     till send 600 requests at once, which come back within 60 seconds. Kinds: the roles, and ANONYMOUS, AUTHENTICATION
