@@ -57,6 +57,14 @@ def check_visit(shown: str) -> None:
     ]  # fmt: skip
 
 
+def check_tills(shown: str) -> None:
+    """One customer whose line is cut, and several tills whose lines are; then the proof."""
+    assert "sent again with the same key" in shown
+    assert "4 tills, " in shown
+    assert int(shown.partition("Lines cut:")[2].partition(".")[0].replace(",", "")) > 0
+    assert shown.rstrip().endswith("✓ Nothing is lost and nothing was done twice.")
+
+
 def check_nothing(shown: str) -> None:
     """Why there is nothing, and no request after that."""
     found, said = (line for line in shown.splitlines() if line)
@@ -86,7 +94,9 @@ def test_an_anniversary_in_five_minutes(environment: Environment, tmp_path: Path
     options = ("--today", "2026-11-10")
     with running(environment, tmp_path / "data", free_port, *options, sample="demo") as service:
         shown = pasted(service, tour("anniversary") + tour("watch"))
-        check_visit(pasted(service, tour("visit")))  # on days of the anniversary, by the clock that was moved
+        # On days of the anniversary, by the clock that was moved.
+        check_visit(pasted(service, tour("visit")))
+        check_tills(pasted(service, tour("till")))
     for fact in (
         "ANNIVERSARY-2026 is drafted.",
         '"2026-11-22"]',
