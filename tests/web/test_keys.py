@@ -141,7 +141,8 @@ async def test_known_keys_serve_on_while_the_issuer_is_away(clock: StoppedClock)
     # It hangs: nobody waits for it but those whose keys are not known.
     issuer.held = asyncio.Event()
     clock.advance(LEAST_PAUSE)
-    assert await keys.find("old", clock.now()) is good
+    async with asyncio.timeout(10):
+        assert await keys.find("old", clock.now()) is good
     issuer.lists(NEW)
     issuer.held.set()
     await Loop(keys).settled()
