@@ -23,7 +23,7 @@ def code_of(body: bytes | bytearray | str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("size", "status", "code"), [(15_900, 400, "GRAPHQL_VALIDATION_FAILED"), (16_000, 414, "URI_TOO_LONG")]
+    ("size", "status", "code"), [(11_900, 400, "GRAPHQL_VALIDATION_FAILED"), (16_000, 414, "URI_TOO_LONG")]
 )
 async def test_an_address(client: httpx.AsyncClient, size: int, status: int, code: str) -> None:
     headers = {"Accept": "application/graphql-response+json"}

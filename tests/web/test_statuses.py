@@ -121,32 +121,33 @@ async def test_too_many_streams(make_app: MakeApp, client_of: ClientOf) -> None:
             assert response.headers["retry-after"] == "5"
 
 
-@pytest.fixture
-async def database(postgres_dsn: str) -> AsyncIterator[Database]:
-    """Over a line that is cut: the applications here have no other."""
-    port = urlsplit(postgres_dsn).port
-    assert port is not None
-    async with Line(port) as line:
-        pool = await open_pool(postgres_dsn.replace(f":{port}/", f":{line.port}/"))
-        line.cut()
-        yield Database(pool)
-        await pool.close()
+class TestAway:
+    """Nothing came of it, for a passing reason: whoever stands in between may ask again."""
 
+    @pytest.fixture
+    async def database(self, postgres_dsn: str) -> AsyncIterator[Database]:
+        """Over a line that is cut: the applications here have no other."""
+        port = urlsplit(postgres_dsn).port
+        assert port is not None
+        async with Line(port) as line:
+            pool = await open_pool(postgres_dsn.replace(f":{port}/", f":{line.port}/"))
+            line.cut()
+            yield Database(pool)
+            await pool.close()
 
-@pytest.mark.parametrize(("accept", "status"), [(GRAPHQL, 503), (JSON, 200)])
-async def test_the_database_is_away(client: httpx.AsyncClient, issue: Issue, accept: str, status: int) -> None:
-    """Without data, for there is none: whoever stands in between may ask again."""
-    response = await send(client, accept, "POST", {"json": ME}, Authorization=f"Bearer {issue(Role.MEMBER)}")
-    assert_refused(response, status, "UNAVAILABLE", accept, path=["me"])
-    assert response.headers.get("retry-after") == ("1" if status == 503 else None)
+    @pytest.mark.parametrize(("accept", "status"), [(GRAPHQL, 503), (JSON, 200)])
+    async def test_the_database_is_away(
+        self, client: httpx.AsyncClient, issue: Issue, accept: str, status: int
+    ) -> None:
+        response = await send(client, accept, "POST", {"json": ME}, Authorization=f"Bearer {issue(Role.MEMBER)}")
+        assert_refused(response, status, "UNAVAILABLE", accept, path=["me"])
+        assert response.headers.get("retry-after") == ("1" if status == 503 else None)
 
+    async def test_what_came_in_spite_of_it_is_given(self, client: httpx.AsyncClient, issue: Issue) -> None:
+        both = {"query": "{ __typename me { displayName } }"}
+        response = await send(client, GRAPHQL, "POST", {"json": both}, Authorization=f"Bearer {issue(Role.MEMBER)}")
+        assert response.status_code == 200
+        assert response.json()["data"] == {"__typename": "Query", "me": None}
 
-async def test_what_came_in_spite_of_it_is_given(client: httpx.AsyncClient, issue: Issue) -> None:
-    both = {"query": "{ __typename me { displayName } }"}
-    response = await send(client, GRAPHQL, "POST", {"json": both}, Authorization=f"Bearer {issue(Role.MEMBER)}")
-    assert response.status_code == 200
-    assert response.json()["data"] == {"__typename": "Query", "me": None}
-
-
-async def test_a_calendar_while_the_database_is_away(client: httpx.AsyncClient) -> None:
-    assert_refused(await client.get("/calendar/nowhere.ics"), 503, "UNAVAILABLE", JSON)
+    async def test_a_calendar_while_the_database_is_away(self, client: httpx.AsyncClient) -> None:
+        assert_refused(await client.get("/calendar/nowhere.ics"), 503, "UNAVAILABLE", JSON)
