@@ -153,13 +153,15 @@ def open_subscriptions() -> MembershipSchema:
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 
-@pytest.fixture
-def serve(
-    make_app: MakeApp, open_subscriptions: MembershipSchema, host_clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Serve:
-    """The application with fields to subscribe to, behind real sockets."""
+@pytest.fixture(autouse=True)
+def _fields_of_tests_are_somebodys(monkeypatch: pytest.MonkeyPatch) -> None:
     for field, roles in WHO_MAY.items():
         monkeypatch.setitem(PERMISSIONS, field, roles)
+
+
+@pytest.fixture
+def serve(make_app: MakeApp, open_subscriptions: MembershipSchema, host_clock: Clock) -> Serve:
+    """The application with fields to subscribe to, behind real sockets."""
 
     @asynccontextmanager
     async def make(
