@@ -64,11 +64,11 @@ def _described(directive: DirectiveDefinitionNode) -> DirectiveDefinitionNode:
     """With what the engine leaves out: what `@oneOf` is, and what the arguments of our own directives are for."""
     name = directive.name.value
     if name == "oneOf":
-        return replace(directive, description=StringValueNode(value=_OF_ONE_OF))
+        return replace(directive, description=StringValueNode(value=_OF_ONE_OF, block=True))
     definition: StrawberrySchemaDirective = _DIRECTIVES[name].__strawberry_directive__  # type: ignore[attr-defined]
     described = {field.graphql_name: field.description or "" for field in definition.fields}
     arguments = [
-        replace(argument, description=StringValueNode(value=described[argument.name.value]))
+        replace(argument, description=StringValueNode(value=described[argument.name.value], block=True))
         for argument in directive.arguments or ()
     ]
     return replace(directive, arguments=tuple(arguments))
