@@ -7,7 +7,7 @@ import pytest
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, get_nullable_type, is_list_type
 from structlog.testing import capture_logs
 
-from membership.graph.operations.cost import COST_LIMITS
+from membership.graph.operations.cost import COST_LIMITS, OperationPrice, Price
 from membership.graph.operations.documents import Documents, graphql_folder, load_manifest
 from membership.graph.operations.weights import WEIGHT, Size, weight_of
 from membership.graph.schema import MembershipSchema, build_schema
@@ -94,26 +94,17 @@ class TestReckoning:
         assert many - few == 198
 
     def test_fragments_made_to_explode_are_priced_at_once(self, open_schema: MembershipSchema) -> None:
-        # 2**20 times what one costs: counted in 20 steps, and more than anybody may spend.
+        # 2**18 times what one costs: counted in 18 steps, and more than anybody may spend.
         fragments = "fragment F0 on Query { stores(first: $first) { nodes { id } } } " + " ".join(
             f"fragment F{number} on Query {{ ...F{number - 1} ... on Query {{ ...F{number - 1} }} }}"
-            for number in range(1, 21)
+            for number in range(1, 19)
         )
         documents = Documents(open_schema._schema, {}, takes_text=True, introspection=True)
-        text = f"query ($first: Int) {{ ...F20 }} {fragments}"
-        assert cost_of(documents, text, {"first": 1}) == 2**20 * of_stores(1)
+        text = f"query ($first: Int) {{ ...F18 }} {fragments}"
+        assert cost_of(documents, text, {"first": 1}) == 2**18 * of_stores(1)
 
-    def test_no_cost_is_beyond_what_json_can_say(self, open_schema: MembershipSchema) -> None:
-        fragments = "fragment F0 on Query { stores { nodes { id } } } " + " ".join(
-            f"fragment F{number} on Query {{ ...F{number - 1} ... on Query {{ ...F{number - 1} }} }}"
-            for number in range(1, 25)
-        )
-        assert (
-            cost_of(
-                Documents(open_schema._schema, {}, takes_text=True, introspection=True), f"{{ ...F24 }} {fragments}"
-            )
-            <= 2**53 - 1
-        )
+    def test_no_cost_is_beyond_what_json_can_say(self) -> None:
+        assert OperationPrice(Price(2**60), {}).cost(None) == 2**53 - 1
 
 
 class TestRefusal:
@@ -177,14 +168,17 @@ def test_every_trusted_document_is_within_its_clients_limit_however_much_it_asks
     schema = build_schema()
     sent = {**LARGEST, "input": LARGEST_INPUT, "wish": WISH, "of": {"counterIds": ["x"] * 60}}
     beyond: dict[str, tuple[int, int]] = {}
-    for client, roles in ROLES_OF_CLIENTS.items():
-        for path in sorted((graphql_folder() / "operations" / client).glob("*.graphql")):
+    for folder in sorted(entry for entry in (graphql_folder() / "operations").iterdir() if entry.is_dir()):
+        for path in sorted(folder.glob("*.graphql")):
             (identity,) = (key for key, text in load_manifest().items() if text == path.read_text(encoding="utf-8"))
             document = schema.documents.find(identity, None)
             cost = document.prices[None].cost(sent)
-            limit = min(COST_LIMITS[role] for role in roles if role in document.access[None].roles)
+            allowed = document.access[None].roles
+            # A document of one client that is for others only, such as an administrator at a desk.
+            roles = allowed.intersection(ROLES_OF_CLIENTS[folder.name]) or allowed
+            limit = min(COST_LIMITS[role] for role in roles)
             if cost > limit:
-                beyond[f"{client}/{path.stem}"] = (cost, limit)
+                beyond[f"{folder.name}/{path.stem}"] = (cost, limit)
     assert beyond == {}
 
 

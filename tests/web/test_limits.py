@@ -61,6 +61,12 @@ def aliased(count: int) -> Request:
     return text("{ " + " ".join(f"a{number}: __typename" for number in range(count)) + " }")
 
 
+def spread(count: int) -> Request:
+    names = [f"F{number}" for number in range(count)]
+    made = " ".join(f"fragment {name} on Query {{ __typename }}" for name in names)
+    return text(f"{{ {' '.join(f'...{name}' for name in names)} }} {made}")
+
+
 DEEP = "stores { nodes { counters { nodes { store { programme { stores { pageInfo { hasNextPage } } } } } } } }"
 LISTS = "stores { nodes { counters { nodes { %s } } } }"
 
@@ -94,6 +100,7 @@ LIMITS = {
     "repeats of a field with fields": Limit(
         "TOO_MANY_REPEATS", repeated("stores { __typename }", 36), repeated("stores { __typename }", 37)
     ),
+    "fragments in one place": Limit("TOO_MANY_REPEATS", spread(20), spread(21)),
     "values": Limit("TOO_MANY_VALUES", text("{ __typename }", x=[0] * 2_499), text("{ __typename }", x=[0] * 2_500)),
     "depth of values": Limit("TOO_DEEP", text("{ __typename }", x=nested(253)), text("{ __typename }", x=nested(254))),
 }

@@ -26,6 +26,8 @@ from membership.sample import identifiers as ids
 from membership.settings import Profile, Settings
 from membership.web.development_issuer import issue_token
 
+ANSWERED: Final = "(answered)"
+"""In the place of a code: it was no refusal that was measured."""
 _UNCOUNTED: Final = 3
 
 
@@ -126,4 +128,5 @@ async def _ask(app: ASGIApp, method: str, content: bytes, token: str | None) -> 
 
 
 def _code(answer: bytes) -> str:
-    return str(orjson.loads(answer)["errors"][0]["extensions"]["code"])
+    errors = orjson.loads(answer).get("errors")
+    return str(errors[0]["extensions"]["code"]) if errors else ANSWERED

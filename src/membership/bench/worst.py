@@ -48,7 +48,7 @@ def _right(schema: GraphQLSchema) -> list[Candidate]:
             "right: but for a variable of the wrong type",
             lambda number: f"query Q{number}($id: Int) {{ {much} node(id: $id) {{ id }} }}",
         ),
-        _text("right: but without a token", lambda number: f"query Q{number} {{ {much} }}"),
+        _text("right: but without a token", lambda number: f'query Q{number} {{ {much} node(id: "x") {{ id }} }}'),
         _text("right: but for one value", lambda number: f"query Q{number} {{ {much} node(id: 1.5) {{ id }} }}"),
     ]
 
