@@ -28,10 +28,11 @@ def test_no_query_reads_the_servers_clock() -> None:
 
 
 def test_commands_live_in_the_databases_time() -> None:
-    """But for those that make tokens or move the clock, which need the machine's."""
+    """But for those that make tokens or move the clock, which need the machine's, and a till, which has a clock of its
+    own and sets it by what the service says."""
     folder = sql_folder().parent / "src/membership/cli"
     found = {file.name for file in folder.glob("*.py") if "SystemClock()" in file.read_text(encoding="utf-8")}
-    assert found == {"callers.py", "clock.py", "development.py", "token.py"}
+    assert found == {"callers.py", "clock.py", "development.py", "shop_file.py", "till_running.py", "token.py"}
 
 
 async def test_no_default_constraint_policy_or_function_reads_it(schema_conn: Conn) -> None:

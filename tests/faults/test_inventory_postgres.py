@@ -50,10 +50,12 @@ async def line(postgres_dsn: str) -> AsyncIterator[Line]:
 
 
 @pytest.fixture
-async def by_line(postgres_dsn: str, line: Line, client: RedisClient) -> AsyncIterator[Inventory]:
-    """A process whose line to PostgreSQL can be cut."""
+async def by_line(postgres_dsn: str, line: Line, client: RedisClient, world: DropWorld) -> AsyncIterator[Inventory]:
+    """A process whose line to PostgreSQL can be cut. It knows the pools, so that the next transaction is a claim's."""
     pool = await open_pool(postgres_dsn.replace(f":{line.target}/", f":{line.port}/"), max_size=4)
-    yield Inventory(Database(pool), client)
+    inventory = Inventory(Database(pool), client)
+    await inventory.levels(world.pools, world.clock.now())
+    yield inventory
     pool.terminate()
 
 
