@@ -11,6 +11,7 @@ from membership.graph.operations.documents import Documents, load_manifest
 from membership.graph.operations.repeats import Repeats
 from membership.graph.operations.validation import RULES, Traits, validate
 from membership.graph.schema import MembershipSchema
+from membership.kernel.actor import Role
 
 WRONG = [
     "{ nothing }",
@@ -125,7 +126,7 @@ def test_what_is_too_long_is_not_even_read(open_schema: MembershipSchema, monkey
 
 def test_only_the_first_errors_are_looked_for(open_schema: MembershipSchema) -> None:
     documents = Documents(open_schema._schema, {}, takes_text=True, introspection=True)
-    errors = documents.find(None, "{ " + " ".join(f"a{number}" for number in range(900)) + " }").errors
+    errors = documents.find(None, "{ " + " ".join(f"a{number}" for number in range(480)) + " }").errors
     assert len(errors) == 5
 
 
@@ -148,6 +149,15 @@ class TestKeeping:
         for number in range(300):
             documents.find(None, f"{{ nonsense{number} }}")
         assert documents.find(None, "{ stores { nodes { id } } }") is kept
+
+    def test_what_the_caller_may_not_run_is_neither_validated_nor_kept(self, open_schema: MembershipSchema) -> None:
+        documents = Documents(open_schema._schema, {}, takes_text=True, introspection=True)
+        text = "{ memberHome { membership { nothing } } }"
+        unseen = documents.find(None, text, lambda _: False)
+        assert (unseen.node, unseen.errors) == (module.NO_DOCUMENT, ())
+        assert unseen.access[None].roles == {Role.MEMBER}
+        (code,) = {(error.extensions or {})["code"] for error in documents.find(None, text).errors}
+        assert code == "GRAPHQL_VALIDATION_FAILED"
 
     def test_a_refusal_is_kept_without_what_it_was_made_of(self, open_schema: MembershipSchema) -> None:
         documents = Documents(open_schema._schema, {}, takes_text=True, introspection=True)

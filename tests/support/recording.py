@@ -10,6 +10,11 @@ else:
     _Connection = asyncpg.Connection
 
 
+def readings(statements: list[str]) -> list[str]:
+    """Those of the catalogue, which begin with their purpose; not what opens and ends a transaction."""
+    return [text for text in statements if text.startswith("--")]
+
+
 def recording_connection(statements: list[str]) -> type[_Connection]:
     """asyncpg's own query loggers run later, from the event loop: too late to count with."""
 

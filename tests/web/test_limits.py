@@ -73,8 +73,8 @@ LISTS = "stores { nodes { counters { nodes { %s } } } }"
 LIMITS = {
     "tokens": Limit(
         "TOO_MANY_TOKENS",
-        text("{ nodes(ids: [" + '"" ' * 988 + "]) { id } }"),
-        text("{ nodes(ids: [" + '"" ' * 989 + "]) { id } }"),
+        text("{ nodes(ids: [" + '"" ' * 488 + "]) { id } }"),
+        text("{ nodes(ids: [" + '"" ' * 489 + "]) { id } }"),
         otherwise="UNAUTHENTICATED",
     ),
     "characters": Limit(

@@ -1,6 +1,6 @@
 """The costliest of what can be sent only to be refused: each made anew for every number, so that no cache knows it.
 
-What an attacker has is a body of 256 kB and a document of 1,000 tokens. Here is what was found to cost most of each
+What an attacker has is a body of 256 kB and a document of 500 tokens. Here is what was found to cost most of each
 part of the way: reading JSON, lexing, surveying, validating, telling where errors are, coercing variables. Add what
 you find.
 """
@@ -15,6 +15,7 @@ import orjson
 from graphql import GraphQLObjectType, GraphQLSchema, get_named_type, is_leaf_type, is_required_argument
 
 from membership.graph.operations.documents import Manifest
+from membership.graph.operations.limits import MAX_TEXT_TOKENS
 from membership.kernel.actor import Role
 from membership.settings import Profile
 from membership.web.requests import MAX_BODY_BYTES
@@ -41,7 +42,7 @@ def candidates(schema: GraphQLSchema, manifest: Manifest) -> list[Candidate]:
 
 def _right(schema: GraphQLSchema) -> list[Candidate]:
     """Documents as long as may be, all right but for one thing that is found last."""
-    much = _everything(cast(GraphQLObjectType, schema.query_type), tokens=960)
+    much = _everything(cast(GraphQLObjectType, schema.query_type), tokens=MAX_TEXT_TOKENS - 40)
     return [
         _text("right: but for an unused variable", lambda number: f"query Q{number}($never: Int) {{ {much} }}"),
         _text(
@@ -116,70 +117,72 @@ _LEXED: Final[Mapping[str, Callable[[int], str]]] = {
 
 
 def _overlapping(number: int) -> str:
-    return _fields_of(number, "stores{nodes{code}}", 140)
+    return _fields_of(number, "stores{nodes{code}}", 70)
 
 
 def _chained(number: int) -> str:
     """Fragments that spread all that come after them."""
-    some = range(27)
+    some = range(18)
     spreads = [" ".join(f"...F{later}" for later in some[place + 1 :]) for place in some]
     fragments = " ".join(f"fragment F{place} on Query {{ {spreads[place]} __typename }}" for place in some)
-    return f"query Q{number} {{ ...F0 }} {fragments}"
+    return f"query Q{number} {{ ...F0 nothing }} {fragments}"
 
 
 def _pairs(number: int) -> str:
     """Fragments that are all spread in one place, each to be compared with each."""
-    fragments = " ".join(f"fragment F{place} on Query {{ stores {{ nodes {{ code }} }} }}" for place in range(60))
-    return f"query Q{number} {{ {' '.join(f'...F{place}' for place in range(60))} }} {fragments}"
+    fragments = " ".join(f"fragment F{place} on Query {{ stores {{ nodes {{ code }} }} }}" for place in range(30))
+    return f"query Q{number} {{ {' '.join(f'...F{place}' for place in range(30))} }} {fragments}"
 
 
 def _rings(number: int) -> str:
     fragments = " ".join(
-        f"fragment F{place} on Query {{ ...F{(place + 1) % 90} ...F{(place + 7) % 90} }}" for place in range(66)
+        f"fragment F{place} on Query {{ ...F{(place + 1) % 40} ...F{(place + 7) % 40} }}" for place in range(33)
     )
     return f"query Q{number} {{ ...F0 }} {fragments}"
 
 
 def _many_operations(number: int) -> str:
-    return " ".join(f"query Q{number}_{place} {{ stores {{ nodes {{ code }} }} }}" for place in range(99))
+    return " ".join(f"query Q{number}_{place} {{ stores {{ nodes {{ code }} }} }}" for place in range(49))
 
 
 def _variables_unused(number: int) -> str:
-    return f"query Q{number}(" + " ".join(f"$v{place}: Int" for place in range(198)) + ") { __typename }"
+    return f"query Q{number}(" + " ".join(f"$v{place}: Int" for place in range(98)) + ") { __typename }"
 
 
 def _variables_undefined(number: int) -> str:
-    return f"query Q{number} {{ " + " ".join(f"stores(first: $v{place}) {{ __typename }}" for place in range(99)) + " }"
+    return f"query Q{number} {{ " + " ".join(f"stores(first: $v{place}) {{ __typename }}" for place in range(49)) + " }"
 
 
 _VALIDATED: Final[Mapping[str, Callable[[int], str]]] = {
-    "fields: 990 unknown": lambda number: f"query Q{number} {{ " + " ".join(f"a{n}" for n in range(990)) + " }",
+    "fields: 490 unknown": lambda number: f"query Q{number} {{ " + " ".join(f"a{n}" for n in range(490)) + " }",
     "fields: one that looks like known ones": lambda number: f"query Q{number} {{ previewCampaignDate }}",
     "fields: 400 that look like known ones": lambda number: _fields_of(number, "storesx visitProposal", 200),
-    "fields: 800 repeated": lambda number: _fields_of(number, "__typename", 800),
-    "fields: 990 times one that needs more": lambda number: _fields_of(number, "stores", 990),
-    "fields: 140 that overlap": _overlapping,
-    "fields: 45 that overlap deep": lambda number: _fields_of(
-        number, "stores{nodes{counters{nodes{store{programme{code}}}}}}", 62
+    "fields: 490 repeated": lambda number: _fields_of(number, "__typename", 490),
+    "fields: 490 times one that needs more": lambda number: _fields_of(number, "stores", 490),
+    "fields: 70 that overlap": _overlapping,
+    "fields: 31 that overlap deep": lambda number: _fields_of(
+        number, "stores{nodes{counters{nodes{store{programme{code}}}}}}", 31
     ),
-    "arguments: 330 unknown": lambda number: f"query Q{number} {{ stores(" + "a: 1 " * 330 + ") { __typename } }",
-    "arguments: a list 490 deep": lambda number: f"query Q{number} {{ nodes(ids: {'[' * 490}{']' * 490}) {{ id }} }}",
-    "arguments: an object 240 deep": lambda number: f"query Q{number} {{ store(by: {'{a:' * 240}1{'}' * 240}) }}",
-    "arguments: 980 of the wrong type": lambda number: f"query Q{number} {{ nodes(ids: [{_repeat('{}', 490)}]) }}",
+    "arguments: 160 unknown": lambda number: f"query Q{number} {{ stores(" + "a: 1 " * 160 + ") { __typename } }",
+    "arguments: a list 240 deep": lambda number: f"query Q{number} {{ nodes(ids: {'[' * 240}{']' * 240}) {{ id }} }}",
+    "arguments: an object 120 deep": lambda number: f"query Q{number} {{ store(by: {'{a:' * 120}1{'}' * 120}) }}",
+    "arguments: 240 of the wrong type": lambda number: f"query Q{number} {{ nodes(ids: [{_repeat('{}', 240)}]) }}",
     "fragments: each spreads all that follow": _chained,
-    "fragments: 60 beside each other": _pairs,
+    "fragments: 30 beside each other": _pairs,
     "fragments: in rings": _rings,
     "fragments: 60, all unused": lambda number: (
         f"query Q{number} {{ __typename }} "
-        + " ".join(f"fragment F{place} on Query {{ __typename nothing }}" for place in range(120))
+        + " ".join(f"fragment F{place} on Query {{ __typename nothing }}" for place in range(60))
     ),
-    "operations: 99": _many_operations,
-    "variables: 198 unused": _variables_unused,
-    "variables: 99 undefined": _variables_undefined,
-    "directives: 300": lambda number: _fields_of(number, "__typename @skip(if: false)", 120),
-    "inline fragments: 240 deep": lambda number: f"query Q{number} {'{...' * 490}",
-    "inline fragments: 240 beside each other": lambda number: _fields_of(number, "...{__typename}", 240),
-    "types: 240 impossible conditions": lambda number: _fields_of(number, "...on Card{id}", 160),
+    "operations: 49": _many_operations,
+    "variables: 98 unused": _variables_unused,
+    "variables: 49 undefined": _variables_undefined,
+    "directives: 60": lambda number: _fields_of(number, "__typename @skip(if: false)", 60),
+    "inline fragments: 240 deep": lambda number: f"query Q{number} {'{...' * 240}",
+    "inline fragments: 120 beside each other": lambda number: (
+        _fields_of(number, "...{__typename}", 120)[:-1] + "nothing }"
+    ),
+    "types: 80 impossible conditions": lambda number: _fields_of(number, "...on Card{id}", 80),
 }
 
 

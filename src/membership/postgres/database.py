@@ -91,7 +91,7 @@ class Database:
                 await _commit(conn)
             except BaseException:
                 # A cancelled caller must not leave the connection inside its transaction.
-                await asyncio.shield(_roll_back(conn))
+                await asyncio.shield(roll_back(conn))
                 raise
 
     def _statement_timeout(self) -> int:
@@ -166,7 +166,8 @@ async def _commit(conn: Conn) -> None:
         raise TransactionAborted("a statement failed, its error was swallowed, and so nothing was written")
 
 
-async def _roll_back(conn: Conn) -> None:
+async def roll_back(conn: Conn) -> None:
+    """Never raises for a connection that is lost: that is given up, and the pool replaces it."""
     try:
         await conn.execute("ROLLBACK", timeout=_LAST_SECONDS)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):

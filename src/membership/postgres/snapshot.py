@@ -5,15 +5,24 @@ that way. Its connection is never handed to a resolver: what one caller asks goe
 row-level security holds to what they may see.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from membership.postgres.connection import Conn, Pool
+from membership.postgres.database import roll_back
+
+_BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE membership_engine"
 
 
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncIterator[Conn]:
     """One moment of everything. In place of a bare connection, whose login role need not be able to read a thing."""
-    async with pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-        await conn.execute("SET LOCAL ROLE membership_engine")
-        yield conn
+    async with pool.acquire() as conn:
+        await conn.execute(_BEGIN)
+        try:
+            yield conn
+        finally:
+            # Nothing was written, so it does not matter how it ends. Nobody who is cancelled may leave it open.
+            await asyncio.shield(roll_back(conn))

@@ -5,7 +5,7 @@ Parsing and validation are about nine tenths of a small request, so what they fo
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,14 +24,14 @@ from graphql import (
 
 from membership.graph.operations.cost import OperationPrice, Pricer
 from membership.graph.operations.faults import FaultCode, bad_user_input, extended, fault
-from membership.graph.operations.limits import MAX_TOKENS, Surveyor
+from membership.graph.operations.limits import MAX_TEXT_TOKENS, MAX_TOKENS, Surveyor
 from membership.graph.operations.repeats import Repeats
 from membership.graph.operations.validation import Traits, validate
 from membership.graph.permissions import Access, access_to
 
 _TEXTS = (TokenKind.STRING, TokenKind.BLOCK_STRING)
 MAX_CHARACTERS = 12_000
-"""Of a document that is sent as text. One of 1,000 tokens has half as many; lexing and counting lines cost for each."""
+"""Of a document that is sent as text: 500 tokens have a quarter of it. Lexing and counting lines cost for each."""
 _MAX_ERRORS = 5
 _SHORT = 1_000
 """Characters, of a document that is worth a second look for what may have been meant."""
@@ -39,6 +39,13 @@ _KEPT_TEXTS = 256
 
 Manifest: TypeAlias = Mapping[str, str]
 """Trusted documents: their text by their id."""
+
+MayRun: TypeAlias = Callable[[Access], bool]
+"""Whether the caller may run an operation that needs this."""
+
+
+def everything(_: Access) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,12 @@ class Documents:
         """The trusted ones."""
         return self._manifest
 
-    def find(self, document_id: object, text: str | None) -> Document:
-        """The document of a request. What may not run comes with the errors that say why."""
+    def find(self, document_id: object, text: str | None, may_run: MayRun = everything) -> Document:
+        """The document of a request. What may not run comes with the errors that say why.
+
+        A text that the caller may not run whatever else is the matter with it is neither validated nor kept: that is
+        the most it costs, and nobody without a token shall have forgotten what others run.
+        """
         if isinstance(document_id, str):
             return self._trusted.get(document_id) or self._trust(document_id)
         if document_id is not None:
@@ -82,7 +93,7 @@ class Documents:
             return _refused(
                 fault(FaultCode.DOCUMENT_REQUIRED, "This service runs trusted documents only: send a `documentId`.")
             )
-        return self._of_text(text or "")
+        return self._of_text(text or "", may_run)
 
     def _trust(self, document_id: str) -> Document:
         text = self._manifest.get(document_id)
@@ -90,11 +101,11 @@ class Documents:
             return _refused(
                 fault(FaultCode.DOCUMENT_UNKNOWN, "No trusted document has this id. Check the client's version.")
             )
-        document = self._prepare(text)
+        document = self._prepare(text, most_tokens=MAX_TOKENS)
         self._trusted[document_id] = document
         return document
 
-    def _of_text(self, text: str) -> Document:
+    def _of_text(self, text: str, may_run: MayRun) -> Document:
         if len(text) > MAX_CHARACTERS:
             return _refused(
                 fault(
@@ -106,7 +117,9 @@ class Documents:
             if (known := kept.get(text)) is not None:
                 kept.move_to_end(text)
                 return known
-        document = self._prepare(text)
+        document = self._prepare(text, most_tokens=MAX_TEXT_TOKENS, may_run=may_run)
+        if document.node is NO_DOCUMENT and not document.errors:
+            return document
         # Apart, so that nobody can have what others run forgotten by sending nonsense.
         kept = self._refused_texts if document.errors else self._by_text
         kept[text] = document
@@ -114,10 +127,10 @@ class Documents:
             kept.popitem(last=False)
         return document
 
-    def _prepare(self, text: str) -> Document:
+    def _prepare(self, text: str, *, most_tokens: int, may_run: MayRun = everything) -> Document:
         try:
-            node = parse(text, max_tokens=MAX_TOKENS, allow_empty_selection_sets=False)
-            document = self._survey(node, text)
+            node = parse(text, max_tokens=most_tokens, allow_empty_selection_sets=False)
+            document = self._survey(node, text, may_run)
             _unlink(node)
         except GraphQLSyntaxError as error:
             return _refused(_coded(error, _syntax_code(error)))
@@ -125,7 +138,7 @@ class Documents:
             return _refused(fault(FaultCode.TOO_DEEP, "The document is nested too deeply to be read."))
         return document
 
-    def _survey(self, node: DocumentNode, text: str) -> Document:
+    def _survey(self, node: DocumentNode, text: str, may_run: MayRun) -> Document:
         surveyor = Surveyor(self._schema, node)
         access: dict[str | None, Access] = {}
         name: str | None = None
@@ -142,6 +155,8 @@ class Documents:
         if len(operations) == 1:
             name, access[None] = next(iter(access.items()))
         # The cheap checks come first: validating a document made to be costly is what its sender wants.
+        if not errors and access and not any(may_run(needed) for needed in access.values()):
+            return Document(NO_DOCUMENT, (), access, {}, name)
         if not errors:
             repeats = Repeats(node)
             if repeats.are_too_many(operations):

@@ -4,6 +4,7 @@ One extension with one hook: each further hook or extension would cost every req
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNode
@@ -26,7 +27,11 @@ class Gate(SchemaExtension):
         execution = self.execution_context
         context = cast(RequestContext, execution.context)
         schema = cast("MembershipSchema", execution.schema)
-        document = schema.documents.find((execution.operation_extensions or {}).get("documentId"), execution.query)
+        document = schema.documents.find(
+            (execution.operation_extensions or {}).get("documentId"),
+            execution.query,
+            partial(_may_run, context.caller),
+        )
         name = execution._provided_operation_name
         errors = document.errors or _refusal(document, name, context.caller)
         if not errors and (wrong := fault_of_variables(execution.variables)):
@@ -53,9 +58,11 @@ def _refusal(document: Document, name: str | None, caller: Actor | None) -> tupl
     if access is None:
         wanted = f"no operation {name}" if name else "more than one operation: name one with `operationName`"
         return (fault(FaultCode.OPERATION_NOT_FOUND, f"The document has {wanted}."),)
-    if access.is_public or (caller is not None and caller.role in access.roles):
-        return ()
-    return (_not_allowed(access, caller),)
+    return () if _may_run(caller, access) else (_not_allowed(access, caller),)
+
+
+def _may_run(caller: Actor | None, access: Access) -> bool:
+    return access.is_public or (caller is not None and caller.role in access.roles)
 
 
 def _not_allowed(access: Access, caller: Actor | None) -> GraphQLError:

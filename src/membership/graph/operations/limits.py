@@ -31,6 +31,10 @@ from graphql import (
 from membership.graph.operations.faults import FaultCode, fault
 
 MAX_TOKENS = 1_000
+"""Of a trusted document; the longest has 204."""
+MAX_TEXT_TOKENS = 500
+"""Of a document that is sent as text. The engine parses and checks 1,000 tokens in 13 milliseconds, and refusing a
+document is to cost less than 10."""
 MAX_DEPTH = 10
 MAX_LIST_DEPTH = 2
 MAX_ALIASES = 15
@@ -137,7 +141,8 @@ class Surveyor:
         return depth + 1, list_depth + is_list
 
     def _coordinates(self, name: str, parent: GraphQLNamedType | None) -> Iterator[str]:
-        if parent is None or name.startswith("__"):
+        if definition_of(name, parent) is None or parent is None:
+            # Of what there is not, validation tells.
             return
         yield f"{parent.name}.{name}"
         if is_abstract_type(parent):

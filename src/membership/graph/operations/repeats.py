@@ -19,14 +19,14 @@ from graphql import (
     SelectionSetNode,
 )
 
-from membership.graph.operations.limits import MAX_TOKENS
+from membership.graph.operations.limits import MAX_TEXT_TOKENS
 
 MOST_COMPARED: Final = 20_000
 _OF_PARTS: Final = 30
 """How many pairs of plain fields take as long as one of fields with fields of their own."""
 _OF_FRAGMENTS: Final = 100
 """The same for a pair of fragments."""
-_MAX_STEPS: Final = 2 * MAX_TOKENS
+_MAX_STEPS: Final = 2 * MAX_TEXT_TOKENS
 """Selections looked at, with those of fragments each time that they are spread."""
 
 
