@@ -5,7 +5,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from graphql import get_introspection_query
+from graphql import OperationDefinitionNode, get_introspection_query, parse
 
 from membership.graph import permissions
 from membership.graph.operations.documents import (
@@ -16,8 +16,9 @@ from membership.graph.operations.documents import (
     load_manifest,
     read_manifest,
 )
+from membership.graph.operations.limits import Surveyor
 from membership.graph.permissions import access_to
-from membership.graph.schema import MembershipSchema
+from membership.graph.schema import MembershipSchema, build_schema
 from membership.graph.stores import queries as stores_queries
 from membership.kernel.actor import Role
 from support.operations import CORRELATION_ID, Run, actor, codes
@@ -143,6 +144,31 @@ class TestLimits:
             f"fragment F{n} on Query {{ ...F{n - 1} ...F{n - 1} }}" for n in range(1, 41)
         )
         assert codes(await run(fragments + " { ...F40 }")) == ["TOO_MANY_ALIASES"]
+
+    @pytest.mark.parametrize(
+        ("document", "code"),
+        [
+            # Each of them alone is told of; all of them would be an answer a hundred times as long as the question.
+            ("fragment F on Query " + "{ a " * 12 + "} " * 12 + "{ ...F } " * 110, "TOO_DEEP"),
+            ("fragment F on Query { __schema { __typename } } " + "{ ...F } " * 110, "INTROSPECTION_OFF"),
+        ],
+    )
+    async def test_a_fault_that_many_operations_share_is_told_a_few_times(self, document: str, code: str) -> None:
+        documents = Documents(build_schema()._schema, {}, takes_text=True, introspection=False)
+        errors = documents.find(None, document).errors
+
+        assert {(error.extensions or {})["code"] for error in errors} == {code}
+        assert len(errors) <= 10
+
+    async def test_what_an_interface_does_not_have_is_looked_up_for_none_of_its_types(self) -> None:
+        schema = build_schema()._schema
+        node = parse("{ node(id: 1) { id " + " ".join(f"nothing{n}" for n in range(100)) + " } }")
+        (operation,) = (entry for entry in node.definitions if isinstance(entry, OperationDefinitionNode))
+        survey = Surveyor(schema, node).operation(operation)
+
+        assert "Query.node" in survey.coordinates
+        assert "Store.id" in survey.coordinates
+        assert not [coordinate for coordinate in survey.coordinates if "nothing" in coordinate]
 
     async def test_depth_counts_through_fragments(self, run: Run) -> None:
         fragments = " ".join(f"fragment F{n} on Store {{ programme {{ ...G{n} }} }}" for n in range(1))

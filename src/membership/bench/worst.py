@@ -128,6 +128,17 @@ def _chained(number: int) -> str:
     return f"query Q{number} {{ ...F0 nothing }} {fragments}"
 
 
+def _shared(number: int) -> str:
+    """Operations that all reach the same many fields."""
+    fields = " ".join(f"f{place}" for place in range(200))
+    return f"fragment F on Query {{ {fields} q{number} }} " + "{...F}" * 60
+
+
+def _shared_fault(number: int) -> str:
+    """Operations that are all too deep, by one fragment."""
+    return f"fragment F on Query {{ {'a{' * 11}b{'}' * 11} q{number} }} " + "{...F}" * 110
+
+
 def _pairs(number: int) -> str:
     """Fragments that are all spread in one place, each to be compared with each."""
     fragments = " ".join(f"fragment F{place} on Query {{ stores {{ nodes {{ code }} }} }}" for place in range(30))
@@ -175,6 +186,11 @@ _VALIDATED: Final[Mapping[str, Callable[[int], str]]] = {
         + " ".join(f"fragment F{place} on Query {{ __typename nothing }}" for place in range(60))
     ),
     "operations: 49": _many_operations,
+    "operations: 60 that share 200 fields": _shared,
+    "operations: 110 that share a fault": _shared_fault,
+    "interfaces: 450 unknown fields": lambda number: (
+        f"query Q{number} {{ node(id: 1) {{ {' '.join(f'a{place}' for place in range(450))} }} }}"
+    ),
     "variables: 98 unused": _variables_unused,
     "variables: 49 undefined": _variables_undefined,
     "directives: 60": lambda number: _fields_of(number, "__typename @skip(if: false)", 60),

@@ -24,7 +24,7 @@ from graphql import (
 
 from membership.graph.operations.cost import OperationPrice, Pricer
 from membership.graph.operations.faults import FaultCode, bad_user_input, extended, fault
-from membership.graph.operations.limits import MAX_TEXT_TOKENS, MAX_TOKENS, Surveyor
+from membership.graph.operations.limits import MAX_TEXT_TOKENS, MAX_TOKENS, Survey, Surveyor
 from membership.graph.operations.repeats import Repeats
 from membership.graph.operations.validation import Traits, validate
 from membership.graph.permissions import Access, access_to
@@ -140,22 +140,20 @@ class Documents:
 
     def _survey(self, node: DocumentNode, text: str, may_run: MayRun) -> Document:
         surveyor = Surveyor(self._schema, node)
-        access: dict[str | None, Access] = {}
-        name: str | None = None
         errors: list[GraphQLError] = []
         introspects = False
         operations = [entry for entry in node.definitions if isinstance(entry, OperationDefinitionNode)]
+        reached: dict[str | None, frozenset[str]] = {}
         for operation in operations:
             survey = surveyor.operation(operation)
-            errors.extend(survey.faults())
+            if len(errors) < _MAX_ERRORS:
+                errors.extend(self._faults(survey))
             introspects |= survey.introspects
-            if survey.introspects and not self._introspection:
-                errors.append(fault(FaultCode.INTROSPECTION_OFF, "Introspection is off here."))
-            access[operation.name.value if operation.name else None] = access_to(survey.coordinates)
-        if len(operations) == 1:
-            name, access[None] = next(iter(access.items()))
+            reached[operation.name.value if operation.name else None] = frozenset(survey.coordinates)
+        name = next(iter(reached)) if len(operations) == 1 else None
         # The cheap checks come first: validating a document made to be costly is what its sender wants.
-        if not errors and access and not any(may_run(needed) for needed in access.values()):
+        access = _access(reached) if reached and not errors else {}
+        if access and not any(may_run(needed) for needed in access.values()):
             return Document(NO_DOCUMENT, (), access, {}, name)
         if not errors:
             repeats = Repeats(node)
@@ -168,6 +166,11 @@ class Documents:
             # Without what it was made of: refusals are kept, and hundreds of such trees would burden the collector.
             return Document(NO_DOCUMENT, tuple(errors), {}, {}, name)
         return Document(node, (), access, self._price(node, operations), name)
+
+    def _faults(self, survey: Survey) -> Iterator[GraphQLError]:
+        yield from survey.faults()
+        if survey.introspects and not self._introspection:
+            yield fault(FaultCode.INTROSPECTION_OFF, "Introspection is off here.")
 
     def _price(
         self, node: DocumentNode, operations: list[OperationDefinitionNode]
@@ -183,6 +186,16 @@ class Documents:
             # right.
             found = validate(self._schema, node, traits, most_errors=1, hide_suggestions=False)
         return [_coded(error, FaultCode.VALIDATION_FAILED) for error in found]
+
+
+def _access(reached: Mapping[str | None, frozenset[str]]) -> Mapping[str | None, Access]:
+    """By operation; what many of them reach alike, through one fragment, is looked up once."""
+    of: dict[frozenset[str], Access] = {}
+    for coordinates in reached.values():
+        if coordinates not in of:
+            of[coordinates] = access_to(coordinates)
+    access = {name: of[coordinates] for name, coordinates in reached.items()}
+    return access if len(access) > 1 else {**access, None: next(iter(access.values()))}
 
 
 _TOO_MANY_REPEATS = fault(

@@ -131,8 +131,11 @@ class Surveyor:
             # Its shape is the language's, deeper than ours may be; graphql-core bounds its nesting.
             survey.introspects = True
             return 1, 0
-        survey.coordinates.update(self._coordinates(name, parent))
         definition = definition_of(name, parent)
+        if definition is not None:
+            # What there is not is nobody's to ask for, and validation says so: an interface of 40 types would make 40
+            # coordinates of each such name.
+            survey.coordinates.update(self._coordinates(name, parent))
         depth, list_depth = 0, 0
         if node.selection_set:
             inside = get_named_type(definition.type) if definition else None
@@ -141,8 +144,7 @@ class Surveyor:
         return depth + 1, list_depth + is_list
 
     def _coordinates(self, name: str, parent: GraphQLNamedType | None) -> Iterator[str]:
-        if definition_of(name, parent) is None or parent is None:
-            # Of what there is not, validation tells.
+        if parent is None or name.startswith("__"):
             return
         yield f"{parent.name}.{name}"
         if is_abstract_type(parent):
