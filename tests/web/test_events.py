@@ -237,6 +237,18 @@ async def test_more_connections_than_one_caller_may_have(serve: Serve, issue: Is
         assert code_of(json.loads(await refused.response.aread())) == "TOO_MANY_CONNECTIONS"
 
 
+async def test_more_connections_than_one_address_may_have_without_a_token(serve: Serve, issue: Issue) -> None:
+    silence: dict[str, object] = {"query": "subscription { silence }"}
+    async with (
+        serve(limits=StreamLimits(of_one_address=0)) as served,
+        listening(served, silence, token=issue(Role.MEMBER)) as known,
+        listening(served, {"query": "{ __typename }"}) as refused,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
+        assert (known.response.status_code, refused.response.status_code) == (200, 503)
+        assert code_of(json.loads(await refused.response.aread())) == "TOO_MANY_CONNECTIONS"
+
+
 async def test_who_does_not_read_is_cut_off(serve: Serve, issue: Issue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SOURCE, "padding", "x" * 200_000)
     body = json.dumps({"query": LEVEL})

@@ -299,6 +299,24 @@ class TestLimits:
             async with client_of(served) as client:
                 await client.begin()
 
+    async def test_connections_of_one_address_without_a_token(self, serve: Serve, issue: Issue) -> None:
+        """Those who show one leave their place to others."""
+        async with serve(limits=StreamLimits(of_one_address=2)) as served:
+            async with client_of(served) as first, client_of(served) as second:
+                await first.begin()
+                with pytest.raises(InvalidStatus) as refused:
+                    async with client_of(served), client_of(served):
+                        pass
+                assert refused.value.response.status_code == 503
+                assert code_of(json.loads(refused.value.response.body)) == "TOO_MANY_CONNECTIONS"
+                await second.begin(authorization=f"Bearer {issue(Role.MEMBER)}")
+                async with client_of(served) as third:
+                    await third.begin()
+            await served.emptied()
+            async with client_of(served) as fourth, client_of(served) as fifth:
+                await fourth.begin()
+                await fifth.begin()
+
     async def test_connections_of_one_caller(self, serve: Serve, issue: Issue) -> None:
         tokens = [f"Bearer {issue(role)}" for role in (Role.MEMBER, Role.MEMBER, Role.DESK)]
         async with serve(limits=StreamLimits(of_one_caller=1)) as served:

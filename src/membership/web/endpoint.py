@@ -22,6 +22,7 @@ from membership.web.events import EventStream
 from membership.web.graphiql import show_graphiql
 from membership.web.negotiation import MediaType, answer_type, prefers_html, takes_events
 from membership.web.operations import Operations, Results, was_executed
+from membership.web.rates import site_of
 from membership.web.requests import (
     ClientGone,
     GraphQLRequest,
@@ -95,11 +96,8 @@ class GraphQLEndpoint:
 
     async def _admit(self, call: "_Call") -> None:
         """Before the body is read: for whom is refused nothing is done."""
-        client = call.scope.get("client")
         admitted = await self._operations.admit(
-            text(call.headers, b"authorization"),
-            origin=client[0] if client else None,
-            correlation_id=call.correlation_id,
+            text(call.headers, b"authorization"), origin=call.address, correlation_id=call.correlation_id
         )
         call.bearer, call.allowance = admitted.bearer, pairs_of(admitted.allowance.headers)
 
@@ -125,7 +123,9 @@ class GraphQLEndpoint:
     async def _stream(self, call: "_Call", results: Results, receive: Receive, send: Send) -> None:
         try:
             with self._streams.open() as stream:
-                if call.bearer is not None:
+                if call.bearer is None:
+                    stream.comes_from(site_of(call.address))
+                else:
                     self._operations.keep(stream, call.bearer)
                 events = EventStream(stream, receive, send, call.correlation_id, call.allowance)
                 try:
@@ -177,6 +177,11 @@ class _Call:
         """What the caller has left, for every answer from here on."""
         self.context: RequestContext | None = None
         self.outcome: str | None = None
+
+    @property
+    def address(self) -> str | None:
+        client = self.scope.get("client")
+        return client[0] if client else None
 
     def refuse(self, status: int, error: GraphQLError, headers: Mapping[str, str] | None = None) -> Answer:
         presented = present([error], correlation_id=self.correlation_id)[0]

@@ -102,16 +102,16 @@ class Rates:
     async def take(self, caller: Actor | None, address: str | None) -> Allowance:
         """For a request of a caller with a good token, or of somebody at an address."""
         if caller is None:
-            return await self._take(ANONYMOUS, _site(address))
+            return await self._take(ANONYMOUS, site_of(address))
         return await self._take(caller.role.value, f"{caller.subject}\0{caller.till_id or ''}")
 
     async def take_for_refusal(self, refused: GraphQLError, address: str | None) -> Allowance:
         """For a request with a token that is not good: refused anyway, but who guesses is not told so for ever."""
         policy = ANONYMOUS if isinstance(refused, GenuineToken) else AUTHENTICATION
-        return await self._take(policy, _site(address))
+        return await self._take(policy, site_of(address))
 
     async def take_for_calendar(self, address: str | None) -> Allowance:
-        return await self._take(CALENDAR, _site(address))
+        return await self._take(CALENDAR, site_of(address))
 
     async def close(self) -> None:
         await self._buckets.close()
@@ -134,7 +134,7 @@ def open_rates(settings: Settings, redis: RedisClient, *, patience_seconds: floa
 
 
 @lru_cache(maxsize=4_096)
-def _site(address: str | None) -> str:
+def site_of(address: str | None) -> str:
     """What of an address tells one client from another."""
     try:
         parsed = ipaddress.ip_address(address or "")

@@ -38,11 +38,12 @@ class SlowConsumer(Exception):
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
     """`connections`: WebSockets and event streams of one process together, `of_one_caller` those with tokens of one
-    subject. `operations`: of one WebSocket at a time. `look_seconds`: between two looks at whether who holds them still
-    may."""
+    subject, `of_one_address` those that have shown no token, yet or at all. `operations`: of one WebSocket at a time.
+    `look_seconds`: between two looks at whether who holds them still may."""
 
     connections: int = 5_000
     of_one_caller: int = 20
+    of_one_address: int = 1_000
     operations: int = 20
     init_seconds: float = 10
     idle_seconds: float = 300
@@ -79,11 +80,12 @@ class Stream:
 
     def belongs_to(self, caller: Actor) -> None:
         """So that nobody takes the places of all others. Raises TooManyStreams."""
-        name = f"{caller.role.value} {caller.subject}"
-        if self._callers[name] >= self.limits.of_one_caller:
-            raise TooManyStreams
-        self._callers[name] += 1
-        self._caller = name
+        self._count_as(f"{caller.role.value} {caller.subject}", self.limits.of_one_caller)
+
+    def comes_from(self, address: str) -> None:
+        """The same while it belongs to nobody: one machine must not have every place for the asking. A whole store has
+        one address, so there is room for many, and who shows a token needs none of it. Raises TooManyStreams."""
+        self._count_as(f"\0{address}", self.limits.of_one_address)
 
     def at_release(self, step: Callable[[], object]) -> None:
         """Do this when the connection is gone."""
@@ -91,15 +93,25 @@ class Stream:
 
     def release(self) -> None:
         """A token may be good for months: its timer must not keep the stream that long."""
+        self._count_no_more()
+        for why in list(self._timers):
+            self.call_off(why)
+        while self._at_release:
+            self._at_release.pop()()
+
+    def _count_as(self, name: str, most: int) -> None:
+        if self._callers[name] >= most:
+            raise TooManyStreams
+        self._count_no_more()
+        self._callers[name] += 1
+        self._caller = name
+
+    def _count_no_more(self) -> None:
         if self._caller is not None:
             self._callers[self._caller] -= 1
             if not self._callers[self._caller]:
                 del self._callers[self._caller]
             self._caller = None
-        for why in list(self._timers):
-            self.call_off(why)
-        while self._at_release:
-            self._at_release.pop()()
 
     async def within_time(self, sending: Awaitable[None]) -> None:
         """Raises SlowConsumer. The server's own buffers are bounded, so a send waits for a client that does not

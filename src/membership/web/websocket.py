@@ -16,6 +16,7 @@ from membership.web.answers import encode_error
 from membership.web.bearers import TILL_REVOKED
 from membership.web.conversation import Conversation
 from membership.web.operations import Operations
+from membership.web.rates import site_of
 from membership.web.requests import Headers, correlation_id_of
 from membership.web.streams import End, SlowConsumer, Stream, Streams, TooManyStreams
 
@@ -51,6 +52,7 @@ class WebSocketEndpoint:
         correlation_id = correlation_id_of(headers)
         try:
             with self._streams.open() as stream:
+                stream.comes_from(site_of(client[0] if (client := scope.get("client")) else None))
                 code, reason = await self._serve(scope, stream, correlation_id, receive, send)
         except TooManyStreams:
             await _refuse(scope, send, correlation_id)
