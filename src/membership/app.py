@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from membership.calendars.service import PATH
 from membership.graph.operations.documents import Manifest
@@ -33,7 +33,7 @@ from membership.web.health import Readiness, alive
 from membership.web.keys import public_keys
 from membership.web.operations import Operations
 from membership.web.rates import Rates, open_rates
-from membership.web.refusals import failed, refused
+from membership.web.refusals import deny, failed, nothing_here, refused
 from membership.web.requests import correlation_id_of
 from membership.web.schema_pages import SchemaPages
 from membership.web.streams import StreamLimits, Streams
@@ -99,6 +99,8 @@ class _Application(Starlette):
         super().__init__(routes=routes, exception_handlers={HTTPException: _refuse, Exception: _fail})
         # A redirect goes to whatever host the request names, and says neither a code nor a correlation id.
         self.router.redirect_slashes = False
+        # Starlette closes a WebSocket to an unknown path without a word.
+        self.router.default = _nowhere
         self._settings = settings
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -167,6 +169,13 @@ async def _follow(clock: SystemClock, pool: Pool) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
         await adjust_if_reachable(clock, pool)
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await deny(scope, receive, send, 404, nothing_here())
+        return
+    raise HTTPException(404)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

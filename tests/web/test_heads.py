@@ -7,6 +7,7 @@ import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from web.conftest import MakeApp
@@ -48,6 +49,42 @@ async def test_headers_of_a_handshake(make_app: MakeApp) -> None:
                 pass
     assert refused.value.response.status_code == 431
     assert code_of(refused.value.response.body) == "HEADERS_TOO_LARGE"
+
+
+_HANDSHAKE = (
+    b"%b /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: %d\r\n"
+    b"Sec-WebSocket-Key: %b\r\n%b\r\n"
+)
+_KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+
+
+@pytest.mark.parametrize(
+    "handshake",
+    [
+        _HANDSHAKE % (b"GET", 13, b"canary", b""),
+        _HANDSHAKE % (b"GET", 13, b"", b""),
+        _HANDSHAKE % (b"GET", 8, _KEY, b""),
+        _HANDSHAKE % (b"GET", 13, _KEY, b"Sec-WebSocket-Key: canary\r\n"),
+        _HANDSHAKE % (b"POST", 13, _KEY, b""),
+    ],
+)
+async def test_what_is_no_handshake_of_a_websocket(make_app: MakeApp, handshake: bytes) -> None:
+    async with serving(make_app()) as served:
+        status, headers, body = await answer_to(served, handshake)
+    assert (status, code_of(body)) == ("HTTP/1.1 400 Bad Request", "BAD_REQUEST")
+    assert headers["x-correlation-id"]
+    assert b"canary" not in body
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/readyz", "/graphql/"])
+async def test_a_websocket_to_nowhere(make_app: MakeApp, path: str) -> None:
+    async with serving(make_app()) as served:
+        with pytest.raises(InvalidStatus) as refused:
+            async with connect(f"ws://127.0.0.1:{served.port}{path}"):
+                pass
+    assert refused.value.response.status_code == 404
+    assert code_of(refused.value.response.body) == "NOT_FOUND"
+    assert refused.value.response.headers["X-Correlation-Id"]
 
 
 async def answer_to(served: Served, *pieces: bytes) -> tuple[str, dict[str, str], bytes]:

@@ -1,11 +1,15 @@
 """How large the head of a request may be. Bodies: `requests`; messages of a WebSocket: `conversation`."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
 from graphql import GraphQLError
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets.datastructures import Headers as WebSocketHeaders
+from websockets.http11 import Request as WebSocketRequest
+from websockets.server import ServerProtocol
 
 from membership.graph.operations.faults import FaultCode, fault
 from membership.web.headers import HEADERS_OF_ALL
@@ -59,6 +63,15 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_bytes = None
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """What is no handshake would be told in the words of the library, with a part of what was sent."""
+        method = self.scope["method"]
+        if method != "GET" or not _is_handshake(self.scope["headers"]):
+            wanted = "This is no handshake of a WebSocket (RFC 6455, 4.1): version 13, by GET."
+            self._refuse(400, fault(FaultCode.BAD_REQUEST, wanted))
+            return
+        super().handle_websocket_upgrade()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, fault(FaultCode.BAD_REQUEST, "This is no request of HTTP/1.1."))
 
@@ -68,3 +81,8 @@ class BoundedHttp(HttpToolsProtocol):
         lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()), *map(b": ".join, headers)]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
         self.transport.close()
+
+
+def _is_handshake(given: Iterable[tuple[bytes, bytes]]) -> bool:
+    headers = WebSocketHeaders([(name.decode("latin-1"), value.decode("latin-1")) for name, value in given])
+    return ServerProtocol().accept(WebSocketRequest("/", headers)).status_code == HTTPStatus.SWITCHING_PROTOCOLS

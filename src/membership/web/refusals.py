@@ -17,11 +17,13 @@ log = structlog.get_logger("membership.web")
 def refused(status: int, correlation_id: str, headers: Mapping[str, str] | None = None) -> Response:
     """An unknown path, or a method that a path does not take."""
     error = (
-        fault(FaultCode.METHOD_NOT_ALLOWED, "This path does not take that method.")
-        if status == 405
-        else fault(FaultCode.NOT_FOUND, "There is nothing here. GraphQL is at /graphql.")
+        fault(FaultCode.METHOD_NOT_ALLOWED, "This path does not take that method.") if status == 405 else nothing_here()
     )
     return denial(status, error, correlation_id, headers)
+
+
+def nothing_here() -> GraphQLError:
+    return fault(FaultCode.NOT_FOUND, "There is nothing here. GraphQL is at /graphql.")
 
 
 def malformed(refusal: Malformed, correlation_id: str) -> Response:
