@@ -36,6 +36,17 @@ async def test_a_malformed_request_leaves_a_line_too(client: httpx.AsyncClient) 
     assert (line["outcome"], line["status"], line["operation"]) == ("BAD_REQUEST", 400, None)
 
 
+@pytest.mark.parametrize("query", ["{ __typename }", "{ nonsense }", "query Known { __typename }"])
+async def test_no_name_of_an_operation_is_logged_that_its_document_does_not_have(
+    client: httpx.AsyncClient, query: str
+) -> None:
+    with capture_logs() as logs:
+        await client.post("/graphql", json={"query": query, "operationName": "Mei Ling Tan " * 1_000})
+
+    (line,) = (entry for entry in logs if entry["event"] == "graphql request")
+    assert line["operation"] in (None, "Known")
+
+
 async def test_an_unexpected_error_is_logged_with_its_exception_and_masked(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

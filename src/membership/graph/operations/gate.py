@@ -43,7 +43,8 @@ class Gate(SchemaExtension):
         execution.graphql_document = _stand_in(name) if errors else document.node
         # Found already, so the engine must not validate again.
         execution.pre_execution_errors = list(errors)
-        context.operation = name or document.name
+        # For the log: a name that the document has, not whatever somebody sent in its place.
+        context.operation = name if name is not None and name in document.access else document.name
         if not errors:
             context.time_limits.start(context.time_limit, execution.operation_type, context.caller)
         yield
