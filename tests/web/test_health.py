@@ -1,5 +1,6 @@
 """/healthz says that the process lives; /readyz says whether it may be sent requests."""
 
+import asyncio
 from datetime import timedelta
 
 import httpx
@@ -26,6 +27,17 @@ async def test_ready(client: httpx.AsyncClient) -> None:
         200,
         {"status": "ready", "checks": {"postgres": "ok", "redis": "ok"}},
     )
+
+
+async def test_a_hundred_who_ask_at_a_time_take_one_connection(
+    client: httpx.AsyncClient, statements: list[str]
+) -> None:
+    statements.clear()
+    answers = await asyncio.gather(*(client.get("/readyz") for _ in range(100)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len([text for text in statements if "clock_timestamp" in text]) < 10
+    assert (await client.get("/readyz")).status_code == 200
 
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=3), timedelta(seconds=-3)])

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from membership.kernel.clock import Clock
+from membership.kernel.time_limits import apart
 from membership.postgres.database import Database
 from membership.postgres.migrations import Phase, pending
 from membership.redis.client import RedisClient, is_ready
@@ -30,6 +31,9 @@ class Readiness:
     Redis is looked at and told, and decides nothing: without it everything is served, slower (web/rates.py says how).
     Processes that called themselves not ready would all be taken out of service by what none of them needs.
 
+    Whoever asks while somebody else is being answered gets the same answer: nobody is asked for a token here, and a
+    thousand at a time must not take the connections of everything else.
+
     `host_clock` is the machine's own clock, not one moved for a demonstration.
     """
 
@@ -37,8 +41,18 @@ class Readiness:
         self._database = database
         self._redis = redis
         self._host_clock = host_clock
+        self._looking: asyncio.Task[Response] | None = None
 
     async def answer(self, _: Request) -> Response:
+        if self._looking is None:
+            self._looking = apart(self._look())
+            self._looking.add_done_callback(self._looked)
+        return await asyncio.shield(self._looking)
+
+    def _looked(self, _: "asyncio.Task[Response]") -> None:
+        self._looking = None
+
+    async def _look(self) -> Response:
         postgres, redis = await asyncio.gather(_within_time(self._postgres), _within_time(self._cache))
         checks: Mapping[str, str] = {"postgres": postgres or "ok", "redis": redis or "ok"}
         ready = postgres is None
