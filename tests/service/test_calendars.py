@@ -17,7 +17,7 @@ from membership.calendars import store
 from membership.calendars.errors import UnknownAssociate, UnknownCalendarFeed
 from membership.calendars.rules.showing import KEPT_BACK, KEPT_CANCELLED
 from membership.calendars.rules.writing import UID_DOMAIN
-from membership.calendars.service import associate_owner, member_owner
+from membership.calendars.service import CreatedFeed, associate_owner, member_owner
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import derived_id, new_id
 from membership.members.errors import UnknownMember
@@ -27,7 +27,7 @@ from membership.members.store import NAME
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.idempotency import IdempotencyConflict
-from support.appointment_desk import OTHER_COUNTER, at, rules
+from support.appointment_desk import COUNTER, OTHER_COUNTER, at, rules
 from support.calendar_client import ReadEvent, by_icalendar, by_vobject
 from support.calendar_desk import CalendarDesk, open_calendar_desk
 from support.people import account_workings
@@ -250,6 +250,25 @@ async def test_nobody_creates_an_address_for_somebody_else(calendar: CalendarDes
     ):
         with pytest.raises(refusal):
             await calendar.calendars.create_feed(actor, desk.now, owner, locale="en", key=str(new_id()))
+
+
+async def test_an_associate_of_another_counter_with_the_same_staff_number_is_told_no_address(
+    calendar: CalendarDesk, conn: Conn
+) -> None:
+    """By the same key and staff number: what is repeated is one's own request."""
+    desk = calendar.desk
+    own, other = [(await desk.resources(ResourceKind.ASSOCIATE, 1, counter=code))[0] for code in (COUNTER, OTHER_COUNTER)]
+    await conn.execute("UPDATE appointments.resources SET code = 'somebody' WHERE resource_id = ANY ($1)", [own, other])
+
+    async def create(counter: str) -> CreatedFeed:
+        owner = associate_owner(None, desk.counter(counter), desk.store.programme_id)
+        return await calendar.calendars.create_feed(
+            calendar.associate(counter), desk.now, owner, locale="en", key="monday"
+        )
+
+    first, second = await create(COUNTER), await create(OTHER_COUNTER)
+    assert (first.feed.owner.associate_id, second.feed.owner.associate_id) == (own, other)
+    assert first.token != second.token
 
 
 # ---- merges

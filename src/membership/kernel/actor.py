@@ -50,4 +50,7 @@ class Actor:
             return f"till:{self.till_id}"
         if self.role is Role.MEMBER:
             return f"member:{self.member_id}"
+        if self.role is Role.ASSOCIATE:
+            # The subject is a staff number, which each counter gives out by itself.
+            return f"associate:{self.counter_id or self.brand_id}:{self.subject}"
         return f"{self.role.value}:{self.subject}"

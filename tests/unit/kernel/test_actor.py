@@ -31,5 +31,14 @@ def test_the_scope_of_a_till_or_member_does_not_depend_on_the_token_or_the_place
     )
 
 
+def test_associates_with_the_same_staff_number_at_two_counters_are_two_callers() -> None:
+    """A counter gives its own numbers out: `001` of one is somebody else than `001` of another."""
+    first, other = (Actor(Role.ASSOCIATE, "001", brand_id=B, counter_id=counter) for counter in (A, B))
+    assert first.idempotency_scope != other.idempotency_scope
+    assert Actor(Role.ASSOCIATE, "001", brand_id=A).idempotency_scope != Actor(
+        Role.ASSOCIATE, "001", brand_id=B
+    ).idempotency_scope
+
+
 def test_everybody_but_members_is_staff() -> None:
     assert set(Role) - STAFF == {Role.MEMBER}
