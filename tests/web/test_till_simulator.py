@@ -84,6 +84,15 @@ async def test_a_refusal_comes_with_the_way_out(command: Command) -> None:
     assert "Enter it again as printed on the card. (MALFORMED_CARD_NUMBER)" in " ".join(printed.split())
 
 
+@pytest.mark.parametrize("load", [(), ("--tills", "1", "--most-sales", "1")])
+async def test_what_looks_like_markup_is_shown_as_it_is(command: Command, load: tuple[str, ...]) -> None:
+    code, printed = await command("--line", "[/red]=1@2F-ALVENNA", *load)
+
+    assert code == 1
+    assert "UNKNOWN_CATEGORY" in printed
+    assert load or "1 × [/red] CNY 1.00" in printed
+
+
 async def test_lines_are_cut_and_nothing_is_lost_or_doubled(command: Command, conn: Conn) -> None:
     code, printed = await command(
         *("--tills", "3", "--seconds", "30", "--most-sales", "15", "--cut-lines", "0.3", "--json")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 from rich.console import Console
+from rich.markup import escape
 
 from membership.kernel.clock import Clock
 from membership.till_client import Refusal
@@ -111,11 +112,11 @@ class Showing:
         )
 
     def _say(self, what: str, text: str) -> None:
-        self._console.print(f"[bold]{what:<10}[/] {text}")
+        self._console.print(f"[bold]{what:<10}[/] {escape(text)}")
 
     def _refused(self, what: str, refusal: Refusal | None) -> None:
         """The message says the way out."""
         if refusal is None:
             self._console.print(f"[red]{what}[/]: no answer. Send it again as it was: nothing is done twice.")
         else:
-            self._console.print(f"[red]{what}[/]: {refusal.message} [dim]({refusal.code})[/]")
+            self._console.print(f"[red]{what}[/]: {escape(refusal.message)} [dim]({escape(refusal.code)})[/]")

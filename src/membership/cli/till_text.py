@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from membership.till_simulator.book import PURCHASE
@@ -51,7 +52,7 @@ def print_proof(figures: Figures, proof: Proof, shop: Shop, console: Console) ->
         f"Sent again in the end: {proof.settled:,}."
     )
     for sentence in proof.wrong[:_MOST_WRONG]:
-        console.print(f"[red]✗[/] {sentence}")
+        console.print(f"[red]✗[/] {escape(sentence)}")
     if len(proof.wrong) > _MOST_WRONG:
         console.print(f"… and {len(proof.wrong) - _MOST_WRONG:,} more.")
     if proof.holds:
@@ -60,4 +61,4 @@ def print_proof(figures: Figures, proof: Proof, shop: Shop, console: Console) ->
 
 def _counted(counted: Mapping[str, int]) -> str:
     ordered = sorted(counted.items(), key=lambda entry: (-entry[1], entry[0]))
-    return ", ".join(f"{name} {count:,}" for name, count in ordered)
+    return escape(", ".join(f"{name} {count:,}" for name, count in ordered))

@@ -54,6 +54,7 @@ class BaseClient:
     """`async with TillClient(url, token) as till: …`
 
     `token`: the till's, or a function that gives the one that is good now. `language`: of messages to the cashier.
+    `timeout_seconds`: of each attempt, from the first byte sent to the last one read.
     `retrying`: `ONCE` for whoever sends again by other means. `observer` hears of every attempt. `http`: another
     transport, or a pool that is shared; whoever gave it closes it.
     """
@@ -140,10 +141,12 @@ class BaseClient:
 
     async def _send(self, request: _Request, number: int) -> object:
         try:
-            response = await self._http.post(
-                self._url, content=request.body, headers=self._headers(request), timeout=self._timeout
-            )
-        except httpx.TransportError as error:
+            # The whole attempt: an answer that trickles in keeps every single read in time, and the till waiting.
+            async with asyncio.timeout(self._timeout):
+                response = await self._http.post(
+                    self._url, content=request.body, headers=self._headers(request), timeout=self._timeout
+                )
+        except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             raise NoAnswer(request.operation, number, type(error).__name__, request.correlation_id) from None
         self._allowance.heed(response.headers.get("ratelimit"), asyncio.get_running_loop().time())
         return data_of(response, operation=request.operation, correlation_id=request.correlation_id)

@@ -13,7 +13,8 @@ def data_of(response: httpx.Response, *, operation: str, correlation_id: str) ->
     known_as = response.headers.get("x-correlation-id", correlation_id)
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
+        # The latter for brackets without end.
         body = None
     errors, data = (body.get("errors"), body.get("data")) if isinstance(body, dict) else (None, None)
     if isinstance(errors, list) and errors:

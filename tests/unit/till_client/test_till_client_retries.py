@@ -1,7 +1,8 @@
 """What a till's client sends again, when, and how it reads what it has never seen."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
@@ -38,6 +39,7 @@ class Till:
         retrying: Retrying = Retrying(),  # noqa: B008 - frozen
         token: str | Callable[[], str] = "t-1",
         chance: float = 0,
+        timeout_seconds: float = 5,
     ) -> None:
         self.script = Script(list(answers))
         self.slept: list[float] = []
@@ -47,6 +49,7 @@ class Till:
             token,
             http=httpx.AsyncClient(transport=self.script),
             retrying=retrying,
+            timeout_seconds=timeout_seconds,
             observer=self.attempts.append,
             sleep=self._sleep,
             chance=lambda: chance,
@@ -67,6 +70,7 @@ class Till:
         httpx.RemoteProtocolError("hung up"),
         httpx.ReadTimeout("slow"),
         httpx.ConnectTimeout("slow"),
+        httpx.Response(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"cut short")),
         fault(200, "UNAVAILABLE"),
         fault(429, "RATE_LIMITED"),
         fault(503, "TOO_MANY_CONNECTIONS"),
@@ -97,6 +101,10 @@ async def test_what_will_pass_is_sent_again_as_it_was(first: httpx.Response | Ex
         (httpx.Response(200, text="<html>Welcome to the hotel</html>"), Unreadable),
         (httpx.Response(200, json={"hello": "world"}), Unreadable),
         (httpx.Response(200, json=["data"]), Unreadable),
+        (httpx.Response(200, text="[" * 100_000), Unreadable),
+        (httpx.Response(200, content=b'{"data": "\xff"}'), Unreadable),
+        (httpx.Response(200, json={"data": {}, "errors": [{"message": ["odd"], "extensions": {"code": 7}}]}), Fault),
+        (httpx.Response(302, headers={"location": "http://elsewhere.test/"}), Unreadable),
         (data(abandonQuote={"__typename": "AbandonQuotePayload"}), Unreadable),
     ],
 )
@@ -171,6 +179,22 @@ async def test_who_repeats_by_other_means_is_told_at_the_first_cut() -> None:
 
     with pytest.raises(NoAnswer):
         await till.ask()
+
+
+class Trickle(httpx.AsyncByteStream):
+    """An answer whose end does not come in time, and that is never silent for long."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for _ in range(200_000):
+            yield b" "
+            await asyncio.sleep(0)
+
+
+async def test_an_answer_that_only_trickles_in_is_none() -> None:
+    till = Till(httpx.Response(200, stream=Trickle()), data(abandonQuote=DONE), timeout_seconds=0.05)
+
+    assert isinstance(await till.ask(), AbandonQuoteAbandonQuotePayload)
+    assert [attempt.failure for attempt in till.attempts] == ["TimeoutError", None]
 
 
 async def test_a_token_is_asked_for_with_every_attempt() -> None:
