@@ -257,7 +257,9 @@ async def test_an_associate_of_another_counter_with_the_same_staff_number_is_tol
 ) -> None:
     """By the same key and staff number: what is repeated is one's own request."""
     desk = calendar.desk
-    own, other = [(await desk.resources(ResourceKind.ASSOCIATE, 1, counter=code))[0] for code in (COUNTER, OTHER_COUNTER)]
+    own, other = [
+        (await desk.resources(ResourceKind.ASSOCIATE, 1, counter=code))[0] for code in (COUNTER, OTHER_COUNTER)
+    ]
     await conn.execute("UPDATE appointments.resources SET code = 'somebody' WHERE resource_id = ANY ($1)", [own, other])
 
     async def create(counter: str) -> CreatedFeed:

@@ -44,6 +44,7 @@ class Issue(Protocol):
         programme: UUID = ...,
         subject: str | None = ...,
         till: UUID = ...,
+        counter: UUID | None = ...,
     ) -> str: ...
 
 
@@ -67,6 +68,7 @@ def issue(issuer_folder: Path, host_clock: Clock) -> Issue:
         programme: UUID = SOMEBODY,
         subject: str | None = None,
         till: UUID = SOMEBODY,
+        counter: UUID | None = None,
     ) -> str:
         return issue_token(
             issuer_folder,
@@ -80,6 +82,7 @@ def issue(issuer_folder: Path, host_clock: Clock) -> Issue:
             programme=programme,
             store=SOMEBODY,
             till=till,
+            counter=counter,
             brand=SOMEBODY,
         )
 

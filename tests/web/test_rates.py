@@ -136,6 +136,14 @@ class TestWhoIsWho:
             refusal(busy)
             assert left(await client.post("/graphql", json=QUERY, headers=bearer(other))) == ("till", 2)
 
+    async def test_no_associate_waits_behind_the_same_staff_number_of_another_counter(
+        self, make_app: MakeApp, client_of: ClientOf, issue: Issue
+    ) -> None:
+        one, other = (issue(Role.ASSOCIATE, subject="001", counter=UUID(int=number)) for number in (1, 2))
+        async with client_of(make_app(rate_limit_associate=THREE)) as client:
+            await client.post("/graphql", json=QUERY, headers=bearer(one))
+            assert left(await client.post("/graphql", json=QUERY, headers=bearer(other))) == ("associate", 2)
+
     async def test_a_subject_has_a_bucket_in_each_role(
         self, make_app: MakeApp, client_of: ClientOf, issue: Issue
     ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 import structlog.testing
@@ -328,6 +329,24 @@ class TestLimits:
             await served.emptied()
             async with client_of(served) as again:
                 await again.begin(authorization=tokens[0])
+
+    @pytest.mark.parametrize("role", [Role.ASSOCIATE, Role.TILL])
+    async def test_callers_who_share_a_subject_take_no_connection_from_each_other(
+        self, serve: Serve, issue: Issue, role: Role
+    ) -> None:
+        """The staff number of one counter is somebody else's at another; all tills of a store may be one subject."""
+        places = (UUID(int=1), UUID(int=2))
+        if role is Role.TILL:
+            one, other = (issue(role, subject="001", till=place) for place in places)
+        else:
+            one, other = (issue(role, subject="001", counter=place) for place in places)
+        async with (
+            serve(limits=StreamLimits(of_one_caller=1)) as served,
+            client_of(served) as first,
+            client_of(served) as second,
+        ):
+            await first.begin(authorization=f"Bearer {one}")
+            await second.begin(authorization=f"Bearer {other}")
 
     async def test_a_connection_that_watches_nothing(self, serve: Serve) -> None:
         async with serve(limits=StreamLimits(idle_seconds=0.2)) as served, client_of(served) as client:

@@ -54,3 +54,12 @@ class Actor:
             # The subject is a staff number, which each counter gives out by itself.
             return f"associate:{self.counter_id or self.brand_id}:{self.subject}"
         return f"{self.role.value}:{self.subject}"
+
+    @property
+    def client(self) -> str:
+        """Whom limits count as one, whatever their tokens: tills of a store may share a subject, and so may associates
+        of different counters."""
+        place = self.till_id if self.role is Role.TILL else None
+        if self.role is Role.ASSOCIATE:
+            place = self.counter_id or self.brand_id
+        return f"{self.subject}\0{place or ''}"

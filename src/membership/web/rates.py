@@ -1,10 +1,10 @@
 """How often each client may ask: one place for all transports, asked before any work is done for a request.
 
 What counts: each POST and GET to /graphql, event streams included; each `connection_init` and each operation of a
-WebSocket; each fetch of a calendar. A client is a role and a subject, and a till besides: no till waits behind another.
-Who brings no token is known by their address, and so are those whose token is not good and calendar programmes. Those
-limits are wide, as a whole store has one address, and a caller with a good token is never held to one of them: nobody
-can lock the store out by what they send from its network.
+WebSocket; each fetch of a calendar. A client is a role and a subject, and a till or an associate's counter besides:
+none waits behind another. Who brings no token is known by their address, and so are those whose token is not good and
+calendar programmes. Those limits are wide, as a whole store has one address, and a caller with a good token is never
+held to one of them: nobody can lock the store out by what they send from its network.
 
 A limit is a bucket (web/buckets.py) of so many requests, which come back evenly over so many seconds:
 settings.RateSettings says how many and why. Answers tell what is left in RateLimit and RateLimit-Policy
@@ -103,7 +103,7 @@ class Rates:
         """For a request of a caller with a good token, or of somebody at an address."""
         if caller is None:
             return await self._take(ANONYMOUS, site_of(address))
-        return await self._take(caller.role.value, f"{caller.subject}\0{caller.till_id or ''}")
+        return await self._take(caller.role.value, caller.client)
 
     async def take_for_refusal(self, refused: GraphQLError, address: str | None) -> Allowance:
         """For a request with a token that is not good: refused anyway, but who guesses is not told so for ever."""

@@ -37,9 +37,9 @@ class SlowConsumer(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """`connections`: WebSockets and event streams of one process together, `of_one_caller` those with tokens of one
-    subject, `of_one_address` those that have shown no token, yet or at all. `operations`: of one WebSocket at a time.
-    `look_seconds`: between two looks at whether who holds them still may."""
+    """`connections`: WebSockets and event streams of one process together, `of_one_caller` those of one client
+    (`Actor.client`), `of_one_address` those that have shown no token, yet or at all. `operations`: of one WebSocket at
+    a time. `look_seconds`: between two looks at whether who holds them still may."""
 
     connections: int = 5_000
     of_one_caller: int = 20
@@ -80,7 +80,7 @@ class Stream:
 
     def belongs_to(self, caller: Actor) -> None:
         """So that nobody takes the places of all others. Raises TooManyStreams."""
-        self._count_as(f"{caller.role.value} {caller.subject}", self.limits.of_one_caller)
+        self._count_as(f"{caller.role.value} {caller.client}", self.limits.of_one_caller)
 
     def comes_from(self, address: str) -> None:
         """The same while it belongs to nobody: one machine must not have every place for the asking. A whole store has

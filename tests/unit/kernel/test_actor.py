@@ -35,9 +35,10 @@ def test_associates_with_the_same_staff_number_at_two_counters_are_two_callers()
     """A counter gives its own numbers out: `001` of one is somebody else than `001` of another."""
     first, other = (Actor(Role.ASSOCIATE, "001", brand_id=B, counter_id=counter) for counter in (A, B))
     assert first.idempotency_scope != other.idempotency_scope
-    assert Actor(Role.ASSOCIATE, "001", brand_id=A).idempotency_scope != Actor(
-        Role.ASSOCIATE, "001", brand_id=B
-    ).idempotency_scope
+    assert (
+        Actor(Role.ASSOCIATE, "001", brand_id=A).idempotency_scope
+        != Actor(Role.ASSOCIATE, "001", brand_id=B).idempotency_scope
+    )
 
 
 def test_everybody_but_members_is_staff() -> None:
