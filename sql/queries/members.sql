@@ -222,13 +222,32 @@ LIMIT $2::integer
 FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: rekey_identities :exec
--- Rekeying: the same values under other keys.
+-- Rekeying: the same values under other keys. What its member has under the new key already, since some process did not
+-- know both, is taken off: it is the same identity twice.
 UPDATE members.identities AS i
 SET lookup_hash = entry.lookup_hash, hash_key_version = entry.hash_key_version,
-    value_encrypted = entry.value_encrypted, encryption_key_version = entry.encryption_key_version
+    value_encrypted = entry.value_encrypted, encryption_key_version = entry.encryption_key_version,
+    removed_at = CASE
+        WHEN i.removed_at IS NULL AND EXISTS (
+            SELECT FROM members.identities AS twin
+            WHERE twin.kind = i.kind AND twin.lookup_hash = entry.lookup_hash AND twin.removed_at IS NULL
+                AND twin.member_id = i.member_id AND twin.identity_id <> i.identity_id
+        ) THEN $6::timestamptz
+        ELSE i.removed_at
+    END
 FROM unnest($1::uuid[], $2::bytea[], $3::smallint[], $4::bytea[], $5::smallint[])
     AS entry (identity_id, lookup_hash, hash_key_version, value_encrypted, encryption_key_version)
 WHERE i.identity_id = entry.identity_id;
+
+-- name: list_twins :many
+-- Rekeying: members of whom each has an identity that another one has under the new key.
+SELECT i.member_id, twin.member_id AS twin_id
+FROM unnest($1::uuid[], $2::bytea[]) AS entry (identity_id, lookup_hash)
+JOIN members.identities AS i ON i.identity_id = entry.identity_id
+JOIN members.identities AS twin
+    ON twin.kind = i.kind AND twin.lookup_hash = entry.lookup_hash AND twin.member_id <> i.member_id
+WHERE i.removed_at IS NULL AND twin.removed_at IS NULL
+ORDER BY i.member_id, twin.member_id;
 
 -- name: lock_names_after :many
 -- Rekeying: the next members by id whose name is under another key, skipping what others hold.

@@ -2,19 +2,24 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import pytest
 import redis.asyncio
+from strawberry import ID
 from strawberry.types import ExecutionResult
 
+from membership.accounts.merge import merge
+from membership.accounts.model import MergeMembers
 from membership.cli.failures import CommandFailed
 from membership.cli.operators import operator_named
 from membership.cli.rotation import rotate, stale, under_keys
-from membership.graph.kit.relay import global_id
+from membership.graph.kit.relay import global_id, key_of
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.graph.services import make_services
+from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.kernel.randomness import random_bytes
 from membership.members import store
@@ -29,7 +34,7 @@ from sample_store import SampleStore, load_world
 from support.blocked import until_blocked
 from support.clock import StoppedClock
 from support.operations import Run, runner, trusted
-from support.people import app_of, fresh_phone, till_of
+from support.people import account_workings, app_of, fresh_phone, till_of
 
 OLD, NEW = os.urandom(32), os.urandom(32)
 ENROL, IDENTIFY, INVITE = trusted("app/Enrol"), trusted("till/IdentifyMember"), trusted("till/InviteMember")
@@ -215,3 +220,29 @@ async def test_a_key_that_is_gone_and_two_members_with_one_phone_are_told(proces
     await processes.enrol(await processes.serve(AFTER), processes.joining(phone))
     with pytest.raises(CommandFailed, match="Merge those members"):
         await processes.rotate(USES_NEW)
+
+
+async def test_two_members_with_one_phone_are_merged_and_the_rotation_goes_on(
+    processes: Processes, conn: Conn, database: Database
+) -> None:
+    """As the refusal of the rotation says."""
+    phone, others = fresh_phone(), [fresh_phone() for _ in range(2)]
+    first = await processes.enrol(await processes.serve(BEFORE), processes.joining(phone))
+    second = await processes.enrol(await processes.serve(AFTER), processes.joining(phone))
+    for other in others:
+        await processes.enrol(await processes.serve(BEFORE), processes.joining(other))
+    ids = [str(entry["memberId"]) for entry in (first, second)]
+    loser, winner = (MemberId(key_of(ID(entry), "Member")) for entry in ids)
+    with pytest.raises(CommandFailed, match=re.escape(f"then rotate again: {' and '.join(ids)}")):
+        await processes.rotate(USES_NEW)
+
+    workings = account_workings(database, USES_NEW)
+    staff = Actor(Role.ADMIN, "li.hua")
+    await merge(workings, staff, processes.clock.now(), MergeMembers(str(new_id()), winner, loser))
+    await processes.rotate(USES_NEW)
+
+    assert stale(await under_keys(conn, processes.clock.now()), USES_NEW) == 0
+    last = await processes.serve(AFTER)
+    assert [await processes.is_found(last, number) for number in (phone, *others)] == [True] * 3
+    people = await store.list_identities(conn, [winner], keyring=AFTER)
+    assert [entry.value for entry in people] == [phone], "once"

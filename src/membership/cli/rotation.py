@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
+from uuid import UUID
 
 import asyncpg
 
@@ -11,9 +12,10 @@ from membership.cards.rekeying import count_code_seeds, rekey_code_seeds
 from membership.cli.failures import CommandFailed
 from membership.cli.steps import Report
 from membership.coupons.store import count_codes_under_keys
+from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Actor
 from membership.members.keyring import Keyring
-from membership.members.rekeying import UnderKey, count_under_keys, rekey_identities, rekey_names
+from membership.members.rekeying import UnderKey, count_under_keys, list_twins, rekey_identities, rekey_names
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.postgres.transaction import AuditEntry, Transaction
@@ -130,5 +132,12 @@ class _Walk:
         except asyncpg.UniqueViolationError:
             raise CommandFailed(
                 "Two members have the same identity, one under each key: some process did not know both keys while it "
-                "served. Merge those members, then rotate again."
+                f"served. Merge those members, then rotate again: {await self._twins(after)}."
             ) from None
+
+    async def _twins(self, after: object) -> str:
+        """Those of this batch, by the ids that the API knows them by."""
+        since = after if isinstance(after, UUID) else None
+        async with self.database.engine(self.actor, self.now()) as tx:
+            found = await list_twins(tx.conn, keyring=self.keyring, after=since, limit=self.batch)
+        return ", ".join(" and ".join(global_id("Member", member) for member in pair) for pair in sorted(found))

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from membership.members.keyring import Keyring, Sealed
-from membership.members.model import IdentityKind
+import asyncpg
+
+from membership.members.keyring import KeyedHash, Keyring, Sealed
+from membership.members.model import IdentityKind, IdentityValue, MemberId
 from membership.members.store import NAME, SQL, identity_row, sealed_name
 from membership.postgres.connection import Conn
 from membership.postgres.transaction import Transaction
@@ -43,15 +45,9 @@ async def count_under_keys(conn: Conn, now: datetime) -> Sequence[UnderKey]:
 
 
 async def rekey_identities(tx: Transaction, *, keyring: Keyring, after: UUID | None, limit: int) -> Step:
-    newest = (keyring.hash_version, keyring.encryption_version)
-    rows = await SQL.lock_identities_after.many(tx.conn, after or _FIRST, limit, *newest)
-    kinds = [IdentityKind(row["kind"]) for row in rows]
-    values = [
-        keyring.open_text(identity_row(kind), Sealed(row["value_encrypted"], row["encryption_key_version"]))
-        for kind, row in zip(kinds, rows, strict=True)
-    ]
-    hashes = [keyring.keyed_hash(kind.value, value) for kind, value in zip(kinds, values, strict=True)]
-    sealed = [keyring.seal_text(identity_row(kind), value) for kind, value in zip(kinds, values, strict=True)]
+    rows, values = await _identities_after(tx.conn, keyring, after, limit)
+    sealed = [keyring.seal_text(identity_row(value.kind), value.value) for value in values]
+    hashes = _hashes(keyring, values)
     if rows:
         await SQL.rekey_identities.exec(
             tx.conn,
@@ -60,8 +56,34 @@ async def rekey_identities(tx: Transaction, *, keyring: Keyring, after: UUID | N
             [entry.key_version for entry in hashes],
             [entry.ciphertext for entry in sealed],
             [entry.key_version for entry in sealed],
+            tx.now,
         )
     return Step(len(rows), rows[-1]["identity_id"] if len(rows) == limit else None)
+
+
+async def list_twins(conn: Conn, *, keyring: Keyring, after: UUID | None, limit: int) -> set[tuple[MemberId, MemberId]]:
+    """Members of the same batch who have an identity that another member has under the key in use: with them."""
+    rows, values = await _identities_after(conn, keyring, after, limit)
+    digests = [entry.digest for entry in _hashes(keyring, values)]
+    found = await SQL.list_twins.many(conn, [row["identity_id"] for row in rows], digests)
+    return {(MemberId(row["member_id"]), MemberId(row["twin_id"])) for row in found}
+
+
+async def _identities_after(
+    conn: Conn, keyring: Keyring, after: UUID | None, limit: int
+) -> tuple[Sequence[asyncpg.Record], list[IdentityValue]]:
+    newest = (keyring.hash_version, keyring.encryption_version)
+    rows = await SQL.lock_identities_after.many(conn, after or _FIRST, limit, *newest)
+    kinds = [IdentityKind(row["kind"]) for row in rows]
+    sealed = [Sealed(row["value_encrypted"], row["encryption_key_version"]) for row in rows]
+    return rows, [
+        IdentityValue(kind, keyring.open_text(identity_row(kind), entry))
+        for kind, entry in zip(kinds, sealed, strict=True)
+    ]
+
+
+def _hashes(keyring: Keyring, values: Sequence[IdentityValue]) -> list[KeyedHash]:
+    return [keyring.keyed_hash(entry.kind.value, entry.value) for entry in values]
 
 
 async def rekey_names(tx: Transaction, *, keyring: Keyring, after: UUID | None, limit: int) -> Step:
