@@ -10,13 +10,15 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON_LOCKS = ("requirements.lock", "tools/requirements.lock")
 NPM_FOLDERS = ("conformance",)
 SECONDS = 300
+ReportType = TypeVar("ReportType", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,11 @@ def _python(lock: str) -> Report:
     """pip-audit skips a package that its source does not know, and calls that no hole."""
     command = [sys.executable, "-m", "pip_audit", "--require-hashes", "-r", lock, "--disable-pip", "-f", "json"]
     try:
-        found = PipReport.model_validate_json(_answer([*command, "--progress-spinner", "off"], ROOT))
+        found = _read(PipReport, _answer([*command, "--progress-spinner", "off"], ROOT))
     except NoAnswer as silence:
         return Report(lock, 0, unanswered=(str(silence),))
+    if not found.dependencies:
+        return Report(lock, 0, unanswered=("pip-audit looked nothing up",))
     skipped = tuple(package.skip_reason for package in found.dependencies if package.skip_reason)
     holes = tuple(
         f"{package.name} {package.version}: {hole.id}, mended in {', '.join(hole.fix_versions) or 'no version yet'}"
@@ -119,13 +123,21 @@ def _npm(folder: str) -> Report:
     if npm is None:
         return Report(lock, 0, unanswered=("npm is not installed",))
     try:
-        found = NpmReport.model_validate_json(_answer([npm, "audit", "--json", "--package-lock-only"], ROOT / folder))
+        found = _read(NpmReport, _answer([npm, "audit", "--json", "--package-lock-only"], ROOT / folder))
     except NoAnswer as silence:
         return Report(lock, 0, unanswered=(str(silence),))
-    if found.metadata is None:
+    if found.metadata is None or not found.metadata.dependencies.total:
         return Report(lock, 0, unanswered=(found.message or "npm gave no report",))
     holes = tuple(f"{name}: {hole.severity}, {hole.range}" for name, hole in found.vulnerabilities.items())
     return Report(lock, found.metadata.dependencies.total, holes)
+
+
+def _read(kind: type[ReportType], printed: str) -> ReportType:
+    """Raises NoAnswer. A program that broke off here would end with the exit code of a hole."""
+    try:
+        return kind.model_validate_json(printed)
+    except ValidationError as error:
+        raise NoAnswer(f"a report that cannot be read: {error.errors()[0]['msg']}"[:200]) from None
 
 
 def _answer(command: list[str], folder: Path) -> str:

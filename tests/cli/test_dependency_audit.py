@@ -77,3 +77,36 @@ def test_ci_goes_on_where_a_source_is_away_but_not_with_a_hole(
 
     _prints(monkeypatch, audit, stdout=_report(UNKNOWN, HOLED))
     assert audit.main() == 1
+
+
+@pytest.mark.parametrize("printed", ['{"dependencies": null}', '{"dependencies": [', "{}", '{"dependencies": []}'])
+def test_a_report_that_cannot_be_read_or_is_of_nothing_is_silence(
+    monkeypatch: pytest.MonkeyPatch, audit: ModuleType, capsys: pytest.CaptureFixture[str], printed: str
+) -> None:
+    """Neither a hole, as a program that breaks off would say by its exit code, nor a clean bill of health."""
+    _prints(monkeypatch, audit, stdout=printed)
+
+    assert audit.main() == 3
+    assert "NOT AUDITED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        '{"vulnerabilities": {}, "metadata": {"dependencies": {"total": 0}}}',
+        '{"vulnerabilities": [], "metadata": {}}',
+        '{"message": "no such host"}',
+    ],
+)
+def test_npm_that_looked_nothing_up_is_silence(
+    monkeypatch: pytest.MonkeyPatch, audit: ModuleType, tmp_path: Path, printed: str
+) -> None:
+    (tmp_path / "conformance").mkdir()
+    (tmp_path / "conformance" / "package-lock.json").write_text("{}")
+    monkeypatch.setattr(audit, "ROOT", tmp_path)
+    monkeypatch.setattr(audit, "NPM_FOLDERS", ("conformance",))
+    monkeypatch.setattr(audit, "PYTHON_LOCKS", ())
+    monkeypatch.setattr(audit.shutil, "which", lambda _: "npm")
+    _prints(monkeypatch, audit, stdout=printed)
+
+    assert audit.main() == 3
