@@ -29,6 +29,7 @@ _PERSONAL_KEYS = re.compile(
 _PERSONAL_TEXT = re.compile(
     r"[\w.+-]+@[\w-]+(\.[\w-]+)+"  # e-mail
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # token
+    r"|(?<=/calendar/)[^\s\"]+|(?<=/graphql\?)[^\s\"]+"  # the secret of a feed's address; variables
     r"|\+\d[\d ()-]{5,}\d"  # phone as people write it
     r"|(?<![0-9A-Za-z.-])\d{7,}(?![0-9A-Za-z-])"  # phone, card, member code; not a part of an id
 )

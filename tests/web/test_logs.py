@@ -1,13 +1,35 @@
 """One line a request, with what operators need and nothing that members said."""
 
+import io
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
 import httpx
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from membership.graph.stores import queries as stores_queries
 from membership.kernel.actor import Role
-from web.conftest import Issue
+from membership.logging import configure
+from web.conftest import Issue, Serve
+
+
+@contextmanager
+def written() -> Iterator[io.StringIO]:
+    """All logs of the block as the service writes them; the test runner's own handlers come back afterwards."""
+    root, configured, stream = logging.getLogger(), structlog.get_config(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    configure("INFO", stream)
+    try:
+        yield stream
+    finally:
+        root.handlers, root.level = handlers, level
+        structlog.configure(**configured)
 
 
 async def test_a_request_leaves_one_line(client: httpx.AsyncClient, issue: Issue) -> None:
@@ -85,3 +107,20 @@ async def test_an_error_outside_graphql_is_masked_too(
 def test_logs_are_captured_by_the_loggers_in_use() -> None:
     # capture_logs sees nothing of a logger that was cached before: then the tests above would prove nothing.
     assert structlog.get_config()["cache_logger_on_first_use"] is False
+
+
+async def test_no_address_is_logged_that_holds_a_secret_or_what_members_said(serve: Serve) -> None:
+    """By neither protocol, and by no library: a calendar's address is a secret, and a GET has its variables there."""
+    secret, phone = "ab" * 32, "138-0013-8000"
+    with written() as stream:
+        async with serve() as served, httpx.AsyncClient() as client:
+            root = f"127.0.0.1:{served.port}"
+            await client.get(f"http://{root}/calendar/{secret}.ics")
+            await client.get(f"http://{root}/graphql", params={"query": "{ a }", "variables": f'{{"p": "{phone}"}}'})
+            for address in (f"ws://{root}/calendar/{secret}.ics", f"ws://{root}/graphql?token={secret}&p={phone}"):
+                with suppress(InvalidStatus):
+                    async with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]):
+                        pass
+    logged = stream.getvalue()
+    assert "calendar fetched" in logged
+    assert secret not in logged and phone not in logged
