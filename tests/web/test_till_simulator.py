@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -183,6 +184,33 @@ async def test_a_receipt_that_is_numbered_anew_is_found_out(there: Street) -> No
     _, proof = await simulated(there, line, Mix(anonymous=1, attached=0, returned=0))
 
     assert any("was booked, and the till was never told" in sentence for sentence in proof.wrong)
+
+
+class Silent(httpx.AsyncBaseTransport):
+    """A line on which the new sale of an exchange is left out of the answer."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        if b'"ExchangeLines"' not in request.content:
+            return response
+        await response.aread()
+        answer = response.json()
+        answer["data"]["exchangeLines"]["exchangedFor"] = None
+        return httpx.Response(response.status_code, json=answer)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def test_an_exchange_without_its_new_sale_is_found_out(there: Street) -> None:
+    line = Line(there.url, retrying=_SOON, wrap=Silent)
+    _, proof = await simulated(there, line, Mix(anonymous=1, attached=0, returned=1, exchanged=1))
+
+    assert any("id: the till believes ," in sentence for sentence in proof.wrong)
+    assert not any("was never told" in sentence for sentence in proof.wrong)
 
 
 async def test_the_same_with_the_same_key_adds_up(there: Street) -> None:

@@ -191,21 +191,21 @@ class Till:
             return answer
         self._believe_return(answer, receipt, lines)
         new = answer.exchanged_for
-        if new is not None and new.sale_id is not None:
-            self.book.receipts.append(
-                Receipt(
-                    till=self.place.code,
-                    business_date=receipt.business_date,
-                    sequence=new.sequence,
-                    sale_id=new.sale_id,
-                    net_minor=total_of(asked.basket.lines),
-                    discount_minor=new.discount.amount_minor,
-                    quantities={line.line_no: line.quantity for line in asked.basket.lines},
-                    member_id=receipt.member_id,
-                )
+        # A till that was not told of the new sale believes in it all the same: it has handed out the goods.
+        self.book.receipts.append(
+            Receipt(
+                till=self.place.code,
+                business_date=receipt.business_date,
+                sequence=asked.sale_sequence,
+                sale_id=new.sale_id or "" if new else "",
+                net_minor=total_of(asked.basket.lines),
+                discount_minor=new.discount.amount_minor if new else 0,
+                quantities={line.line_no: line.quantity for line in asked.basket.lines},
+                member_id=receipt.member_id,
             )
-            if receipt.member_id is not None:
-                self.book.points[receipt.member_id] += new.points_earned
+        )
+        if receipt.member_id is not None and new is not None:
+            self.book.points[receipt.member_id] += new.points_earned
         return answer
 
     def _believe_return(
