@@ -148,7 +148,7 @@ async def database(postgres_dsn: str, statements: list[str]) -> AsyncIterator[Da
     if not pool.is_closing():  # as a test may have left it
         async with pool.acquire() as conn:
             await canaries.keep_stored(conn)
-    canaries.WATCH.keep("the text of a statement", statements)
+    canaries.keep_statements(statements)
     await pool.close()
 
 

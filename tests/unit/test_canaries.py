@@ -6,6 +6,8 @@ import pytest
 import structlog
 
 from membership.logging import MASK
+from membership.postgres.catalogue import queries_of
+from support import canaries
 from support.canaries import WATCH, Watch, search
 
 PHONE, CARD = "+8613800138007", "628000000017"
@@ -41,3 +43,16 @@ def test_a_text_that_was_kept_is_told_without_its_values() -> None:
     assert list(search(Watch(values={PHONE, CARD}, texts=kept))) == [
         "a phone number in what a client is told: UNKNOWN_MEMBER: Nobody has …."
     ]
+
+
+def test_statements_of_the_catalogue_are_the_same_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    monkeypatch.setattr(canaries, "WATCH", watch)
+    watch.note("Every brand")
+    constant = next(query.text for query in queries_of("stores") if "Every brand" in query.text)
+
+    canaries.keep_statements([constant])
+    assert list(search(watch)) == []
+
+    canaries.keep_statements([f"{constant} WHERE name = 'Every brand'"])
+    assert len(list(search(watch))) == 1
