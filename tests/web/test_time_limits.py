@@ -119,6 +119,25 @@ async def test_a_query_that_waits_for_a_lock(
         await holder.execute("COMMIT")
 
 
+async def test_tills_sell_while_everybody_else_waits(
+    make_app: MakeApp, issue: Issue, token_of: Callable[[Actor], str], till: TillWorld, conn: Conn, holder: Conn
+) -> None:
+    """More of the others than the pool has connections; the process stays ready too."""
+    app, token, body = make_app(changes={"query_seconds": PATIENCE_SECONDS}), token_of(till.actor), sale(till)
+    await holder.execute("BEGIN; LOCK TABLE platform.audit_entries")
+    async with serving(app) as served:
+        trail: dict[str, object] = {"query": "{ auditTrail { nodes { action } } }"}
+        asking = [asyncio.create_task(by_post(served, trail, issue(Role.ADMIN))) for _ in range(70)]
+        await until_blocked(conn, count=48)
+        async with asyncio.timeout(BEFORE_THE_SERVER):
+            answer = await by_post(served, body, token)
+        assert answer["data"]["commitSale"]["pointsEarned"] == 100
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(served.url.replace("graphql", "readyz"))).status_code == 200
+        await holder.execute("COMMIT")
+        assert all("errors" not in answer for answer in await asyncio.gather(*asking))
+
+
 @pytest.mark.parametrize("ask", [by_post, by_events, by_socket])
 async def test_a_sale_that_waits_for_a_lock_is_not_written_and_its_repeat_is(
     make_app: MakeApp, token_of: Callable[[Actor], str], ask: Ask, till: TillWorld, conn: Conn, holder: Conn

@@ -6,13 +6,13 @@ Everything set here is local to the transaction, so that it is safe behind PgBou
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Final
 
 import asyncpg
 
-from membership.kernel.actor import Actor
+from membership.kernel.actor import Actor, Role
 from membership.kernel.time_limits import one_read, seconds_left
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.finish import write_pending
@@ -27,6 +27,8 @@ SERVER_SETTINGS: Final[Mapping[str, str]] = {
 """Of every connection of a pool. A PgBouncer in between has to ignore them (ignore_startup_parameters)."""
 
 
+_PART_OF_TILLS: Final = 5
+"""One of so many connections."""
 _LAST_SECONDS: Final = 1.0
 """For a server to end what a caller who has gone left behind; then the connection is cut."""
 
@@ -40,6 +42,8 @@ class Database:
 
     `beside`: another pool, for what a process remembers. Transactions ask for that; were it read on their own pool,
     they could all hold a connection and wait for one, for ever.
+
+    A fifth of the pool is for tills alone: where everybody else waits for something slow, or for a lock, sales go on.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class Database:
     ) -> None:
         self._pool = pool
         self._beside = beside or pool
+        most = pool.get_max_size()
+        self._places_of_others = asyncio.Semaphore(most - most // _PART_OF_TILLS)
         self._on_events = on_events
         self._statement_timeout_ms = statement_timeout_ms
 
@@ -67,7 +73,7 @@ class Database:
     @asynccontextmanager
     async def engine(self, actor: Actor, now: datetime) -> AsyncIterator[Transaction]:
         """A read-write transaction for a use case: commits when the block ends, rolls back when it raises."""
-        async with self._transaction(_BEGIN_ENGINE) as conn:
+        async with self._transaction(_BEGIN_ENGINE, actor) as conn:
             transaction = Transaction(conn, actor, now)
             yield transaction
             await write_pending(transaction)
@@ -79,12 +85,13 @@ class Database:
     @asynccontextmanager
     async def reader(self, actor: Actor) -> AsyncIterator[Conn]:
         """A read-only transaction that sees only what row-level security grants the actor."""
-        async with self._transaction(_begin_reader(actor)) as conn:
+        async with self._transaction(_begin_reader(actor), actor) as conn:
             yield conn
 
     @asynccontextmanager
-    async def _transaction(self, begin: str) -> AsyncIterator[Conn]:
-        async with one_read(), self._pool.acquire() as conn:
+    async def _transaction(self, begin: str, actor: Actor) -> AsyncIterator[Conn]:
+        place = nullcontext() if actor.role is Role.TILL else self._places_of_others
+        async with one_read(), place, self._pool.acquire() as conn:
             try:
                 await conn.execute(f"{begin}; SET LOCAL statement_timeout = {self._statement_timeout()}")
                 yield conn
