@@ -10,6 +10,7 @@ from starlette.responses import Response
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from membership.web import heads, requests
 from web.conftest import MakeApp
 from web.sockets import PATIENCE_SECONDS, Served, serving
 from web.sockets import client_of as socket_to
@@ -74,6 +75,35 @@ async def test_what_is_no_handshake_of_a_websocket(make_app: MakeApp, handshake:
     assert (status, code_of(body)) == ("HTTP/1.1 400 Bad Request", "BAD_REQUEST")
     assert headers["x-correlation-id"]
     assert b"canary" not in body
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /graph", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_head_that_does_not_come(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.1)
+    async with serving(make_app()) as served:
+        status, headers, body = await answer_to(served, begun)
+    assert (status, code_of(body)) == ("HTTP/1.1 408 Request Timeout", "BAD_REQUEST")
+    assert headers["connection"] == "close"
+
+
+async def test_a_body_that_does_not_come(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.1)
+    head = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    async with serving(make_app()) as served:
+        status, _, body = await answer_to(served, head)
+    assert (status, code_of(body)) == ("HTTP/1.1 408 Request Timeout", "BAD_REQUEST")
+
+
+async def test_requests_one_after_the_other_wait_for_nothing(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each head has its own time, which ends when it is there."""
+    monkeypatch.setattr(heads, "HEAD_SECONDS", 0.1)
+    ask = b"GET /healthz HTTP/1.1\r\nHost: x\r\n%b\r\n"
+    async with serving(make_app()) as served:
+        _, _, body = await answer_to(served, ask % b"", ask % b"Connection: close\r\n")
+    assert body.count(b"HTTP/1.1 200 OK") == 1
+    assert b"408" not in body
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/readyz", "/graphql/"])

@@ -1,5 +1,6 @@
 """How large the head of a request may be. Bodies: `requests`; messages of a WebSocket: `conversation`."""
 
+from asyncio import TimerHandle, Transport
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
@@ -21,6 +22,8 @@ MAX_TARGET_BYTES: Final = 16_000
 MAX_HEADER_BYTES: Final = 16_000
 """Of all headers together. A token has 4,096 at most."""
 _TOO_LARGE: Final = f"The headers may have {MAX_HEADER_BYTES} bytes; these have more."
+HEAD_SECONDS = 20.0
+"""From the opening of a connection, or its first byte, to the end of a head. Between requests uvicorn waits less."""
 _MAX_HEAD_BYTES: Final = 65_536
 """Before it is read to its end, whatever it is."""
 
@@ -42,11 +45,21 @@ class HeadSizes:
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's own reads a head of any length before it shows it to anybody: one that goes on and on is refused here.
-    What it refuses itself, bytes that are no HTTP, is told as everything else is."""
+    """uvicorn's own reads a head of any length and for any time before it shows it to anybody: one that goes on and on,
+    or does not come, is refused here. What it refuses itself, bytes that are no HTTP, is told as everything else is."""
 
     _head_bytes: int | None = None
     """Of a head that is not complete yet."""
+    _waiting: TimerHandle | None = None
+    """For the rest of it."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn's own too
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_more()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -57,11 +70,26 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._head_bytes = 0
+        self._wait()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._head_bytes = None
+        self._wait_no_more()
         super().on_headers_complete()
+
+    def _wait(self) -> None:
+        if self._waiting is None:
+            self._waiting = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+
+    def _wait_no_more(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    def _head_is_late(self) -> None:
+        if not self.transport.is_closing():
+            self._refuse(408, fault(FaultCode.BAD_REQUEST, f"No request came within {HEAD_SECONDS:g} seconds."))
 
     def handle_websocket_upgrade(self) -> None:
         """What is no handshake would be told in the words of the library, with a part of what was sent."""

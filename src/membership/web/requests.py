@@ -1,5 +1,6 @@
 """What an HTTP request asks of GraphQL: read from ASGI, with every way it can be malformed."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from membership.web.negotiation import is_json
 MAX_BODY_BYTES = 256_000
 """More than the usual 100 kB, because a paid receipt is never refused: 200 lines whose descriptions have 60 Chinese
 characters, each escaped in 6 bytes, are beyond that already. Here 180 characters a line fit."""
+
+BODY_SECONDS = 20.0
+"""Time enough for the longest on a line of 13 kB a second. Who says how much will come and sends nothing is let go."""
 
 _MAX_PARAMETERS = 50
 """Of a GET. The protocol knows five; proxies and trackers add theirs."""
@@ -75,7 +79,12 @@ async def read_post(headers: Headers, receive: Receive) -> GraphQLRequest:
     declared = text(headers, b"content-length")
     if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
         raise _too_large()
-    body = await _body(receive)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _body(receive)
+    except TimeoutError:
+        late = fault(FaultCode.BAD_REQUEST, f"The body did not come within {BODY_SECONDS:g} seconds. Send it again.")
+        raise Malformed(408, late, {"Connection": "close"}) from None
     try:
         parameters = orjson.loads(body)
     except orjson.JSONDecodeError:
