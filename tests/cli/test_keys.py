@@ -73,3 +73,16 @@ def test_what_is_wrong_is_told_in_one_line(membership: Command, postgres_dsn: st
     assert "Version 1 of the HASH keys is needed and is not in the settings." in shown.stdout
     unknown = membership("keys", "status", **settings(postgres_dsn, v1=OLD), MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE="7")
     assert (unknown.returncode, "identity_hash_key_in_use is 7" in unknown.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("joined")
+async def test_a_value_that_does_not_open_is_named(membership: Command, postgres_dsn: str, conn: Conn) -> None:
+    """By its row: the key is there, and to add it again would not help."""
+    row = await conn.fetchval(
+        "UPDATE members.identities SET value_encrypted = overlay(value_encrypted PLACING '\\x0000' FROM 20)"
+        " RETURNING identity_id"
+    )
+    told = membership("keys", "rotate", "--operator", "li.hua", **settings(postgres_dsn, v1=OLD, v2=NEW))
+
+    assert told.returncode == 2
+    assert f"(row {row})" in told.stderr and "restore that row" in told.stderr

@@ -96,7 +96,7 @@ async def _rotate(operator: str) -> "Rotated":
     from membership.cli import rotation
     from membership.cli.operators import operator_named
     from membership.cli.steps import Steps
-    from membership.members.keyring import KeyringError
+    from membership.members.keyring import KeyMissing, KeyringError
 
     actor = operator_named(operator)
     async with _place() as place:
@@ -105,9 +105,14 @@ async def _rotate(operator: str) -> "Rotated":
                 return await rotation.rotate(
                     place.database, actor, place.clock.now, keyring=place.keyring, report=report
                 )
-            except KeyringError as error:
+            except KeyMissing as error:
                 raise CommandFailed(
                     f"{error}: add it again until `membership keys status` says that it may go."
+                ) from None
+            except KeyringError as error:
+                raise CommandFailed(
+                    f"{error}: another key was configured under that version when it was written, or it was altered "
+                    "since. Configure that key, or restore that row; then rotate again."
                 ) from None
 
 

@@ -30,6 +30,10 @@ class KeyringError(Exception):
     """Keys are missing or wrong: a fault of the configuration or of the data, never of a caller."""
 
 
+class KeyMissing(KeyringError):
+    """The settings have no key of a version that is needed."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyedHash:
     digest: bytes
@@ -120,7 +124,7 @@ class Keyring:
         """Raises KeyringError when the key is gone, or the value was sealed for another kind of row or altered."""
         cipher = self._ciphers.get(sealed.key_version)
         if cipher is None:
-            raise KeyringError(f"identity_encryption_keys has no version {sealed.key_version}")
+            raise KeyMissing(f"identity_encryption_keys has no version {sealed.key_version}")
         nonce, ciphertext = sealed.ciphertext[:_NONCE_BYTES], sealed.ciphertext[_NONCE_BYTES:]
         try:
             return cipher.decrypt(nonce, ciphertext, row_kind.encode())
@@ -136,7 +140,7 @@ class Keyring:
     def _digest(self, version: int, kind: str, value: str) -> bytes:
         key = self._hash_keys.get(version)
         if key is None:
-            raise KeyringError(f"identity_hash_keys has no version {version}")
+            raise KeyMissing(f"identity_hash_keys has no version {version}")
         # A zero byte cannot occur in a kind, so no kind and value read like another kind and value.
         return hmac.digest(key, f"{kind}\0{value}".encode(), hashlib.sha256)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from membership.members.keyring import KeyedHash, Keyring, Sealed
+from membership.members.keyring import KeyedHash, KeyMissing, Keyring, KeyringError, Sealed
 from membership.members.model import IdentityKind, IdentityValue, MemberId
 from membership.members.store import NAME, SQL, identity_row, sealed_name
 from membership.postgres.connection import Conn
@@ -77,8 +77,8 @@ async def _identities_after(
     kinds = [IdentityKind(row["kind"]) for row in rows]
     sealed = [Sealed(row["value_encrypted"], row["encryption_key_version"]) for row in rows]
     return rows, [
-        IdentityValue(kind, keyring.open_text(identity_row(kind), entry))
-        for kind, entry in zip(kinds, sealed, strict=True)
+        IdentityValue(kind, _opened(keyring, identity_row(kind), entry, of=row["identity_id"]).decode())
+        for kind, entry, row in zip(kinds, sealed, rows, strict=True)
     ]
 
 
@@ -89,9 +89,19 @@ def _hashes(keyring: Keyring, values: Sequence[IdentityValue]) -> list[KeyedHash
 async def rekey_names(tx: Transaction, *, keyring: Keyring, after: UUID | None, limit: int) -> Step:
     rows = await SQL.lock_names_after.many(tx.conn, after or _FIRST, limit, keyring.encryption_version)
     names = {row["member_id"]: name for row in rows if (name := sealed_name(row)) is not None}
-    sealed = [keyring.seal(NAME, keyring.open(NAME, name)) for name in names.values()]
+    sealed = [keyring.seal(NAME, _opened(keyring, NAME, name, of=member_id)) for member_id, name in names.items()]
     if names:
         await SQL.rekey_names.exec(
             tx.conn, list(names), [entry.ciphertext for entry in sealed], [entry.key_version for entry in sealed]
         )
     return Step(len(names), rows[-1]["member_id"] if len(rows) == limit else None)
+
+
+def _opened(keyring: Keyring, row_kind: str, sealed: Sealed, *, of: UUID) -> bytes:
+    """Raises KeyringError, which says whose row it is where the key is there and does not open it."""
+    try:
+        return keyring.open(row_kind, sealed)
+    except KeyMissing:
+        raise
+    except KeyringError as error:
+        raise KeyringError(f"{error} (row {of})") from None
