@@ -76,6 +76,7 @@ def test_the_first_five_minutes(environment: Environment, tmp_path: Path, free_p
     with running(environment, tmp_path / "data", free_port, sample="demo") as service:
         shown = pasted(service, tour("tour"))
         check_visit(pasted(service, tour("visit")))
+        assert '"memberHome":{' in pasted(service, tour("client"))
         # Too far ahead; the last line then has no event to show, which a terminal does not mind.
         check_nothing(pasted(service, tour("visit").replace("day 3", "day 300").rstrip() + " || true"))
     assert not [line for line in shown.splitlines() if '"code"' in line and '"exceptions"' not in line]
