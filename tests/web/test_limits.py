@@ -100,7 +100,7 @@ LIMITS = {
     "repeats of a field with fields": Limit(
         "TOO_MANY_REPEATS", repeated("stores { __typename }", 36), repeated("stores { __typename }", 37)
     ),
-    "fragments in one place": Limit("TOO_MANY_REPEATS", spread(20), spread(21)),
+    "fragments in one place": Limit("TOO_MANY_REPEATS", spread(14), spread(15)),
     "values": Limit("TOO_MANY_VALUES", text("{ __typename }", x=[0] * 2_499), text("{ __typename }", x=[0] * 2_500)),
     "depth of values": Limit("TOO_DEEP", text("{ __typename }", x=nested(253)), text("{ __typename }", x=nested(254))),
 }

@@ -122,7 +122,7 @@ def _overlapping(number: int) -> str:
 
 def _chained(number: int) -> str:
     """Fragments that spread all that come after them."""
-    some = range(18)
+    some = range(14)
     spreads = [" ".join(f"...F{later}" for later in some[place + 1 :]) for place in some]
     fragments = " ".join(f"fragment F{place} on Query {{ {spreads[place]} __typename }}" for place in some)
     return f"query Q{number} {{ ...F0 nothing }} {fragments}"

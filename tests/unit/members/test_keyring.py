@@ -13,8 +13,8 @@ from membership.members.keyring import Keyring, KeyringError, Sealed
 
 OLD, NEW = os.urandom(32), os.urandom(32)
 KIND, HASHED = "tests.values", "TESTED"
-"""Kinds that the service has not: whatever text is made up below would be a canary of the run (support/canaries.py), and
-a word such as `sales` stands in statements and logs."""
+"""Kinds that the service has not: whatever text is made up below would be a canary of the run (support/canaries.py),
+and a word such as `sales` stands in statements and logs."""
 
 
 def keyring_of(**versions: bytes) -> Keyring:
