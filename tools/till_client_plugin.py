@@ -4,6 +4,8 @@
 - What every refusal says is in one class, `Refusal`: `isinstance(answer, Refusal)` tells them all from an answer.
 - A refusal that is newer than the client is read as `OtherRefusal`, and a new value of an enum as itself: a till need
   not be updated for them.
+- An input refuses a field that it does not have, and one with @oneOf all but one field. Its constructor takes Python's
+  names for every type checker: an `alias` would be taken for the name of the argument.
 - Names say the operation once: `CommitSaleUnknownTill`, not `CommitSaleCommitSaleUnknownTill`.
 - The base of the client is written by hand, beside the generated package and not copied into it.
 """
@@ -17,12 +19,14 @@ from ariadne_codegen.plugins.base import Plugin
 from graphql import (
     ExecutableDefinitionNode,
     GraphQLEnumType,
+    GraphQLInputObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
     SelectionSetNode,
 )
 
 REFUSAL, OTHER_REFUSAL, OPEN_ENUM = "Refusal", "OtherRefusal", "OpenEnum"
+INPUT, ONE_OF_INPUT = "Input", "OneOfInput"
 _OF_A_REFUSAL = frozenset({"code", "message", "field"})
 _TYPENAME = "typename__"
 _BY_HAND = re.compile(r"^from \.(base_client|base_model) import (.+)$", re.MULTILINE)
@@ -49,6 +53,19 @@ class TillClientPlugin(Plugin):
 
     def generate_enums_module(self, module: ast.Module) -> ast.Module:
         module.body.insert(0, _import(OPEN_ENUM))
+        return ast.fix_missing_locations(module)
+
+    def generate_input_class(self, class_def: ast.ClassDef, input_type: GraphQLInputObjectType) -> ast.ClassDef:
+        directives = input_type.ast_node.directives if input_type.ast_node else ()
+        one_of = any(directive.name.value == "oneOf" for directive in directives)
+        class_def.bases = [ast.Name(ONE_OF_INPUT if one_of else INPUT)]
+        return class_def
+
+    def generate_inputs_module(self, module: ast.Module) -> ast.Module:
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Field":
+                node.keywords = [named for keyword in node.keywords for named in _both_ways(keyword)]
+        module.body.insert(0, _import(INPUT, ONE_OF_INPUT))
         return ast.fix_missing_locations(module)
 
     def generate_client_method(
@@ -159,6 +176,13 @@ def _name_of(operation: ExecutableDefinitionNode) -> str:
 
 def _target(node: ast.stmt) -> str | None:
     return node.target.id if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else None
+
+
+def _both_ways(keyword: ast.keyword) -> list[ast.keyword]:
+    """An alias as pydantic knows it and type checkers do not."""
+    if keyword.arg != "alias":
+        return [keyword]
+    return [ast.keyword(name, keyword.value) for name in ("validation_alias", "serialization_alias")]
 
 
 def _members(annotation: ast.expr | None) -> list[ast.expr]:

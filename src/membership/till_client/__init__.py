@@ -1,7 +1,6 @@
 """The typed client of a till.
 
-    from membership.till_client import Refusal, TillClient
-    from membership.till_client.generated.input_types import MemberLookup
+    from membership.till_client import MemberLookup, Refusal, TillClient
 
     async with TillClient(url, token) as till:
         found = await till.identify_member(MemberLookup(card_number=scanned))
@@ -16,24 +15,57 @@ same reason its imports are relative.
 
 from .base_client import Attempt
 from .base_model import OpenEnum, OtherRefusal, Refusal
-from .errors import Busy, ClientTooOld, Fault, NoAnswer, NotAllowed, SignedOut, TillClientError, Unreadable
+from .errors import Busy, ClientTooOld, Fault, NoAnswer, NotAllowed, SignedOut, TillClientError, TillRevoked, Unreadable
 from .generated.client import TillClient
+from .generated.input_types import (
+    AttachSaleInput,
+    BasketInput,
+    CommitSaleInput,
+    ExchangeLinesInput,
+    InviteMemberInput,
+    MemberLookup,
+    QuoteInput,
+    QuoteSaleInput,
+    ReceiptNumberInput,
+    ReturnLineInput,
+    ReturnLinesInput,
+    SaleLineInput,
+    SaleLookup,
+    TenderInput,
+    VoidSaleInput,
+)
 from .retrying import ONCE, Retrying
 
 __all__ = [
     "ONCE",
+    "AttachSaleInput",
     "Attempt",
+    "BasketInput",
     "Busy",
     "ClientTooOld",
+    "CommitSaleInput",
+    "ExchangeLinesInput",
     "Fault",
+    "InviteMemberInput",
+    "MemberLookup",
     "NoAnswer",
     "NotAllowed",
     "OpenEnum",
     "OtherRefusal",
+    "QuoteInput",
+    "QuoteSaleInput",
+    "ReceiptNumberInput",
     "Refusal",
     "Retrying",
+    "ReturnLineInput",
+    "ReturnLinesInput",
+    "SaleLineInput",
+    "SaleLookup",
     "SignedOut",
+    "TenderInput",
     "TillClient",
     "TillClientError",
+    "TillRevoked",
     "Unreadable",
+    "VoidSaleInput",
 ]

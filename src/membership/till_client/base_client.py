@@ -48,6 +48,7 @@ class _Request:
     operation: str
     body: bytes
     correlation_id: str
+    has_key: bool
 
 
 class BaseClient:
@@ -100,7 +101,8 @@ class BaseClient:
         self, document_id: str, operation: str, variables: Mapping[str, object], answer: type[AnswerType]
     ) -> AnswerType:
         """One operation, in as many attempts as it takes. Raises TillClientError."""
-        request = _Request(operation, _body(document_id, operation, variables), uuid4().hex)
+        has_key = any(hasattr(value, "idempotency_key") for value in variables.values())
+        request = _Request(operation, _body(document_id, operation, variables), uuid4().hex, has_key)
         data = await self._until_answered(request)
         try:
             return answer.model_validate(data)
@@ -147,7 +149,8 @@ class BaseClient:
                     self._url, content=request.body, headers=self._headers(request), timeout=self._timeout
                 )
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
-            raise NoAnswer(request.operation, number, type(error).__name__, request.correlation_id) from None
+            reason = type(error).__name__
+            raise NoAnswer(request.operation, number, reason, request.correlation_id, request.has_key) from None
         self._allowance.heed(response.headers.get("ratelimit"), asyncio.get_running_loop().time())
         return data_of(response, operation=request.operation, correlation_id=request.correlation_id)
 

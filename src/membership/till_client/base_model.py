@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Self
 
 from pydantic import BaseModel as PydanticModel
-from pydantic import ConfigDict
+from pydantic import ConfigDict, model_validator
 
 
 class UnsetType:
@@ -32,7 +32,25 @@ class OpenEnum(StrEnum):
 class BaseModel(PydanticModel):
     """Python names or the API's; a field that is newer than this client is passed over."""
 
-    model_config = ConfigDict(populate_by_name=True, extra="ignore", frozen=True)
+    model_config = ConfigDict(populate_by_name=True, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class Input(BaseModel):
+    """What is sent. A misspelt field would be a sale without its member: it is refused here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OneOfInput(Input):
+    """Exactly one of its fields is given, and not as None."""
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1 or self.model_fields_set != set(given):
+            names = ", ".join(type(self).model_fields)
+            raise ValueError(f"give exactly one of {names}, and leave the others out")
+        return self
 
 
 class Refusal(BaseModel):

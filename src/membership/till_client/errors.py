@@ -37,6 +37,11 @@ class SignedOut(Fault):
     """UNAUTHENTICATED: there is no token, or it is not good any more. Get a new one; the same request may follow."""
 
 
+class TillRevoked(Fault):
+    """TILL_REVOKED: the service desk has taken this till's token back, and a new one from the same login is refused
+    like it. Nothing that the till can do helps: the store calls the service desk, which opens the till again."""
+
+
 class NotAllowed(Fault):
     """FORBIDDEN: the token's role may not do this."""
 
@@ -51,22 +56,25 @@ class Busy(Fault):
 
 @dataclass(eq=False)
 class NoAnswer(TillClientError):
-    """The line was cut, or time ran out, at every attempt. Whether it was done is not known: send the same again, with
-    the same idempotency key, and the answer will tell."""
+    """The line was cut, or time ran out, at every attempt. Whether it was done is not known: send the same again, what
+    changes something with the same idempotency key, and the answer will tell."""
 
     operation: str
     attempts: int
     reason: str
     correlation_id: str
+    has_key: bool = True
+    """Whether the request has an idempotency key: one that only reads has none."""
 
     @property
     def label(self) -> str:
         return self.reason
 
     def __str__(self) -> str:
+        again = "send the same again" + (" with the same key" if self.has_key else "")
         return (
             f"{self.operation}: no answer in {self.attempts} attempts ({self.reason}); "
-            f"send the same again with the same key (correlation id {self.correlation_id})"
+            f"{again} (correlation id {self.correlation_id})"
         )
 
 
@@ -89,6 +97,7 @@ class Unreadable(TillClientError):
 
 _BY_CODE = {
     "UNAUTHENTICATED": SignedOut,
+    "TILL_REVOKED": TillRevoked,
     "FORBIDDEN": NotAllowed,
     "TRUSTED_DOCUMENT_UNKNOWN": ClientTooOld,
     "RATE_LIMITED": Busy,

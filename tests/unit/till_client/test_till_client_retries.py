@@ -20,10 +20,11 @@ from membership.till_client import (
     Retrying,
     SignedOut,
     TillClient,
+    TillRevoked,
     Unreadable,
 )
 from membership.till_client.generated.abandon_quote import AbandonQuoteAbandonQuotePayload
-from membership.till_client.generated.input_types import MemberLookup, QuoteInput
+from membership.till_client.generated.input_types import InviteMemberInput, MemberLookup, QuoteInput
 from support.shop import Script, data, fault
 
 QUOTE = QuoteInput(quote_id="q-1")
@@ -94,6 +95,7 @@ async def test_what_will_pass_is_sent_again_as_it_was(first: httpx.Response | Ex
     ("answer", "kind"),
     [
         (fault(401, "UNAUTHENTICATED"), SignedOut),
+        (fault(401, "TILL_REVOKED"), TillRevoked),
         (fault(403, "FORBIDDEN"), NotAllowed),
         (fault(422, "TRUSTED_DOCUMENT_UNKNOWN"), ClientTooOld),
         (fault(400, "BAD_USER_INPUT"), Fault),
@@ -118,6 +120,17 @@ async def test_what_will_not_pass_is_told_at_once(answer: httpx.Response, kind: 
     assert "correlation id" in str(told.value)
 
 
+async def test_the_same_key_is_spoken_of_only_where_there_is_one() -> None:
+    till = Till(httpx.ReadError("cut"), httpx.ReadError("cut"), retrying=ONCE)
+
+    with pytest.raises(NoAnswer) as asked:
+        await till.client.identify_member(MemberLookup(code="0" * 20))
+    with pytest.raises(NoAnswer) as changed:
+        await till.client.invite_member(InviteMemberInput(idempotency_key="k"))
+    assert "key" not in str(asked.value)
+    assert "send the same again with the same key" in str(changed.value)
+
+
 async def test_a_fault_says_code_message_and_correlation_id() -> None:
     with pytest.raises(Fault) as told:
         await Till(fault(400, "BAD_USER_INPUT", "Send a number.")).ask()
@@ -132,7 +145,7 @@ async def test_a_fault_says_code_message_and_correlation_id() -> None:
 async def test_after_as_many_attempts_as_it_makes_it_says_what_to_do() -> None:
     till = Till(*[httpx.ReadError("cut")] * 3, retrying=Retrying(attempts=3))
 
-    with pytest.raises(NoAnswer, match="with the same key") as told:
+    with pytest.raises(NoAnswer, match="send the same again \\(") as told:
         await till.ask()
     assert told.value.attempts == 3
     assert len(till.script.asked) == 3

@@ -6,29 +6,33 @@ from typing import Optional
 
 from pydantic import Field
 
-from ..base_model import BaseModel
+from ..base_model import Input, OneOfInput
 
 
-class AttachSaleInput(BaseModel):
+class AttachSaleInput(Input):
     """A receipt that was sold without a card."""
 
-    idempotency_key: str = Field(alias="idempotencyKey")
+    idempotency_key: str = Field(
+        validation_alias="idempotencyKey", serialization_alias="idempotencyKey"
+    )
     "Tells this request from every other; a repeat with the same key and input gets the same answer."
-    store_id: str = Field(alias="storeId")
+    store_id: str = Field(validation_alias="storeId", serialization_alias="storeId")
     "The store of the receipt."
     till: str
     "Code of the till, as printed on the receipt."
-    business_date: date = Field(alias="businessDate")
+    business_date: date = Field(
+        validation_alias="businessDate", serialization_alias="businessDate"
+    )
     "The receipt's business day."
     sequence: int
     "The receipt's number."
-    net_minor: int = Field(alias="netMinor")
+    net_minor: int = Field(validation_alias="netMinor", serialization_alias="netMinor")
     "The receipt's total: who holds it knows it."
     member: Optional["MemberLookup"] = None
     "The member; a member's own token needs none."
 
 
-class BasketInput(BaseModel):
+class BasketInput(Input):
     """What is sold and how it is paid."""
 
     currency: str
@@ -37,37 +41,49 @@ class BasketInput(BaseModel):
     "The lines, 200 at most."
     tenders: list["TenderInput"] = Field(default_factory=lambda: [])
     "The payments without points. A quote may leave them out while they are not known."
-    points_to_spend: int = Field(alias="pointsToSpend", default=0)
+    points_to_spend: int = Field(
+        validation_alias="pointsToSpend", serialization_alias="pointsToSpend", default=0
+    )
     "How many points the customer spends on this basket."
     coupons: Optional[list[str]] = None
     "Coupons to use, each by its id or printed number; none of them if empty. If absent, a quote takes whichever give the customer most, and a commit those of its quote."
 
 
-class CommitSaleInput(BaseModel):
+class CommitSaleInput(Input):
     """A sale that was paid."""
 
-    idempotency_key: str = Field(alias="idempotencyKey")
+    idempotency_key: str = Field(
+        validation_alias="idempotencyKey", serialization_alias="idempotencyKey"
+    )
     "Tells this request from every other; a repeat with the same key and input gets the same answer."
     basket: "BasketInput"
     "What was sold and how it was paid."
     sequence: int
     "The receipt's number at this till and business day. The same number is the same receipt."
-    sold_at: datetime = Field(alias="soldAt")
+    sold_at: datetime = Field(validation_alias="soldAt", serialization_alias="soldAt")
     "When it was sold, by the till's clock."
-    quote_id: Optional[str] = Field(alias="quoteId", default=None)
+    quote_id: Optional[str] = Field(
+        validation_alias="quoteId", serialization_alias="quoteId", default=None
+    )
     "The quote whose numbers the customer was told."
     member: Optional["MemberLookup"] = None
     "The member, where there is no quote or one without a member."
-    expect_unchanged: bool = Field(alias="expectUnchanged", default=False)
+    expect_unchanged: bool = Field(
+        validation_alias="expectUnchanged",
+        serialization_alias="expectUnchanged",
+        default=False,
+    )
     "Sent before payment: refuse instead of posting when the numbers would differ from the quote."
     training: bool = False
     "Answer as usual and post nothing."
 
 
-class ExchangeLinesInput(BaseModel):
+class ExchangeLinesInput(Input):
     """Lines that come back, and what is bought instead: both or neither."""
 
-    idempotency_key: str = Field(alias="idempotencyKey")
+    idempotency_key: str = Field(
+        validation_alias="idempotencyKey", serialization_alias="idempotencyKey"
+    )
     "Tells this request from every other; a repeat with the same key and input gets the same answer."
     sale: "SaleLookup"
     "The sale they were bought in."
@@ -75,45 +91,55 @@ class ExchangeLinesInput(BaseModel):
     "What comes back."
     sequence: int
     "The return receipt's own number at this till and business day."
-    returned_at: datetime = Field(alias="returnedAt")
+    returned_at: datetime = Field(
+        validation_alias="returnedAt", serialization_alias="returnedAt"
+    )
     "When it happened, by the till's clock."
     basket: "BasketInput"
     "What is bought instead, with all its payments."
-    sale_sequence: int = Field(alias="saleSequence")
+    sale_sequence: int = Field(
+        validation_alias="saleSequence", serialization_alias="saleSequence"
+    )
     "The new receipt's number."
 
 
-class InviteMemberInput(BaseModel):
+class InviteMemberInput(Input):
     """Invite a shopper to join the programme of the caller's store."""
 
-    idempotency_key: str = Field(alias="idempotencyKey")
+    idempotency_key: str = Field(
+        validation_alias="idempotencyKey", serialization_alias="idempotencyKey"
+    )
     "Tells this request from every other; a repeat with the same key and input gets the same answer."
     phone: Optional[str] = None
     "The shopper's phone number, where it is known: then nobody else can take the invitation up."
 
 
-class MemberLookup(BaseModel):
+class MemberLookup(OneOfInput):
     """How the customer is recognised: exactly one of these. A card number or phone number earns; spending points needs the rotating code, or the member's confirmation in the app."""
 
     code: Optional[str] = None
     "The rotating member code that the app shows, as scanned: 20 digits."
-    card_number: Optional[str] = Field(alias="cardNumber", default=None)
+    card_number: Optional[str] = Field(
+        validation_alias="cardNumber", serialization_alias="cardNumber", default=None
+    )
     "The 12 digits of the card."
     phone: Optional[str] = None
     "A phone number with its country code, such as +8613800138000."
 
 
-class QuoteInput(BaseModel):
+class QuoteInput(Input):
     """A quote to be given more time, or to be ended."""
 
-    quote_id: str = Field(alias="quoteId")
+    quote_id: str = Field(validation_alias="quoteId", serialization_alias="quoteId")
     "The quote, by the id that quoteSale gave."
 
 
-class QuoteSaleInput(BaseModel):
+class QuoteSaleInput(Input):
     """A basket to be judged."""
 
-    idempotency_key: str = Field(alias="idempotencyKey")
+    idempotency_key: str = Field(
+        validation_alias="idempotencyKey", serialization_alias="idempotencyKey"
+    )
     "Tells this request from every other; a repeat with the same key and input gets the same answer."
     basket: "BasketInput"
     "What is to be sold."
@@ -123,10 +149,12 @@ class QuoteSaleInput(BaseModel):
     "Answer as usual and keep nothing."
 
 
-class ReceiptNumberInput(BaseModel):
+class ReceiptNumberInput(Input):
     """A receipt by what is printed on it."""
 
-    business_date: date = Field(alias="businessDate")
+    business_date: date = Field(
+        validation_alias="businessDate", serialization_alias="businessDate"
+    )
     "The business day of the receipt."
     sequence: int
     "The receipt's number at its till."
@@ -134,19 +162,21 @@ class ReceiptNumberInput(BaseModel):
     "Code of the till that printed it; the calling till if absent."
 
 
-class ReturnLineInput(BaseModel):
+class ReturnLineInput(Input):
     """How many of a line come back."""
 
-    line_no: int = Field(alias="lineNo")
+    line_no: int = Field(validation_alias="lineNo", serialization_alias="lineNo")
     "Number of the line on the receipt."
     quantity: int
     "How many come back."
 
 
-class ReturnLinesInput(BaseModel):
+class ReturnLinesInput(Input):
     """Lines that come back."""
 
-    idempotency_key: str = Field(alias="idempotencyKey")
+    idempotency_key: str = Field(
+        validation_alias="idempotencyKey", serialization_alias="idempotencyKey"
+    )
     "Tells this request from every other; a repeat with the same key and input gets the same answer."
     sale: "SaleLookup"
     "The sale they were bought in."
@@ -154,20 +184,22 @@ class ReturnLinesInput(BaseModel):
     "What comes back."
     sequence: int
     "The return receipt's own number at this till and business day."
-    returned_at: datetime = Field(alias="returnedAt")
+    returned_at: datetime = Field(
+        validation_alias="returnedAt", serialization_alias="returnedAt"
+    )
     "When they came back, by the till's clock."
 
 
-class SaleLineInput(BaseModel):
+class SaleLineInput(Input):
     """One line of a basket."""
 
-    line_no: int = Field(alias="lineNo")
+    line_no: int = Field(validation_alias="lineNo", serialization_alias="lineNo")
     "Number of the line on the receipt, from 1."
     category: str
     "Code of the category of goods."
     quantity: int
     "How many were sold."
-    net_minor: int = Field(alias="netMinor")
+    net_minor: int = Field(validation_alias="netMinor", serialization_alias="netMinor")
     "What the customer pays for the whole quantity, after the store's own discounts."
     counter: Optional[str] = None
     "Code of the counter that sells it; the till's own if absent."
@@ -175,7 +207,7 @@ class SaleLineInput(BaseModel):
     "What the receipt calls it."
 
 
-class SaleLookup(BaseModel):
+class SaleLookup(OneOfInput):
     """A sale by its id or by its receipt."""
 
     id: Optional[str] = None
@@ -184,21 +216,25 @@ class SaleLookup(BaseModel):
     "What is printed on the receipt."
 
 
-class TenderInput(BaseModel):
+class TenderInput(Input):
     """One means of payment."""
 
-    type_: str = Field(alias="type")
+    type_: str = Field(validation_alias="type", serialization_alias="type")
     "Code of the tender type."
-    amount_minor: int = Field(alias="amountMinor")
+    amount_minor: int = Field(
+        validation_alias="amountMinor", serialization_alias="amountMinor"
+    )
     "What was, or will be, paid with it."
     reference: Optional[str] = None
     "The till's note. Never a payment-card number: such a number is masked."
 
 
-class VoidSaleInput(BaseModel):
+class VoidSaleInput(Input):
     """A sale to be undone on its own business day."""
 
-    idempotency_key: str = Field(alias="idempotencyKey")
+    idempotency_key: str = Field(
+        validation_alias="idempotencyKey", serialization_alias="idempotencyKey"
+    )
     "Tells this request from every other; a repeat with the same key and input gets the same answer."
     sale: "SaleLookup"
     "The sale."
