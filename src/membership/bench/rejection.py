@@ -1,10 +1,9 @@
 """What it costs to refuse: CPU of this process for each candidate of `worst`, through the whole ASGI application.
 
-Objects that live as long as the process are kept from the collector, as `membership serve` does: otherwise one of its
-rounds through all of them would now and then be counted as somebody's refusal.
+The collector is set up as `membership serve` does: otherwise one of its rounds through all that stays for good would
+now and then be counted as somebody's refusal.
 """
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from membership.bench.season import COUNTER, PROGRAMME, STORE
 from membership.bench.worst import Candidate, candidates
 from membership.graph.operations.documents import load_manifest
 from membership.graph.schema import build_schema
+from membership.kernel import collector
 from membership.kernel.actor import Role
 from membership.kernel.clock import SystemClock
 from membership.sample import identifiers as ids
@@ -53,15 +53,14 @@ async def measure_rejections(
             profile: await stack.enter_async_context(running(settings.model_copy(update={"profile": profile})))
             for profile in Profile
         }
-        gc.collect()
-        gc.freeze()
+        collector.settle()
         try:
             found: list[RejectionResult] = []
             for candidate in candidates(build_schema()._schema, load_manifest()):
                 found.append(await _reject(apps[candidate.profile], candidate, calls=calls, tokens=tokens))
                 advance()
         finally:
-            gc.unfreeze()
+            collector.unsettle()
     return sorted(found, key=lambda result: result.p99_ms, reverse=True)
 
 

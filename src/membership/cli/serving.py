@@ -1,7 +1,6 @@
 """Runs the API and the worker inside an event loop until told to stop."""
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -13,6 +12,7 @@ from starlette.applications import Starlette
 
 from membership.app import running
 from membership.cli.failures import CommandFailed
+from membership.kernel import collector
 from membership.settings import Settings
 from membership.web.heads import BoundedHttp
 from membership.web.requests import MAX_BODY_BYTES
@@ -128,10 +128,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What was made so far stays for good: schema, documents, queries. Looking through it for garbage again and
-        # again cost 6 % of all CPU, and now and then a request 30 ms.
-        gc.collect()
-        gc.freeze()
+        collector.settle()
         self._on_ready()
 
     @contextmanager
