@@ -278,3 +278,13 @@ FROM members.members WHERE display_name_key_version IS NOT NULL GROUP BY display
 UNION ALL
 SELECT 'invitations', 'HASH', token_key_version, count(*)::bigint
 FROM members.invitations WHERE expires_at > $1::timestamptz AND accepted_by IS NULL GROUP BY token_key_version;
+
+-- name: list_versions_lately :many
+-- Rekeying: under which keys the first and the last identities are, at the cost of two short reads of the primary key.
+SELECT hash_key_version, encryption_key_version
+FROM (
+    (SELECT hash_key_version, encryption_key_version FROM members.identities ORDER BY identity_id LIMIT 20)
+    UNION ALL
+    (SELECT hash_key_version, encryption_key_version FROM members.identities ORDER BY identity_id DESC LIMIT 20)
+) AS at_the_ends
+GROUP BY hash_key_version, encryption_key_version;

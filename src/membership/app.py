@@ -63,7 +63,8 @@ def create_app(
     `manifest` None: the trusted documents of the repository. `state.streams` is to be closed before the server stops.
     """
     host_clock = host_clock or SystemClock()
-    services = make_services(database, clock, keyring_of(settings), redis=redis)
+    keyring = keyring_of(settings)
+    services = make_services(database, clock, keyring, redis=redis)
     schema = schema or build_schema(settings.profile, manifest)
     rates = rates or open_rates(settings, redis)
     operations = Operations(
@@ -84,7 +85,7 @@ def create_app(
             WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
             Route(PATH, feeds.answer, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
-            Route("/readyz", Readiness(database, redis, host_clock).answer, methods=["GET"]),
+            Route("/readyz", Readiness(database, redis, host_clock, keyring=keyring).answer, methods=["GET"]),
             *(SchemaPages(schema.reference()).routes() if is_open else ()),
         ],
     )

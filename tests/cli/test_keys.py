@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -63,6 +64,39 @@ async def test_from_one_key_to_the_next(membership: Command, postgres_dsn: str, 
     assert "Version 1 of the HASH keys is needed for nothing that is stored." in shown.stdout
     assert "Version 1 of the ENCRYPTION keys is needed for nothing that is stored." in shown.stdout
     assert await conn.fetchval("SELECT count(*) FROM platform.audit_entries WHERE action LIKE 'keys.%'") == 4
+
+
+@pytest.mark.usefixtures("joined")
+@pytest.mark.parametrize("command", [("serve",), ("worker",), ("dev", "--sample", "none")])
+def test_nothing_starts_without_a_key_that_rows_need(
+    membership: Command, postgres_dsn: str, redis_url: str, free_port: int, command: tuple[str, ...]
+) -> None:
+    """It would answer that those members do not exist."""
+    given = settings(postgres_dsn, v2=NEW) | {"REDIS_URL": redis_url, "MEMBERSHIP_PORT": str(free_port)}
+    options = ("--port", str(free_port)) if command[0] == "dev" else ()
+    refused = membership(*command, *options, **given)
+    *_, line = refused.stderr.splitlines()
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert line.startswith("membership: MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS has no version 1, which stored rows need; ")
+    assert "MEMBERSHIP_IDENTITY_HASH_KEYS has no version 1" in line
+
+
+@pytest.mark.usefixtures("joined")
+def test_a_development_names_the_files_of_its_keys(
+    membership: Command, postgres_dsn: str, redis_url: str, free_port: int, tmp_path: Path
+) -> None:
+    """Its keys were made there, and a rotation took others from an environment."""
+    keys = tmp_path / ".data" / "keys"
+    keys.mkdir(parents=True)
+    (keys.parent / "membership-dev").touch()
+    for purpose in ("hash", "encryption"):
+        (keys / f"identity-{purpose}.json").write_text(json.dumps({"2": NEW.hex()}), encoding="ascii")
+    refused = membership(
+        "dev", "--sample", "none", "--port", str(free_port), DATABASE_URL=postgres_dsn, REDIS_URL=redis_url
+    )
+    *_, line = refused.stderr.splitlines()
+    assert (refused.returncode, "has no version 1" in line) == (2, True)
+    assert f"{keys / 'identity-hash.json'} and {keys / 'identity-encryption.json'}" in line
 
 
 @pytest.mark.usefixtures("joined")

@@ -11,11 +11,12 @@ import redis.asyncio
 from strawberry import ID
 from strawberry.types import ExecutionResult
 
+from membership.accounts.keys_needed import under_keys
 from membership.accounts.merge import merge
 from membership.accounts.model import MergeMembers
 from membership.cli.failures import CommandFailed
 from membership.cli.operators import operator_named
-from membership.cli.rotation import rotate, stale, under_keys
+from membership.cli.rotation import rotate, stale
 from membership.graph.kit.relay import global_id, key_of
 from membership.graph.schema import MembershipSchema, build_schema
 from membership.graph.services import make_services

@@ -8,11 +8,15 @@ import pytest
 import redis.asyncio
 
 from membership.app import create_app
+from membership.kernel.randomness import random_bytes
+from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.redis.client import open_redis
 from membership.settings import Settings
+from sample_store import load_world
 from support.clock import StoppedClock
+from support.people import account_workings, join
 from web.conftest import HostClock
 
 
@@ -25,7 +29,7 @@ async def test_ready(client: httpx.AsyncClient) -> None:
     response = await client.get("/readyz")
     assert (response.status_code, response.json()) == (
         200,
-        {"status": "ready", "checks": {"postgres": "ok", "redis": "ok"}},
+        {"status": "ready", "checks": {"postgres": "ok", "keys": "ok", "redis": "ok"}},
     )
 
 
@@ -38,6 +42,27 @@ async def test_a_hundred_who_ask_at_a_time_take_one_connection(
     assert {answer.status_code for answer in answers} == {200}
     assert len([text for text in statements if "clock_timestamp" in text]) < 10
     assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_not_ready_once_a_key_came_that_it_does_not_know(
+    client: httpx.AsyncClient, conn: Conn, clock: StoppedClock, database: Database
+) -> None:
+    """It would tell tills that those members do not exist."""
+    assert (await client.get("/readyz")).json()["checks"]["keys"] == "ok"
+    newer = {2: bytes(32)}
+    world = await load_world(conn)
+    await join(
+        account_workings(database, Keyring(hash_keys=newer, encryption_keys=newer, random_bytes=random_bytes)),
+        world.chaoyang,
+        now=clock.now(),
+    )
+    response = await client.get("/readyz")
+
+    assert (response.status_code, response.json()["checks"]["keys"]) == (
+        503,
+        "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS has no version 2, which stored rows need; "
+        "MEMBERSHIP_IDENTITY_HASH_KEYS has no version 2, which stored rows need",
+    )
 
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=3), timedelta(seconds=-3)])
@@ -67,7 +92,10 @@ async def test_ready_without_redis_which_is_told(settings: Settings, database: D
     await nobody.aclose()
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ready", "checks": {"postgres": "ok", "redis": "does not answer"}}
+    assert response.json() == {
+        "status": "ready",
+        "checks": {"postgres": "ok", "keys": "ok", "redis": "does not answer"},
+    }
 
 
 async def test_not_ready_without_postgres(
@@ -79,4 +107,4 @@ async def test_not_ready_without_postgres(
         response = await client.get("/readyz")
 
     assert response.status_code == 503
-    assert response.json()["checks"] == {"postgres": "cannot be reached", "redis": "ok"}
+    assert response.json()["checks"] == {"postgres": "cannot be reached", "keys": "not looked at", "redis": "ok"}

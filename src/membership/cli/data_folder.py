@@ -60,9 +60,13 @@ class DataFolder:
                 "choose another with --data-dir (make: DATA_DIR=)."
             ) from None
 
+    def keys_file(self, purpose: str) -> Path:
+        """Of `hash` or `encryption`: keys of identities by version."""
+        return self.keys / f"identity-{purpose}.json"
+
     def identity_key(self, purpose: str) -> dict[int, str]:
         """Keys by version: 256 random bits, made once. Without them, encrypted values are lost."""
-        text = self._secret(f"identity-{purpose}.json", lambda: json.dumps({"1": secrets.token_hex(32)}))
+        text = self._secret(self.keys_file(purpose).name, lambda: json.dumps({"1": secrets.token_hex(32)}))
         return {int(version): key for version, key in json.loads(text).items()}
 
     def write_environment(self, variables: Mapping[str, str]) -> None:

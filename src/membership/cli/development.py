@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from membership import logging
+from membership.accounts.keys_needed import VARIABLES
 from membership.cli.callers import Caller, print_callers, tokens_of
 from membership.cli.data_folder import DataFolder
 from membership.cli.environment import (
@@ -25,6 +26,7 @@ from membership.cli.environment import (
     require_redis,
 )
 from membership.cli.failures import CommandFailed
+from membership.cli.keys_required import IN_SETTINGS, require_keys_of
 from membership.cli.sampling import is_empty, load, size_of
 from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
 from membership.cli.shop_file import sample_shop
@@ -137,6 +139,7 @@ class Development:
                 except MigrationDrift as drift:
                     way_out = "; or start anew with --reset (make: ARGS=--reset)" if embedded else ""
                     raise CommandFailed(f"{drift}{way_out}.") from None
+            await require_keys_of(settings, way_out=self._way_to_keys())
             empty = await is_empty(conn)
             self._offset = await self._move_clock(conn, may_move=embedded or empty)
             if self._size is not None and empty:
@@ -146,6 +149,13 @@ class Development:
                 self._offset = await self._move_clock(conn, may_move=True)
         finally:
             await conn.close()
+
+    def _way_to_keys(self) -> str:
+        """Where this service takes its keys from."""
+        if any(is_set(variable) for variable in VARIABLES.values()):
+            return IN_SETTINGS
+        files = f"{self._folder.keys_file('hash')} and {self._folder.keys_file('encryption')}"
+        return f'Add it to the keys that are kept here, {files}, as in {{"1": "…", "2": "…"}}.'
 
     async def _move_clock(self, conn: Conn, *, may_move: bool) -> timedelta:
         """To `--today` where it is given. Returns the offset that holds."""

@@ -86,7 +86,7 @@ def rotate(operator: Annotated[str, typer.Option(help="Who rotates them, for the
 
 
 async def _status() -> "tuple[Keyring, Sequence[UnderKey]]":
-    from membership.cli.rotation import under_keys
+    from membership.accounts.keys_needed import under_keys
 
     async with _place() as place, place.database.pool.acquire() as conn:
         return place.keyring, await under_keys(conn, place.clock.now())

@@ -8,15 +8,14 @@ from uuid import UUID
 
 import asyncpg
 
-from membership.cards.rekeying import count_code_seeds, rekey_code_seeds
+from membership.accounts.keys_needed import under_keys
+from membership.cards.rekeying import rekey_code_seeds
 from membership.cli.failures import CommandFailed
 from membership.cli.steps import Report
-from membership.coupons.store import count_codes_under_keys
 from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Actor
 from membership.members.keyring import Keyring
-from membership.members.rekeying import UnderKey, count_under_keys, list_twins, rekey_identities, rekey_names
-from membership.postgres.connection import Conn
+from membership.members.rekeying import UnderKey, list_twins, rekey_identities, rekey_names
 from membership.postgres.database import Database
 from membership.postgres.transaction import AuditEntry, Transaction
 
@@ -46,15 +45,6 @@ class Rotated:
 
     rewritten: int
     left: int
-
-
-async def under_keys(conn: Conn, now: datetime) -> Sequence[UnderKey]:
-    """Everything that a key is still needed for, by kind and version."""
-    found = list(await count_under_keys(conn, now))
-    found += [UnderKey("code seeds", "ENCRYPTION", *entry) for entry in (await count_code_seeds(conn)).items()]
-    codes = await count_codes_under_keys(conn, now)
-    found += [UnderKey("coupon codes", "HASH", *entry) for entry in codes.items()]
-    return sorted(found, key=lambda entry: (entry.what, entry.purpose, entry.key_version))
 
 
 def stale(found: Sequence[UnderKey], keyring: Keyring) -> int:

@@ -15,7 +15,7 @@ def serve() -> None:
     """Serve the API: one process, every setting from the environment (DATABASE_URL, REDIS_URL, MEMBERSHIP_…).
 
     Stops on SIGTERM and SIGINT after the requests in hand. Answers /healthz at once, and /readyz with 200 only
-    while PostgreSQL answers and no `pre` migration is missing.
+    while PostgreSQL answers, no `pre` migration is missing, and no key of identities that the latest rows need.
 
     How often a client may ask is set by kind, for all processes together: MEMBERSHIP_RATE_LIMIT_TILL=600/60 lets each
     till send 600 requests at once, which come back within 60 seconds. Kinds: the roles, and ANONYMOUS, AUTHENTICATION
@@ -25,6 +25,7 @@ def serve() -> None:
     """
     from membership import logging
     from membership.cli.environment import read_settings, require_database
+    from membership.cli.keys_required import require_keys_of
     from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
     from membership.settings import Settings
 
@@ -34,6 +35,7 @@ def serve() -> None:
     async def run() -> None:
         logging.configure(settings.log_level)
         await require_database(str(settings.database_url))
+        await require_keys_of(settings)
         stop = asyncio.Event()
         stop_on_signals(stop)
         await serve_until(stop, settings, listener)

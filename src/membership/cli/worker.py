@@ -19,7 +19,8 @@ def worker() -> None:
     Example: membership worker
     """
     from membership import logging
-    from membership.cli.environment import read_settings
+    from membership.cli.environment import read_settings, require_database
+    from membership.cli.keys_required import require_keys_of
     from membership.cli.serving import run_async, stop_on_signals
     from membership.settings import Settings
     from membership.worker import run_worker
@@ -28,6 +29,8 @@ def worker() -> None:
 
     async def run() -> None:
         logging.configure(settings.log_level)
+        await require_database(str(settings.database_url))
+        await require_keys_of(settings)
         stop = asyncio.Event()
         stop_on_signals(stop)
         await run_worker(settings, stop=stop)

@@ -44,6 +44,14 @@ async def count_under_keys(conn: Conn, now: datetime) -> Sequence[UnderKey]:
     return [UnderKey(*row) for row in await SQL.list_under_keys.many(conn, now)]
 
 
+async def list_versions_lately(conn: Conn) -> set[tuple[str, int]]:
+    """Purposes and versions that the first and the last identities are under."""
+    rows = await SQL.list_versions_lately.many(conn)
+    return {("HASH", row["hash_key_version"]) for row in rows} | {
+        ("ENCRYPTION", row["encryption_key_version"]) for row in rows
+    }
+
+
 async def rekey_identities(tx: Transaction, *, keyring: Keyring, after: UUID | None, limit: int) -> Step:
     rows, values = await _identities_after(tx.conn, keyring, after, limit)
     sealed = [keyring.seal_text(identity_row(value.kind), value.value) for value in values]

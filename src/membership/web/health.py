@@ -8,10 +8,13 @@ import asyncpg
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from membership.accounts.keys_needed import lacking_lately
 from membership.kernel.clock import Clock
 from membership.kernel.time_limits import apart
+from membership.members.keyring import Keyring
 from membership.postgres.database import Database
 from membership.postgres.migrations import Phase, pending
+from membership.postgres.snapshot import snapshot
 from membership.redis.client import RedisClient, is_ready
 
 _TIMEOUT_SECONDS = 2.0
@@ -26,7 +29,7 @@ async def alive(_: Request) -> Response:
 
 
 class Readiness:
-    """Ready: PostgreSQL answers, the schema is new enough, and the clocks agree.
+    """Ready: PostgreSQL answers, the schema is new enough, the clocks agree, and no key of identities is missing.
 
     Redis is looked at and told, and decides nothing: without it everything is served, slower (web/rates.py says how).
     Processes that called themselves not ready would all be taken out of service by what none of them needs.
@@ -37,10 +40,11 @@ class Readiness:
     `host_clock` is the machine's own clock, not one moved for a demonstration.
     """
 
-    def __init__(self, database: Database, redis: RedisClient, host_clock: Clock) -> None:
+    def __init__(self, database: Database, redis: RedisClient, host_clock: Clock, *, keyring: Keyring) -> None:
         self._database = database
         self._redis = redis
         self._host_clock = host_clock
+        self._keyring = keyring
         self._looking: asyncio.Task[Response] | None = None
 
     async def answer(self, _: Request) -> Response:
@@ -54,8 +58,9 @@ class Readiness:
 
     async def _look(self) -> Response:
         postgres, redis = await asyncio.gather(_within_time(self._postgres), _within_time(self._cache))
-        checks: Mapping[str, str] = {"postgres": postgres or "ok", "redis": redis or "ok"}
-        ready = postgres is None
+        keys = await _within_time(self._keys) if postgres is None else "not looked at"
+        checks: Mapping[str, str] = {"postgres": postgres or "ok", "keys": keys or "ok", "redis": redis or "ok"}
+        ready = postgres is None and keys is None
         return JSONResponse(
             {"status": "ready" if ready else "not ready", "checks": checks}, status_code=200 if ready else 503
         )
@@ -71,6 +76,10 @@ class Readiness:
         if not before - _LARGEST_CLOCK_DIFFERENCE <= theirs <= after + _LARGEST_CLOCK_DIFFERENCE:
             return f"its clock is {abs((theirs - after).total_seconds()):.1f} s from this machine's"
         return None
+
+    async def _keys(self) -> str | None:
+        async with snapshot(self._database.pool) as conn:
+            return "; ".join(map(str, await lacking_lately(conn, self._keyring))) or None
 
     async def _cache(self) -> str | None:
         return None if await is_ready(self._redis) else "does not answer"
