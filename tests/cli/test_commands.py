@@ -1,15 +1,18 @@
 """migrate, token and worker, each as a process."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from membership.graph.kit.relay import global_id
+from membership.kernel.actor import Role
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.migrations import Phase, pending
+from membership.web.development_issuer import issue_token
 from support.command import Command
 
 
@@ -38,6 +41,17 @@ def test_a_token_is_signed_by_the_key_of_its_folder(membership: Command, tmp_pat
     keys = KeySet.import_key_set(json.loads((tmp_path / "data/keys/jwks.json").read_text()))
     claims = jwt.decode(printed, keys, algorithms=["ES256"]).claims
     assert (claims["role"], claims["programme"], claims["sub"]) == ("approver", programme, "manager")
+
+
+def test_tills_and_members_of_a_developer_are_each_their_own(tmp_path: Path) -> None:
+    """To rate limits and the audit trail, which know them by their subjects."""
+    now, ids = datetime.now(UTC), [new_id() for _ in range(3)]
+    tokens = [issue_token(tmp_path, Role.TILL, now=now, till=each) for each in ids[:2]]
+    tokens += [issue_token(tmp_path, Role.MEMBER, now=now, member=ids[2]), issue_token(tmp_path, Role.PLANNER, now=now)]
+    keys = KeySet.import_key_set(json.loads((tmp_path / "jwks.json").read_text()))
+
+    subjects = [jwt.decode(token, keys, algorithms=["ES256"]).claims["sub"] for token in tokens]
+    assert subjects == [f"dev-till-{ids[0]}", f"dev-till-{ids[1]}", f"dev-member-{ids[2]}", "dev-planner"]
 
 
 def test_a_token_in_a_terminal_of_a_service_is_that_services_and_takes_ids_of_graphql(

@@ -45,7 +45,11 @@ def issue_token(
     till: UUID | None = None,
     brand: UUID | None = None,
 ) -> str:
-    """A signed token. What a role needs beside its name is checked where tokens are verified, not here."""
+    """A signed token. What a role needs beside its name is checked where tokens are verified, not here.
+
+    `subject`: who it is to the audit trail and the rate limits. If absent, each till and each member is one of their
+    own.
+    """
     ensure_keys(folder)
     key = ECKey.import_key(json.loads((folder / "issuer.json").read_text(encoding="utf-8")))
     ids = {
@@ -59,7 +63,7 @@ def issue_token(
     claims: dict[str, object] = {
         "iss": issuer,
         "aud": audience,
-        "sub": subject or f"dev-{role.value}",
+        "sub": subject or "-".join(str(part) for part in ("dev", role.value, till or member) if part),
         "iat": int(now.timestamp()),
         "exp": int((now + lifetime).timestamp()),
         "role": role.value,
