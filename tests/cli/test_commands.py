@@ -1,7 +1,6 @@
 """migrate, token and worker, each as a process."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 from joserfc import jwt
@@ -9,6 +8,7 @@ from joserfc.jwk import KeySet
 
 from membership.graph.kit.relay import global_id
 from membership.kernel.actor import Role
+from membership.kernel.clock import SystemClock
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.migrations import Phase, pending
@@ -45,7 +45,7 @@ def test_a_token_is_signed_by_the_key_of_its_folder(membership: Command, tmp_pat
 
 def test_tills_and_members_of_a_developer_are_each_their_own(tmp_path: Path) -> None:
     """To rate limits and the audit trail, which know them by their subjects."""
-    now, ids = datetime.now(UTC), [new_id() for _ in range(3)]
+    now, ids = SystemClock().now(), [new_id() for _ in range(3)]
     tokens = [issue_token(tmp_path, Role.TILL, now=now, till=each) for each in ids[:2]]
     tokens += [issue_token(tmp_path, Role.MEMBER, now=now, member=ids[2]), issue_token(tmp_path, Role.PLANNER, now=now)]
     keys = KeySet.import_key_set(json.loads((tmp_path / "jwks.json").read_text()))

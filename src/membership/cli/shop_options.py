@@ -1,8 +1,12 @@
 """A shop from what a terminal knows: the file of `membership dev`, or a token and what is typed."""
 
+import os
+import shlex
+from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from membership.cli.data_folder import MARKER, DataFolder
 from membership.cli.failures import CommandFailed
 
 if TYPE_CHECKING:
@@ -16,6 +20,30 @@ _NO_SERVICE = (
     "There is no till: give --token, or --shop. For a demonstration: start `make run`, then `. .data/environment` in "
     "this terminal."
 )
+
+
+def chosen(shop: Path | None, token: str | None, typed: Set[str]) -> tuple[Path | None, str | None]:
+    """Which of the two is meant where both are there. What was typed wins over the environment, and there a token over
+    a shop, unless both came from a service's environment file: its shop has that till, and all others.
+
+    Raises CommandFailed where both were typed.
+    """
+    if shop is None or not token:
+        return shop, token
+    if {"shop", "token"} <= typed:
+        raise CommandFailed("--shop brings tokens of its own: say either --shop or --token.")
+    means_shop = "shop" in typed or ("token" not in typed and _is_of_the_service(token))
+    return (shop, None) if means_shop else (None, token)
+
+
+def _is_of_the_service(token: str) -> bool:
+    """Whether TILL is as the environment file of `membership dev` has it."""
+    folder = os.environ.get(MARKER)
+    try:
+        text = DataFolder(Path(folder)).environment_file.read_text(encoding="utf-8") if folder else ""
+    except (OSError, ValueError):
+        return False
+    return f"export TILL={shlex.quote(token)}" in text.splitlines()
 
 
 def open_shop(file: Path | None, token: str | None, store: str) -> "Shop":

@@ -1,15 +1,12 @@
 """`membership till`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from membership.cli.failures import CommandFailed, in_one_line
 from membership.cli.shop_options import SHOP, read_lines
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer()
 
@@ -17,6 +14,7 @@ app = typer.Typer()
 @app.command()
 @in_one_line
 def till(  # noqa: PLR0917 - typer makes an option of each
+    context: typer.Context,
     url: Annotated[
         str, typer.Option(envvar="URL", help="The service's GraphQL address.")
     ] = "http://127.0.0.1:8000/graphql",
@@ -25,7 +23,7 @@ def till(  # noqa: PLR0917 - typer makes an option of each
         typer.Option(envvar=SHOP, exists=True, dir_okay=False, help="Tills, shelves and cards, as `dev` writes them."),
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="TILL", help="The till's bearer token, where there is no --shop.")
+        str | None, typer.Option(envvar="TILL", help="The till's bearer token, in place of a shop.")
     ] = None,
     store: Annotated[str, typer.Option(help="Code of the store, where there is no --shop.")] = "CHAOYANG-GALLERIA",
     card: Annotated[
@@ -59,18 +57,20 @@ def till(  # noqa: PLR0917 - typer makes an option of each
     documents by id, nothing of the database.
 
     In a terminal that read a service's environment file (`. .data/environment`), address, tokens and cards are there.
+    Another token is taken in place of that shop: --token, or a TILL that is not the file's (TILL=$BRAND_TILL).
 
     Example: membership till --tills 8 --seconds 10 --cut-lines 0.3
 
     One customer: membership till --phone +8617000000000 --line WOMENSWEAR=2999.00@2F-ALVENNA
     """
     _require_httpx()
-    from membership.cli.shop_options import open_shop
+    from membership.cli.shop_options import chosen, open_shop
     from membership.cli.till_running import Load, OneSale, run_load, run_one_sale
 
     lookups = [{"cardNumber": number} for number in card or ()]
     lookups += [{name: value} for name, value in (("phone", phone), ("code", code)) if value]
-    found = open_shop(shop, token, store)
+    typed = {name for name in ("shop", "token") if _is_typed(context, name)}
+    found = open_shop(*chosen(shop, token, typed), store)
     lines = read_lines(line or [], found)
     if tills is None:
         if cut_lines:
@@ -80,6 +80,12 @@ def till(  # noqa: PLR0917 - typer makes an option of each
         good = run_load(url, found, Load(lookups, lines, tills, seconds, most_sales, cut_lines, seed), as_json=as_json)
     if not good:
         raise typer.Exit(1)
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    """And not from the environment."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _require_httpx() -> None:

@@ -58,14 +58,13 @@ class Showing:
     async def _serve(self, till: Till, customer: Customer | None, lines: list[SaleLineInput], points: int) -> bool:
         sold = ", ".join(f"{line.quantity} × {line.category} {self._shop.amount(line.net_minor)}" for line in lines)
         self._say("Basket", f"{sold}; {self._shop.amount(total_of(lines))} in all")
-        quote = await till.quote(lines, customer.lookup if customer else None, points=points)
+        lookup, tender = customer.lookup if customer else None, self._shop.tenders[0]
+        quote = await till.quote(lines, lookup, tender=tender, points=points)
         if isinstance(quote, Refusal):
             self._refused("No quote", quote)
             return False
         self._quoted(quote)
-        basket = basket_of(
-            self._shop, lines, tender=self._shop.tenders[0], due_minor=quote.due.amount_minor, points=points
-        )
+        basket = basket_of(self._shop, lines, tender=tender, due_minor=quote.due.amount_minor, points=points)
         self._cutter.cut_next()
         answer = await till.commit(quote, basket, customer)
         self._say("Line", "cut while the receipt was on its way; sent again with the same key, and booked once")

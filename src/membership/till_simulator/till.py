@@ -68,9 +68,19 @@ class Till:
         return answer
 
     async def quote(
-        self, lines: Sequence[SaleLineInput], lookup: MemberLookup | None, *, points: int = 0, training: bool = False
+        self,
+        lines: Sequence[SaleLineInput],
+        lookup: MemberLookup | None,
+        *,
+        tender: str | None = None,
+        points: int = 0,
+        training: bool = False,
     ) -> QuoteSaleQuoteSalePayload | Refusal:
-        basket = basket_of(self.shop, lines, tender=self.shop.tenders[0], points=points)
+        """`tender`: how it will be paid, where that is known. Some means of payment earn no points: a quote that does
+        not know of them promises what the receipt will not have (NUMBERS_CHANGED)."""
+        # What points pay is the quote's to say, and so is what is left for the other payment.
+        due_minor = total_of(lines) if tender and not points else None
+        basket = basket_of(self.shop, lines, tender=tender or "", due_minor=due_minor, points=points)
         asked = QuoteSaleInput(idempotency_key=_key(), basket=basket, member=lookup, training=training)
         answer = await self.client.quote_sale(asked)
         if isinstance(answer, Refusal):

@@ -77,13 +77,13 @@ class Day:
         clock = asyncio.get_running_loop().time
         began, lines = clock(), till.things(self._rng)
         customer = await self._customer(till)
-        quote = await self._quote(till, lines, customer)
+        tender = self._rng.choice(till.shop.tenders)
+        quote = await self._quote(till, lines, customer, tender)
         if quote is None:
             return
         if self._is(self._mix.abandoned):
             await till.abandon(quote)
             return
-        tender = self._rng.choice(till.shop.tenders)
         basket = basket_of(till.shop, lines, tender=tender, due_minor=quote.due.amount_minor)
         answer = await till.commit(quote, basket, customer)
         if answer is None or isinstance(answer, Refusal):
@@ -102,15 +102,15 @@ class Day:
         return None if isinstance(await till.identify(customer.lookup), Refusal) else customer
 
     async def _quote(
-        self, till: Till, lines: list[SaleLineInput], customer: Customer | None
+        self, till: Till, lines: list[SaleLineInput], customer: Customer | None, tender: str
     ) -> QuoteSaleQuoteSalePayload | None:
         """The customer thinks twice now and then: the first quote is ended, and lets go of its coupons."""
         lookup = customer.lookup if customer else None
         if self._is(self._mix.quoted_twice):
-            first = await till.quote(lines, lookup)
+            first = await till.quote(lines, lookup, tender=tender)
             if not isinstance(first, Refusal):
                 await till.abandon(first)
-        quote = await till.quote(lines, lookup)
+        quote = await till.quote(lines, lookup, tender=tender)
         return None if isinstance(quote, Refusal) else quote
 
     async def _bring_back(self, till: Till, own: list[Receipt]) -> None:
