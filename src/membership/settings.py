@@ -1,16 +1,26 @@
 """Every environment variable, read once and validated. A wrong value names itself."""
 
+import ipaddress
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, PostgresDsn, RedisDsn, SecretStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PostgresDsn,
+    RedisDsn,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-
-Origin: TypeAlias = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 
 
 class Profile(StrEnum):
@@ -57,6 +67,64 @@ def _rate(value: object) -> object:
 
 
 RateSetting: TypeAlias = Annotated[Rate, NoDecode, BeforeValidator(_rate)]
+
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+
+
+def _listed(value: object) -> object:
+    """A list as people write it, with commas, or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        with suppress(ValueError):
+            return json.loads(value)
+    return [entry.strip() for entry in value.split(",") if entry.strip()]
+
+
+def _origin(value: str) -> str:
+    if _ORIGIN.fullmatch(value) is None:
+        raise ValueError("write origins as browsers send them, such as https://a.example,https://b.example:8443")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("write addresses or networks, such as 10.0.0.0/8,192.168.1.7") from None
+    return value
+
+
+Origin: TypeAlias = Annotated[str, AfterValidator(_origin)]
+Network: TypeAlias = Annotated[str, AfterValidator(_network)]
+Origins: TypeAlias = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_listed)]
+Networks: TypeAlias = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_listed)]
+
+
+_KEYS_WANTED = 'write at least one key of 64 hexadecimal digits by its version, such as {"1": "<openssl rand -hex 32>"}'
+_KEY = re.compile(r"[0-9a-fA-F]{64}")
+_VERSIONS = range(1, 2**15)
+
+
+def _object(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError(_KEYS_WANTED) from None
+
+
+def _keys(keys: dict[int, SecretStr]) -> dict[int, SecretStr]:
+    if not keys or any(version not in _VERSIONS for version in keys):
+        raise ValueError(_KEYS_WANTED)
+    if any(_KEY.fullmatch(key.get_secret_value()) is None for key in keys.values()):
+        raise ValueError(_KEYS_WANTED)
+    return keys
+
+
+KeysSetting: TypeAlias = Annotated[dict[int, SecretStr], NoDecode, BeforeValidator(_object), AfterValidator(_keys)]
 
 
 class RateSettings(BaseSettings):
@@ -113,14 +181,14 @@ class Settings(DatabaseSettings, RedisSettings, RateSettings):
     till_seconds: float = Field(default=3, gt=0, le=60)
     mutation_seconds: float = Field(default=10, gt=0, le=60)
 
-    # What pages of other sites may do. Origins as browsers send them: '["https://app.example.com"]'.
-    allowed_origins: tuple[Origin, ...] = ()
+    # What pages of other sites may do. Origins as browsers send them: https://a.example,https://b.example.
+    allowed_origins: Origins = ()
     # The cookie that may hold a token, for pages that cannot keep one.
     token_cookie: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
     # For how long browsers come by HTTPS only; 0 says nothing about it.
     hsts_seconds: int = Field(default=0, ge=0)
     # Addresses or networks whose X-Forwarded-For names the caller. Of others it is not believed.
-    trusted_proxies: tuple[str, ...] = ()
+    trusted_proxies: Networks = ()
 
     token_issuer: str = "membership-dev"  # noqa: S105 - a name
     token_audience: str = "membership"  # noqa: S105 - a name
@@ -130,10 +198,19 @@ class Settings(DatabaseSettings, RedisSettings, RateSettings):
     token_leeway_seconds: int = Field(default=30, ge=0, le=300)
 
     # Keys by version, the highest used for new values: '{"1": "<64 hex digits>"}'.
-    identity_hash_keys: dict[int, SecretStr]
-    identity_encryption_keys: dict[int, SecretStr]
+    identity_hash_keys: KeysSetting
+    identity_encryption_keys: KeysSetting
     # Another version for new values, while not every process knows the highest: see `membership keys --help`.
     identity_hash_key_in_use: int | None = None
     identity_encryption_key_in_use: int | None = None
+
+    @field_validator("identity_hash_key_in_use", "identity_encryption_key_in_use")
+    @classmethod
+    def _known(cls, version: int | None, info: ValidationInfo) -> int | None:
+        keys = info.data.get(str(info.field_name).removesuffix("_in_use") + "s")
+        if version is not None and keys is not None and version not in keys:
+            versions = ", ".join(map(str, sorted(keys)))
+            raise ValueError(f"is {version}, and there is no key of that version; there are {versions}")
+        return version
 
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

@@ -105,7 +105,27 @@ def test_settings_that_are_wrong_or_missing_are_named_without_their_values(membe
 
 def test_a_key_that_is_no_json_is_named(membership: Command) -> None:
     line = told(membership("serve", **(KEYS | {"MEMBERSHIP_IDENTITY_HASH_KEYS": "hush"})))
-    assert "identity_hash_keys" in line and "hush" not in line
+    assert "MEMBERSHIP_IDENTITY_HASH_KEYS: write at least one key" in line and "hush" not in line
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong"),
+    [
+        (("serve",), "{}"),
+        (("worker",), '{"1": "abc"}'),
+        (("keys", "status"), '{"0": "' + "0" * 64 + '"}'),
+        (("dev", "--sample", "none"), '["x"]'),
+    ],
+)
+def test_keys_that_are_none_are_named_with_what_is_wanted(
+    membership: Command, postgres_dsn: str, redis_url: str, free_port: int, command: tuple[str, ...], wrong: str
+) -> None:
+    options = ("--port", str(free_port)) if command[0] == "dev" else ()
+    given = KEYS | {"MEMBERSHIP_IDENTITY_HASH_KEYS": wrong, "DATABASE_URL": postgres_dsn, "REDIS_URL": redis_url}
+    refused = membership(*command, *options, **given)
+    *_, line = refused.stderr.splitlines()
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert line.startswith("membership: Wrong settings: MEMBERSHIP_IDENTITY_HASH_KEYS: ")
 
 
 def test_a_day_that_is_none(membership: Command, free_port: int) -> None:

@@ -106,7 +106,7 @@ def test_what_is_wrong_is_told_in_one_line(membership: Command, postgres_dsn: st
     shown = membership("keys", "status", **settings(postgres_dsn, v2=NEW))
     assert "Version 1 of the HASH keys is needed and is not in the settings." in shown.stdout
     unknown = membership("keys", "status", **settings(postgres_dsn, v1=OLD), MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE="7")
-    assert (unknown.returncode, "identity_hash_key_in_use is 7" in unknown.stderr) == (2, True)
+    assert (unknown.returncode, "MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE: is 7" in unknown.stderr) == (2, True)
 
 
 @pytest.mark.usefixtures("joined")

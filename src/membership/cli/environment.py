@@ -51,7 +51,8 @@ def read_settings(kind: type[SomeSettings], **given: object) -> SomeSettings:
     try:
         return kind(**given)  # type: ignore[arg-type]  # fields by name; pydantic checks them
     except ValidationError as error:
-        wrong = "; ".join(f"{_variable(detail)}: {_complaint(detail)}" for detail in error.errors())
+        # Of a list each entry may be wrong, and for the same reason.
+        wrong = "; ".join(dict.fromkeys(f"{_variable(detail)}: {_complaint(detail)}" for detail in error.errors()))
         raise CommandFailed(f"Wrong settings: {wrong}.") from None
     except SettingsError as error:
         raise CommandFailed(f"Wrong settings: {error}.") from None
@@ -113,7 +114,7 @@ def _variable(detail: ErrorDetails) -> str:
 
 
 def _complaint(detail: ErrorDetails) -> str:
-    return "is missing" if detail["type"] == "missing" else detail["msg"]
+    return "is missing" if detail["type"] == "missing" else detail["msg"].removeprefix("Value error, ")
 
 
 def _reason(error: BaseException) -> str:
