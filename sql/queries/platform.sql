@@ -136,11 +136,11 @@ SELECT ahead_by FROM platform.clock;
 UPDATE platform.clock SET ahead_by = $1::interval;
 
 -- name: list_audit_entries :many
--- The trail of a programme (NULL: all of it), the latest first, from before $2 on (NULL: from the latest).
+-- The trail of a programme and of what is of none (NULL: all of it), the latest first, from before $2 on (NULL: from the latest).
 SELECT audit_id, at, actor_role, actor, origin, correlation_id, action, subject_kind, subject_id, member_id, before,
     after
 FROM platform.audit_entries
-WHERE ($1::uuid IS NULL OR programme_id = $1::uuid)
+WHERE ($1::uuid IS NULL OR programme_id IS NULL OR programme_id = $1::uuid)
     AND audit_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
 ORDER BY audit_id DESC
 LIMIT $3::integer;
@@ -151,7 +151,7 @@ SELECT audit_id, at, actor_role, actor, origin, correlation_id, action, subject_
     after
 FROM platform.audit_entries
 WHERE actor = $4::text
-    AND ($1::uuid IS NULL OR programme_id = $1::uuid)
+    AND ($1::uuid IS NULL OR programme_id IS NULL OR programme_id = $1::uuid)
     AND audit_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
 ORDER BY audit_id DESC
 LIMIT $3::integer;
@@ -162,7 +162,7 @@ SELECT audit_id, at, actor_role, actor, origin, correlation_id, action, subject_
     after
 FROM platform.audit_entries
 WHERE member_id = $4::uuid
-    AND ($1::uuid IS NULL OR programme_id = $1::uuid)
+    AND ($1::uuid IS NULL OR programme_id IS NULL OR programme_id = $1::uuid)
     AND audit_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
 ORDER BY audit_id DESC
 LIMIT $3::integer;
@@ -173,7 +173,7 @@ SELECT audit_id, at, actor_role, actor, origin, correlation_id, action, subject_
     after
 FROM platform.audit_entries
 WHERE subject_kind = $4::text AND subject_id = $5::text
-    AND ($1::uuid IS NULL OR programme_id = $1::uuid)
+    AND ($1::uuid IS NULL OR programme_id IS NULL OR programme_id = $1::uuid)
     AND audit_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
 ORDER BY audit_id DESC
 LIMIT $3::integer;

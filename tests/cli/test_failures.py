@@ -92,6 +92,18 @@ def test_a_database_that_does_not_know_us(membership: Command, postgres_dsn: str
     assert "hush" not in line
 
 
+def test_a_service_that_could_verify_no_token(
+    membership: Command, postgres_dsn: str, redis_url: str, free_port: int, tmp_path: Path
+) -> None:
+    given = KEYS | {"DATABASE_URL": postgres_dsn, "REDIS_URL": redis_url, "MEMBERSHIP_PORT": str(free_port)}
+    line = told(membership("serve", **given))
+    assert "MEMBERSHIP_TOKEN_JWKS_URL" in line and "MEMBERSHIP_TOKEN_JWKS_FILE" in line
+    line = told(membership("serve", **given, MEMBERSHIP_TOKEN_JWKS_FILE=str(tmp_path / "gone.json")))
+    assert line.endswith(
+        f"MEMBERSHIP_TOKEN_JWKS_FILE, {tmp_path}/gone.json, cannot be read: no such file or directory."
+    )
+
+
 def test_a_redis_that_is_away(membership: Command, free_port: int) -> None:
     line = told(membership("dev", "--port", str(free_port), REDIS_URL=f"redis://:hush@localhost:{free_port}/0"))
     assert line == f"Redis at localhost:{free_port} does not answer PING. Check REDIS_URL."

@@ -44,9 +44,10 @@ def test_the_help_of_each_command_has_an_example(command: str) -> None:
 
 
 def test_the_help_is_the_runbook() -> None:
-    output = CliRunner().invoke(app, ["keys", "--help"]).output
+    output = " ".join(CliRunner().invoke(app, ["keys", "--help"]).output.split())
     assert all(f"{step}. " in output for step in (1, 2, 3, 4))
     assert "MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE=1" in output
+    assert "openssl rand -hex 32" in output and "keys/identity-hash.json" in output
 
 
 @pytest.mark.usefixtures("joined")
@@ -58,11 +59,14 @@ async def test_from_one_key_to_the_next(membership: Command, postgres_dsn: str, 
     kept = membership("keys", "rotate", "--operator", "li.hua", **both, MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE="1",
                       MEMBERSHIP_IDENTITY_ENCRYPTION_KEY_IN_USE="1")  # fmt: skip
     assert kept.stdout == "0 rows rewritten, 0 left under an old key.\n"
+    shown = membership("keys", "status", **both, MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE="1")
+    assert "Version 2 of the HASH keys is new and not in use yet" in shown.stdout
+    assert "Version 1 of the ENCRYPTION keys is old and still needed: run `membership keys rotate`" in shown.stdout
     done = membership("keys", "rotate", "--operator", "li.hua", **both)
     assert (done.returncode, done.stdout) == (0, "2 rows rewritten, 0 left under an old key.\n"), done.stderr
     shown = membership("keys", "status", **both)
-    assert "Version 1 of the HASH keys is needed for nothing that is stored." in shown.stdout
-    assert "Version 1 of the ENCRYPTION keys is needed for nothing that is stored." in shown.stdout
+    assert "Version 1 of the HASH keys is old and needed for nothing that is stored: a week" in shown.stdout
+    assert "Version 1 of the ENCRYPTION keys is old and needed for nothing that is stored: a week" in shown.stdout
     assert await conn.fetchval("SELECT count(*) FROM platform.audit_entries WHERE action LIKE 'keys.%'") == 4
 
 
@@ -104,7 +108,9 @@ def test_what_is_wrong_is_told_in_one_line(membership: Command, postgres_dsn: st
     gone = membership("keys", "rotate", "--operator", "li.hua", **settings(postgres_dsn, v2=NEW))
     assert (gone.returncode, "has no version 1" in gone.stderr) == (2, True)
     shown = membership("keys", "status", **settings(postgres_dsn, v2=NEW))
-    assert "Version 1 of the HASH keys is needed and is not in the settings." in shown.stdout
+    assert "identities     HASH       version 1 (missing): 1" in shown.stdout
+    assert "Version 1 of the HASH keys is needed and is not in the settings: add it again" in shown.stdout
+    assert shown.returncode == 1
     unknown = membership("keys", "status", **settings(postgres_dsn, v1=OLD), MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE="7")
     assert (unknown.returncode, "MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE: is 7" in unknown.stderr) == (2, True)
 

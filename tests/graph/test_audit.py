@@ -137,10 +137,17 @@ async def test_an_entry_says_what_was_changed_and_from_where(run: Run, database:
     ]
 
 
-async def test_an_auditor_of_a_programme_reads_that_programmes(run: Run, database: Database) -> None:
+async def test_an_auditor_of_a_programme_reads_that_programmes_and_what_is_of_none(
+    run: Run, database: Database
+) -> None:
     await written(database)
     entries, _ = await read(run, actor(Role.ADMIN, programme_id=HERE))
-    assert [entry["action"] for entry in entries] == ["cards.close", "cards.unblock", "cards.block"]
+    mine = ["keys.end_rotation", "cards.close", "cards.unblock", "cards.block"]
+    assert [entry["action"] for entry in entries] == mine
+    about = {"actor": "operator:li.hua"}, {"subject": {"kind": "keys", "id": "identities"}}
+    for asked in about:
+        entries, _ = await read(run, actor(Role.ADMIN, programme_id=HERE), about=asked)
+        assert [entry["action"] for entry in entries] == ["keys.end_rotation"]
 
 
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.ADMIN}))

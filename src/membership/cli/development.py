@@ -209,6 +209,9 @@ class Development:
                     name: json.dumps({str(version): key.get_secret_value() for version, key in keys.items()})
                     for name, keys in secrets.items()
                 },
+                "MEMBERSHIP_TOKEN_JWKS_FILE": str(
+                    (settings.token_jwks_file or self._folder.keys / "jwks.json").absolute()
+                ),
                 **{caller.variable: token for caller, token in self._tokens},
             }
         )

@@ -15,7 +15,7 @@ from membership.cli.data_folder import MARKER
 from membership.cli.failures import CommandFailed
 from membership.postgres.connection import Conn
 from membership.redis.client import is_ready, open_redis
-from membership.settings import DatabaseSettings
+from membership.settings import DatabaseSettings, Settings
 
 SomeSettings = TypeVar("SomeSettings", bound=BaseSettings)
 
@@ -26,6 +26,7 @@ _OF_A_SERVICE = (
     "REDIS_URL",
     "MEMBERSHIP_IDENTITY_HASH_KEYS",
     "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS",
+    "MEMBERSHIP_TOKEN_JWKS_FILE",
 )
 """What `membership dev` writes for other terminals and would take for settings of its own."""
 
@@ -93,6 +94,25 @@ async def database_of_service() -> str:
             f"{failure} For a demonstration: start `make run`, then `. .data/environment` in this terminal."
         ) from None
     return dsn
+
+
+def require_issuer(settings: Settings) -> None:
+    """Raises CommandFailed when no token could be told from a forged one: there is nothing to read its keys from."""
+    if settings.token_jwks_url is not None:
+        return
+    file = settings.token_jwks_file
+    if file is None:
+        raise CommandFailed(
+            "No token can be verified: set MEMBERSHIP_TOKEN_JWKS_URL (https://…) or MEMBERSHIP_TOKEN_JWKS_FILE to the "
+            "public keys of the issuer."
+        )
+    try:
+        file.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CommandFailed(
+            f"No token can be verified: MEMBERSHIP_TOKEN_JWKS_FILE, {file}, cannot be read: {reason}."
+        ) from None
 
 
 async def require_redis(url: str, *, cluster: bool) -> None:

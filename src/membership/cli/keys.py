@@ -22,6 +22,9 @@ _RUNBOOK = """Rotate the keys of identities while everything runs.
 Settings hold the keys by version, MEMBERSHIP_IDENTITY_HASH_KEYS and MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS, and every
 process reads with all of them. Between two steps restart every API and worker process, one after another:
 
+A key is 256 random bits, written as 64 hexadecimal digits: `openssl rand -hex 32`. `make run` keeps its keys in
+DATA_DIR/keys/identity-hash.json and identity-encryption.json (.data/keys/…), {"1": "…"}; there a new one is added.
+
 1. Add the new key under a higher version, and keep the old one in use: MEMBERSHIP_IDENTITY_HASH_KEY_IN_USE=1 and
 MEMBERSHIP_IDENTITY_ENCRYPTION_KEY_IN_USE=1. Now all of them know both keys.
 
@@ -29,7 +32,7 @@ MEMBERSHIP_IDENTITY_ENCRYPTION_KEY_IN_USE=1. Now all of them know both keys.
 
 3. `membership keys rotate --operator NAME`, with the same settings: rewrites what is under the old key.
 
-4. When `membership keys status` says that the old version is needed for nothing, and a week has passed since step 2
+4. When `membership keys status` says that the old version may be removed, and a week has passed since step 2
 (until then a request may be repeated that was recorded under it), remove the old key.
 """
 
@@ -52,21 +55,50 @@ class _Place:
 def status() -> None:
     """Show how much is under which key, and which key may go.
 
-    Needs the keys of the service in the environment.
+    Needs the keys of the service in the environment. Exit code 1: stored rows need a key that is not in the settings.
 
     Example: membership keys status
     """
     place, found = asyncio.run(_status())
     in_use = {"HASH": place.hash_version, "ENCRYPTION": place.encryption_version}
+    known = {"HASH": place.hash_versions, "ENCRYPTION": place.encryption_versions}
     for entry in found:
-        mark = "in use" if entry.key_version == in_use[entry.purpose] else "old"
+        mark = _mark(entry.key_version, in_use[entry.purpose], known[entry.purpose])
         print(f"{entry.what:<14} {entry.purpose:<10} version {entry.key_version} ({mark}): {entry.rows}")
-    for purpose, known in (("HASH", place.hash_versions), ("ENCRYPTION", place.encryption_versions)):
+    missing = False
+    for purpose, versions in known.items():
         needed = {entry.key_version for entry in found if entry.purpose == purpose}
-        for version in known - needed - {in_use[purpose]}:
-            print(f"Version {version} of the {purpose} keys is needed for nothing that is stored.")
-        for version in needed - known:
-            print(f"Version {version} of the {purpose} keys is needed and is not in the settings.")
+        for version in sorted(versions | needed):
+            missing = missing or version not in versions
+            mark = _mark(version, in_use[purpose], versions)
+            print(f"Version {version} of the {purpose} keys {_next(mark, version in needed)}")
+    if missing:
+        raise typer.Exit(LEFT)
+
+
+def _mark(version: int, in_use: int, known: frozenset[int]) -> str:
+    if version not in known:
+        return "missing"
+    if version == in_use:
+        return "in use"
+    return "new" if version > in_use else "old"
+
+
+def _next(mark: str, is_needed: bool) -> str:
+    """What an operator does about a version."""
+    match mark, is_needed:
+        case "missing", _:
+            return "is needed and is not in the settings: add it again to those of every process."
+        case "in use", _:
+            return "is in use for new values."
+        case "new", _:
+            return "is new and not in use yet: once every process knows it, go on with step 2 (`keys --help`)."
+        case _, True:
+            return (
+                "is old and still needed: run `membership keys rotate`; what is not rewritten waits until it is over."
+            )
+        case _:
+            return "is old and needed for nothing that is stored: a week after step 2 it may be removed."
 
 
 @keys.command()

@@ -23,8 +23,10 @@ def serve() -> None:
 
     Example: MEMBERSHIP_PORT=8080 membership serve
     """
+    import structlog
+
     from membership import logging
-    from membership.cli.environment import read_settings, require_database
+    from membership.cli.environment import read_settings, require_database, require_issuer
     from membership.cli.keys_required import require_keys_of
     from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
     from membership.settings import Settings
@@ -32,12 +34,17 @@ def serve() -> None:
     settings = read_settings(Settings)
     listener = bind(settings.host, settings.port)
 
+    def tell() -> None:
+        address, port, *_ = listener.getsockname()
+        structlog.get_logger("membership").info("serving", address=address, port=port, profile=settings.profile.value)
+
     async def run() -> None:
         logging.configure(settings.log_level)
         await require_database(str(settings.database_url))
         await require_keys_of(settings)
+        require_issuer(settings)
         stop = asyncio.Event()
         stop_on_signals(stop)
-        await serve_until(stop, settings, listener)
+        await serve_until(stop, settings, listener, on_ready=tell)
 
     run_async(run())

@@ -68,7 +68,10 @@ class AuditRecord:
 
 @strawberry.type
 class AuditQuery:
-    @field(description="The audit trail, the latest first: of the token's programme, or all of it if it names none.")
+    @field(
+        description="The audit trail, the latest first: all of it. For a token that names a programme, what is of that "
+        "programme or, as the rotation of keys, of none."
+    )
     async def audit_trail(
         self,
         info: Info,
