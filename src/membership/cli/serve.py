@@ -35,8 +35,8 @@ def serve() -> None:
     listener = bind(settings.host, settings.port)
 
     def tell() -> None:
-        address, port, *_ = listener.getsockname()
-        structlog.get_logger("membership").info("serving", address=address, port=port, profile=settings.profile.value)
+        host, port, *_ = listener.getsockname()
+        structlog.get_logger("membership").info("serving", host=host, port=port, profile=settings.profile.value)
 
     async def run() -> None:
         logging.configure(settings.log_level)

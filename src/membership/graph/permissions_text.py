@@ -16,7 +16,8 @@ list without it, and nothing changes.
 - *their counter's*: of the counter in the token; a till's is what the store's list of tills says, and a central
   cashier's till, which has none, meets its store's
 - *their brand's*: of every counter of the brand
-- *their store's*, *their programme's*, *every programme's*: of all of it
+- *their store's*, *their programme's*, *every programme's*: of all of it; `auditTrail` answers a token that names a
+  programme with what is of that programme and what is of none
 - *as of its kind*: what a global id names is seen by whoever sees that kind of thing elsewhere
 
 Fields of objects that are not listed come with their object (`carried.py`). Public fields need no token.
