@@ -78,6 +78,25 @@ async def test_one_sale_is_told_as_a_cashier_sees_it(command: Command, conn: Con
     assert await conn.fetchval("SELECT count(*) FROM receipts.sales") == 1
 
 
+async def test_what_comes_back_is_what_earned_most(command: Command) -> None:
+    """Where the first thing of the basket earns nothing, its return would show nothing."""
+    code, printed = await command("--line", "GIFT_CARDS=500.00@2F-ALVENNA", "--line", "WOMENSWEAR=100.00@2F-ALVENNA")
+
+    assert code == 0
+    assert "100 points taken back" in " ".join(printed.split())
+
+
+async def test_a_quote_knows_the_means_of_payment(there: Street) -> None:
+    """One that earns no points: a quote without it would promise some."""
+    shop = there.shop.model_copy(update={"tenders": ("PREPAID_CARD",)})
+    plan = Plan(tills=1, seconds=30, most=4, mix=Mix(anonymous=0, abandoned=0))
+
+    figures, proof = await simulate(shop, Line(there.url), plan, SystemClock())
+
+    assert figures.sales == 4 and proof.holds
+    assert "NUMBERS_CHANGED" not in figures.exceptions
+
+
 async def test_a_refusal_comes_with_the_way_out(command: Command) -> None:
     code, printed = await command("--card", "12")
 

@@ -6,6 +6,7 @@ from random import Random
 from rich.console import Console
 from rich.markup import escape
 
+from membership.cli.till_text import WHY
 from membership.kernel.clock import Clock
 from membership.till_client import Refusal
 from membership.till_client.generated.commit_sale import CommitSaleCommitSalePayload
@@ -73,7 +74,10 @@ class Showing:
             return False
         self._sold(answer)
         receipt = till.book.receipts[-1]
-        back = await till.take_back(receipt, {lines[0].line_no: 1})
+        earned = {line.line_no: line.points for line in answer.lines}
+        # Some brands give no points: what shows something is the line that earned most.
+        best = max(lines, key=lambda line: earned.get(line.line_no, 0))
+        back = await till.take_back(receipt, {best.line_no: 1})
         if back is None or isinstance(back, Refusal):
             self._refused("Not taken back", back)
             return False
@@ -95,6 +99,8 @@ class Showing:
         self._say("Receipt", f"no. {answer.sequence} of {answer.business_date}, {answer.points_earned:,} points earned")
         for noted in answer.exceptions:
             self._say("Noted", f"{noted.code.value}{f' ({noted.because})' if noted.because else ''}")
+            if noted.code.value in WHY:
+                self._say("", WHY[noted.code.value])
         if answer.member is not None:
             changed = " (new!)" if answer.member.tier_changed else ""
             self._say(

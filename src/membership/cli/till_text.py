@@ -14,6 +14,12 @@ from membership.till_simulator.shop import Shop
 
 _MOST_WRONG = 20
 
+WHY: Mapping[str, str] = {
+    "NUMBERS_CHANGED": "The receipt has other points or discounts than its quote told: it was paid otherwise than the "
+    "quote knew (some means of payment earn no points), or after the quote had lapsed and something had changed."
+}
+"""What is noted on a receipt and does not say by its name how it came."""
+
 
 def print_figures(figures: Figures, shop: Shop, console: Console) -> None:
     table = Table(
@@ -43,6 +49,8 @@ def print_figures(figures: Figures, shop: Shop, console: Console) -> None:
     ):
         if counted:
             console.print(f"{what}: {_counted(counted)}.")
+            for name in sorted(WHY.keys() & counted.keys()):
+                console.print(f"  {name}: {WHY[name]}")
 
 
 def print_proof(figures: Figures, proof: Proof, shop: Shop, console: Console) -> None:
