@@ -8,8 +8,10 @@ import pytest
 from starlette.applications import Starlette
 
 from membership.graph.operations.documents import load_manifest
+from membership.graph.operations.faults import FAULTS, FaultCode
 from membership.graph.schema import build_schema
 from membership.settings import Profile
+from membership.web.answers import STATUS_OF_FAULT
 from web.conftest import MakeApp
 
 
@@ -68,6 +70,41 @@ async def test_the_page_of_a_mutation_says_all_that_its_client_needs(reader: htt
     assert 'href="/schema/NaturalKeyConflict"' in page
     documents = [name for name, text in load_manifest().items() if "commitSale(" in text]
     assert documents and all(name in page for name in documents)
+
+
+async def test_a_refusal_stands_beside_the_code_to_match_on(reader: httpx.AsyncClient) -> None:
+    page, own = await _page(reader, "/schema/Mutation/commitSale"), await _page(reader, "/schema/NaturalKeyConflict")
+
+    assert '<code>NaturalKeyConflict</code></a> <code class="id">NATURAL_KEY_CONFLICT</code>' in page
+    assert '<code class="id">NATURAL_KEY_CONFLICT</code>' in own
+    assert '<code class="id">None</code>' not in page
+
+
+async def test_every_fault_is_explained(reader: httpx.AsyncClient) -> None:
+    assert set(FAULTS) == set(FaultCode)
+    assert 'href="/schema/faults"' in await _page(reader, "/schema")
+    page = await _page(reader, "/schema/faults")
+
+    listed = dict(re.findall(r'<dt id="(\w+)"><code>\1</code> <span class="default">([^<]+)</span>', page))
+    assert set(listed) == {code.value for code in FaultCode}
+    assert (listed["TILL_REVOKED"], listed["OPERATION_NOT_ALLOWED"]) == ("401", "405 or 422")
+    assert [code for code, text in FAULTS.items() if not text.meaning.endswith(".")] == []
+
+
+def test_the_status_that_is_told_is_the_one_that_is_sent() -> None:
+    """Of what GraphQL refuses; those of HTTP are in test_statuses.py."""
+    by_graphql = {FaultCode(code): status for code, status in STATUS_OF_FAULT.items()}
+
+    assert {code: FAULTS[code].statuses for code in by_graphql} == {code: (sent,) for code, sent in by_graphql.items()}
+
+
+async def test_a_document_comes_with_the_way_to_send_it(reader: httpx.AsyncClient) -> None:
+    first, page = await _page(reader, "/schema"), await _page(reader, "/schema/Mutation/commitSale")
+    (identity,) = (name for name, text in load_manifest().items() if "mutation CommitSale(" in text)
+
+    for told in (first, page):
+        assert "POST /graphql" in told and "graphql/operations/manifest.json" in told
+    assert f'"documentId": "{identity}", "variables"' in page.replace("&#34;", '"')
 
 
 async def test_a_type_says_where_it_is_used(reader: httpx.AsyncClient) -> None:

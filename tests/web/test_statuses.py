@@ -8,6 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from membership.graph.operations.faults import FAULTS, FaultCode
 from membership.kernel.actor import Role
 from membership.postgres.database import Database, open_pool
 from membership.settings import Profile
@@ -151,3 +152,9 @@ class TestAway:
 
     async def test_a_calendar_while_the_database_is_away(self, client: httpx.AsyncClient) -> None:
         assert_refused(await client.get("/calendar/nowhere.ics"), 503, "UNAVAILABLE", JSON)
+
+
+def test_these_statuses_are_those_that_the_schema_pages_tell() -> None:
+    sent = [(status, code) for *_, status, code in (*BY_HTTP.values(), *BY_GRAPHQL.values())]
+
+    assert [entry for entry in sent if entry[0] not in FAULTS[FaultCode(entry[1])].statuses] == []

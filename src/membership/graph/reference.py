@@ -38,6 +38,7 @@ from membership.graph.operations.documents import Manifest
 from membership.graph.operations.limits import Surveyor
 from membership.graph.permissions import access_to
 from membership.kernel.actor import Role
+from membership.kernel.errors import DomainError
 
 _ROOTS = ("Query", "Mutation", "Subscription")
 _REFUSAL = "Refusal"
@@ -96,7 +97,7 @@ class TrustedDocument:
 @dataclass(frozen=True, slots=True)
 class TypeEntry:
     """Any named type. What a kind does not have is empty: `values` are of enums and inputs, `members` of unions and
-    interfaces."""
+    interfaces, `code` of refusals."""
 
     name: str
     kind: str
@@ -108,6 +109,7 @@ class TypeEntry:
     interfaces: tuple[str, ...]
     used_by: tuple[str, ...]
     sdl: str
+    code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class SchemaReference:
             if not is_introspection_type(named) and name not in _ROOTS
         }
         self._used_by = _uses(schema)
+        self._codes = {refusal.__name__: code for code, refusal in DomainError.known_codes().items()}
 
     def roots(self) -> Mapping[str, Mapping[str, tuple[FieldEntry, ...]]]:
         """By `Query`, `Mutation`, `Subscription`, then by slice."""
@@ -204,6 +207,7 @@ class SchemaReference:
             interfaces=interfaces,
             used_by=tuple(sorted(self._used_by.get(named.name, ()))),
             sdl=print_type(named),
+            code=self._codes.get(named.name) if self._is_refusal(named.name) else None,
         )
 
     @functools.cached_property

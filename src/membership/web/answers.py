@@ -21,7 +21,7 @@ TOLD_BESIDE: Final[Mapping[int, HeaderPairs]] = {401: ((b"www-authenticate", b"B
 
 _CONTENT_TYPES: Final = {kind: f"{kind.value}; charset=utf-8".encode() for kind in MediaType}
 
-_STATUS_OF_FAULT: Final[Mapping[str, int]] = {
+STATUS_OF_FAULT: Final[Mapping[str, int]] = {
     FaultCode.UNAUTHENTICATED.value: 401,
     FaultCode.FORBIDDEN.value: 403,
     FaultCode.OPERATION_NOT_FOUND.value: 422,
@@ -71,7 +71,7 @@ def status_of(result: ExecutionResult, media_type: MediaType, *, was_executed: b
 
 
 def status_of_fault(error: GraphQLError) -> int:
-    return _STATUS_OF_FAULT.get(code_of(error) or "", 400)
+    return STATUS_OF_FAULT.get(code_of(error) or "", 400)
 
 
 def body_of(result: ExecutionResult, *, was_executed: bool) -> dict[str, object]:

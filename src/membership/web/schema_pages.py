@@ -3,6 +3,7 @@
     /schema                     every query, mutation and subscription, by slice, and every type
     /schema/Mutation/commitSale one of them: arguments, who may, answers, refusals, trusted documents
     /schema/Coupon              a type
+    /schema/faults              the codes of all faults, with their HTTP status
 
 The pages need nothing but themselves: style and the search are files of ours, and no address is asked for anything.
 """
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from membership.graph.operations.faults import FAULTS
 from membership.graph.reference import SchemaReference
 from membership.kernel.actor import Role
 from membership.web.refusals import refused
@@ -40,6 +42,7 @@ class SchemaPages:
         return [
             Route(PATH, self._index, methods=["GET"]),
             Route(f"{PATH}/files/{{name}}", self._file, methods=["GET"]),
+            Route(f"{PATH}/faults", self._faults, methods=["GET"]),
             Route(f"{PATH}/{{type}}", self._type, methods=["GET"]),
             Route(f"{PATH}/{{root}}/{{field}}", self._root, methods=["GET"]),
         ]
@@ -47,6 +50,10 @@ class SchemaPages:
     async def _index(self, request: Request) -> Response:
         del request
         return _page("index.html", roots=self._reference.roots(), kinds=self._reference.type_names())
+
+    async def _faults(self, request: Request) -> Response:
+        del request
+        return _page("faults.html", faults={code.value: text for code, text in sorted(FAULTS.items())})
 
     async def _type(self, request: Request) -> Response:
         entry = self._reference.type(request.path_params["type"])

@@ -5,6 +5,7 @@ Every fault that leaves the service has `extensions.code` and `extensions.correl
 
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 import asyncpg
@@ -71,6 +72,68 @@ class FaultCode(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL_SERVER_ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultText:
+    """`statuses`: of HTTP, where the fault is told by one. Of what ran, and of a well-formed request of a client that
+    takes application/json, the status is 200 all the same; over a WebSocket there is none."""
+
+    statuses: tuple[int, ...]
+    meaning: str
+
+
+FAULTS: Mapping[FaultCode, FaultText] = {
+    FaultCode.BAD_REQUEST: FaultText((400, 422), "The request is no GraphQL request: the message says what is wrong."),
+    FaultCode.BAD_USER_INPUT: FaultText((400,), "A variable or an argument has a value that its type does not take."),
+    FaultCode.PARSE_FAILED: FaultText((400,), "The document is not GraphQL."),
+    FaultCode.VALIDATION_FAILED: FaultText((400,), "The document does not fit the schema."),
+    FaultCode.OPERATION_NOT_FOUND: FaultText((422,), "The document has no operation of that `operationName`."),
+    FaultCode.OPERATION_NOT_ALLOWED: FaultText(
+        (405, 422), "This way takes no such operation: a mutation needs POST, a subscription a stream."
+    ),
+    FaultCode.UNAUTHENTICATED: FaultText(
+        (401,), "There is no bearer token, or it is not good any more: get a new one."
+    ),
+    FaultCode.TILL_REVOKED: FaultText((401,), "The till was taken out of service: call the store's service desk."),
+    FaultCode.FORBIDDEN: FaultText((403,), "The token's role may not ask this."),
+    FaultCode.DOCUMENT_REQUIRED: FaultText((422,), "Only trusted documents run here: send a `documentId`."),
+    FaultCode.DOCUMENT_UNKNOWN: FaultText((422,), "No trusted document has this id: client and service differ in age."),
+    FaultCode.INTROSPECTION_OFF: FaultText((400,), "The schema is not told here."),
+    FaultCode.TOO_MANY_TOKENS: FaultText((400,), "The document has too many tokens."),
+    FaultCode.TOO_DEEP: FaultText((400,), "The document nests too deeply."),
+    FaultCode.LISTS_TOO_DEEP: FaultText((400,), "The document nests too many lists in one another."),
+    FaultCode.TOO_MANY_ALIASES: FaultText((400,), "The document has too many aliases."),
+    FaultCode.TOO_MANY_DIRECTIVES: FaultText((400,), "The document has too many directives."),
+    FaultCode.COST_LIMIT_EXCEEDED: FaultText(
+        (400,),
+        "The operation costs more than the token's role may spend: "
+        "`extensions.cost` says how much; ask for shorter pages or less at once.",
+    ),
+    FaultCode.DOCUMENT_TOO_LARGE: FaultText((400,), "The document has too many characters."),
+    FaultCode.TOO_MANY_REPEATS: FaultText((400,), "The document asks for the same too often in one place."),
+    FaultCode.TOO_MANY_VALUES: FaultText((400,), "The variables have too many values: send them in several requests."),
+    FaultCode.BODY_TOO_LARGE: FaultText((413,), "The body has too many bytes."),
+    FaultCode.URI_TOO_LONG: FaultText((414,), "The address is too long: use POST."),
+    FaultCode.HEADERS_TOO_LARGE: FaultText((431,), "The headers are too large."),
+    FaultCode.ORIGIN_NOT_ALLOWED: FaultText((403,), "Pages of this origin may not call the service."),
+    FaultCode.CSRF_HEADER_REQUIRED: FaultText(
+        (403,), "A request with a cookie needs the header that the message names."
+    ),
+    FaultCode.METHOD_NOT_ALLOWED: FaultText((405,), "This path does not take that method."),
+    FaultCode.NOT_ACCEPTABLE: FaultText((406,), "`Accept` names no media type that answers come in."),
+    FaultCode.UNSUPPORTED_MEDIA_TYPE: FaultText((415,), "The body is not JSON in UTF-8, or does not say so."),
+    FaultCode.NOT_FOUND: FaultText((404,), "There is nothing at this path."),
+    FaultCode.TOO_MANY_CONNECTIONS: FaultText((503,), "There are too many open streams: try again in a moment."),
+    FaultCode.TOO_MANY_OPERATIONS: FaultText((), "This WebSocket runs as many operations as it may: end one first."),
+    FaultCode.OPERATION_TIMED_OUT: FaultText(
+        (504,), "It took too long and was stopped: send the same again, with the same `idempotencyKey`."
+    ),
+    FaultCode.RATE_LIMITED: FaultText((429,), "Too many requests: wait for as long as `Retry-After` says."),
+    FaultCode.UNAVAILABLE: FaultText((503,), "The service is busy or restarting: send the same again in a moment."),
+    FaultCode.INTERNAL: FaultText((500,), "Something is wrong with the service: give the correlation id to support."),
+}
+"""What each code means, for who reads /schema."""
 
 
 _MASKS = {
