@@ -32,7 +32,7 @@ async def sell(till: TillClient, now: datetime) -> int:
 
 
 def test_a_vendor_is_checked_strictly_without_a_plugin(tmp_path: Path) -> None:
-    """Found as an installed package is, by its py.typed; a misspelt field is told before anything runs."""
+    """A misspelt field is told before anything runs."""
     (tmp_path / "installed").mkdir()
     (tmp_path / "installed" / "membership").symlink_to(PACKAGE.parent, target_is_directory=True)
     (tmp_path / "good.py").write_text(SCRIPT, encoding="utf-8")
