@@ -26,6 +26,7 @@ def test_what_a_careless_line_logs_is_masked_before_it_is_searched_for() -> None
         ("Li Wei called", "a name or secret in the log of membership.tills"),
         ("called li.wei@example.com", "something that looks personal in the log of membership.tills"),
         ("card 628000000017", "something that looks personal in the log of membership.tills"),
+        # pragma: allowlist nextline secret
         ("sent eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "something that looks personal in the log of"),
         (f"called {MASK}", None),
         ("sale 01990000-0000-7000-8000-123456789012 of CNY 1200000", None),
