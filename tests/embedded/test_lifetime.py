@@ -23,12 +23,15 @@ from membership.postgres.connection import Conn
 from support.processes import is_alive, until, until_ended
 
 PARENT = """
+import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from membership.embedded.postgres import EmbeddedPostgres
 from membership.embedded.valkey import EmbeddedValkey
 
+# As at a terminal: a run of tests in the background hands on that interrupts are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 with EmbeddedPostgres(folder / "postgres") as postgres, EmbeddedValkey(folder / "valkey") as valkey:
     print(postgres.process_id, valkey.process_id, flush=True)
