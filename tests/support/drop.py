@@ -1,10 +1,12 @@
 """This year's anniversary through the API, up to the hour at which the gift of the day drops."""
 
+import time
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 import membership.sample
+from membership.graph.kit.live import PERIOD_SECONDS
 from support.appointment_graph import part, rows
 from support.deployment import Development
 
@@ -27,7 +29,9 @@ class Drop:
 
     @property
     def level(self) -> tuple[int, int]:
-        """How many units there are and are left: by a request of its own."""
+        """How many units there are and are left: by a request of its own. What is told is up to a quarter of a second
+        old, and so that is waited for: what was done before is in it then."""
+        time.sleep(PERIOD_SECONDS)
         document = "query ($pools: [ID!]!) { stockLevels(poolIds: $pools) { total available } }"
         [level] = rows(self.development.ask("PLANNER", document, pools=[self.pool]), "stockLevels")
         return int(str(level["total"])), int(str(level["available"]))
