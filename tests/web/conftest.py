@@ -1,6 +1,6 @@
 """The whole application by HTTP, in process, on a real database."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -125,12 +125,11 @@ def make_app(
         tokens_judged_by: Clock = host_clock,
         schema: MembershipSchema | None = None,
         stream_limits: StreamLimits | None = None,
-        changes: Mapping[str, object] | None = None,
         cache: RedisClient = redis,
         **changed: object,
     ) -> Starlette:
-        """`changes` and `changed`: settings by their names."""
-        changed |= {"profile": profile, "token_jwks_file": issuer_folder / "jwks.json", **(changes or {})}
+        """`changed`: settings by their names."""
+        changed |= {"profile": profile, "token_jwks_file": issuer_folder / "jwks.json"}
         configured = settings.model_copy(update=changed)
         return create_app(
             configured,

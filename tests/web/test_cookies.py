@@ -25,7 +25,7 @@ ClientOf = Callable[[Starlette], httpx.AsyncClient]
 
 @pytest.fixture
 async def cookies(make_app: MakeApp, client_of: ClientOf) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(make_app(schema=subscription_schema(Profile.OPEN), changes=COOKIE)) as client:
+    async with client_of(make_app(schema=subscription_schema(Profile.OPEN), **COOKIE)) as client:
         yield client
 
 
@@ -88,7 +88,7 @@ async def test_the_explorer_opens_without_the_header(cookies: httpx.AsyncClient)
 
 
 async def test_a_socket_with_a_cookie_has_to_come_from_a_page_that_may_call(make_app: MakeApp, issue: Issue) -> None:
-    app = make_app(schema=subscription_schema(Profile.OPEN), changes=COOKIE)
+    app = make_app(schema=subscription_schema(Profile.OPEN), **COOKIE)
     cookie = {"Cookie": f"token={issue(Role.MEMBER)}"}
     async with serving(app) as served:
         own = {"Origin": f"http://127.0.0.1:{served.port}"}

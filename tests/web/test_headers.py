@@ -122,6 +122,6 @@ async def test_the_explorer_says_what_its_page_needs(make_app: MakeApp, client_o
 async def test_https_only_where_a_setting_says_so(
     make_app: MakeApp, client_of: ClientOf, seconds: int, told: str | None
 ) -> None:
-    async with client_of(make_app(changes={"hsts_seconds": seconds})) as client:
+    async with client_of(make_app(hsts_seconds=seconds)) as client:
         for path in ("/healthz", "/nowhere"):
             assert (await client.get(path)).headers.get("strict-transport-security") == told

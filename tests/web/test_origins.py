@@ -37,7 +37,7 @@ def code_of(body: Any) -> str:
 
 @pytest.fixture
 async def listed(make_app: MakeApp, client_of: ClientOf) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(make_app(schema=subscription_schema(Profile.OPEN), changes=LISTED)) as client:
+    async with client_of(make_app(schema=subscription_schema(Profile.OPEN), **LISTED)) as client:
         yield client
 
 
@@ -105,7 +105,7 @@ class TestFetch:
     async def test_credentials_are_for_listed_sites_and_where_a_cookie_may_hold_them(
         self, make_app: MakeApp, client_of: ClientOf
     ) -> None:
-        async with client_of(make_app(changes={**LISTED, "token_cookie": "token"})) as client:
+        async with client_of(make_app(**LISTED, token_cookie="token")) as client:
             for origin, told in ((APP, "true"), (EVIL, None)):
                 response = await client.post("/graphql", json=QUERY, headers={"Origin": origin})
                 assert response.headers.get("access-control-allow-credentials") == told
@@ -122,7 +122,7 @@ class TestFetch:
 class TestSockets:
     @pytest.fixture
     async def served(self, make_app: MakeApp) -> AsyncIterator[Served]:
-        async with serving(make_app(schema=subscription_schema(Profile.OPEN), changes=LISTED)) as served:
+        async with serving(make_app(schema=subscription_schema(Profile.OPEN), **LISTED)) as served:
             yield served
 
     @pytest.mark.parametrize("origin", [EVIL, "null", "https://app.example.evil.example", "https://", "127.0.0.1"])

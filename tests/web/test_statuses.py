@@ -78,7 +78,7 @@ async def send(
 
 @pytest.fixture
 async def service(make_app: MakeApp, client_of: ClientOf) -> AsyncIterator[httpx.AsyncClient]:
-    app = make_app(schema=subscription_schema(Profile.OPEN), changes={"token_cookie": "token"})
+    app = make_app(schema=subscription_schema(Profile.OPEN), token_cookie="token")
     async with client_of(app) as client:
         yield client
 

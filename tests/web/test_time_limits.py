@@ -110,7 +110,7 @@ async def test_a_query_that_waits_for_a_lock(
     make_app: MakeApp, issue: Issue, ask: Ask, conn: Conn, holder: Conn
 ) -> None:
     await holder.execute("BEGIN; LOCK TABLE members.members")
-    async with serving(make_app(changes=LIMITS)) as served:
+    async with serving(make_app(**LIMITS)) as served:
         asking = asyncio.create_task(ask(served, {"query": ME}, issue(Role.MEMBER)))
         await until_blocked(conn)
         async with asyncio.timeout(BEFORE_THE_SERVER):
@@ -123,7 +123,7 @@ async def test_tills_sell_while_everybody_else_waits(
     make_app: MakeApp, issue: Issue, token_of: Callable[[Actor], str], till: TillWorld, conn: Conn, holder: Conn
 ) -> None:
     """More of the others than the pool has connections; the process stays ready too."""
-    app, token, body = make_app(changes={"query_seconds": PATIENCE_SECONDS}), token_of(till.actor), sale(till)
+    app, token, body = make_app(query_seconds=PATIENCE_SECONDS), token_of(till.actor), sale(till)
     await holder.execute("BEGIN; LOCK TABLE platform.audit_entries")
     async with serving(app) as served:
         trail: dict[str, object] = {"query": "{ auditTrail { nodes { action } } }"}
@@ -142,7 +142,7 @@ async def test_tills_sell_while_everybody_else_waits(
 async def test_a_sale_that_waits_for_a_lock_is_not_written_and_its_repeat_is(
     make_app: MakeApp, token_of: Callable[[Actor], str], ask: Ask, till: TillWorld, conn: Conn, holder: Conn
 ) -> None:
-    app, token, body = make_app(changes=LIMITS), token_of(till.actor), sale(till)
+    app, token, body = make_app(**LIMITS), token_of(till.actor), sale(till)
     await holder.execute("BEGIN; LOCK TABLE receipts.sales")
     async with serving(app) as served:
         async with asyncio.timeout(BEFORE_THE_SERVER):
@@ -175,7 +175,7 @@ async def test_a_sale_that_was_cut_in_its_commit_is_told_by_its_repeat(
     token, body = token_of(till.actor), sale(till)
     await holder.execute("BEGIN; SELECT pg_advisory_xact_lock(1)")
     # Time enough to come to its commit, on a busy machine too.
-    async with serving(make_app(changes={"till_seconds": 4})) as served:
+    async with serving(make_app(till_seconds=4)) as served:
         asking = asyncio.create_task(by_post(served, body, token))
         await until_blocked(conn)
         assert_timed_out(await asking)
@@ -190,7 +190,7 @@ async def test_a_client_that_takes_json_only_is_told_with_200(
     make_app: MakeApp, client_of: Callable[[Starlette], httpx.AsyncClient], issue: Issue, holder: Conn
 ) -> None:
     await holder.execute("BEGIN; LOCK TABLE members.members")
-    async with client_of(make_app(changes=LIMITS)) as client:
+    async with client_of(make_app(**LIMITS)) as client:
         async with asyncio.timeout(BEFORE_THE_SERVER):
             response = await client.post(
                 "/graphql", json={"query": ME}, headers={"Authorization": f"Bearer {issue(Role.MEMBER)}"}
@@ -202,7 +202,7 @@ async def test_a_client_that_takes_json_only_is_told_with_200(
 async def test_a_subscription_outlives_the_time_of_a_read(
     make_app: MakeApp, issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = make_app(schema=subscription_schema(Profile.OPEN), changes={"query_seconds": 0.05})
+    app = make_app(schema=subscription_schema(Profile.OPEN), query_seconds=0.05)
     monkeypatch.setitem(PERMISSIONS, "Subscription.level", WATCHERS)
     async with serving(app) as served, socket_to(served) as client:
         await client.begin(authorization=f"Bearer {issue(Role.MEMBER)}")
@@ -221,7 +221,7 @@ async def test_a_calendar_that_waits_for_a_lock(
     make_app: MakeApp, client_of: Callable[[Starlette], httpx.AsyncClient], conn: Conn, holder: Conn
 ) -> None:
     await holder.execute("BEGIN; LOCK TABLE calendars.feeds")
-    async with client_of(make_app(changes=LIMITS)) as client:
+    async with client_of(make_app(**LIMITS)) as client:
         async with asyncio.timeout(BEFORE_THE_SERVER):
             response = await client.get("/calendar/nowhere.ics")
     assert response.status_code == 504
