@@ -109,3 +109,25 @@ class Rewriting(httpx.AsyncBaseTransport):
         content = json.dumps(body).encode()
         headers = {**request.headers, "content-length": str(len(content))}
         return httpx.Request("POST", request.url, headers=headers, content=content, extensions=request.extensions)
+
+
+class Forgotten(httpx.AsyncBaseTransport):
+    """A line that by plan, and not by chance, loses the first answer to each request of `operations`: what was asked
+    is done by then."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, *operations: str) -> None:
+        self._inner = inner
+        self._operations = operations
+        self._seen: set[str] = set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(request)
+        known_as = request.headers["x-correlation-id"]
+        if json.loads(request.content)["operationName"] not in self._operations or known_as in self._seen:
+            return response
+        self._seen.add(known_as)
+        await response.aread()
+        raise httpx.ReadError("the answer was lost")
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

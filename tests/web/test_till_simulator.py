@@ -22,10 +22,11 @@ from membership.till_simulator.opening import Line
 from membership.till_simulator.proof import Proof
 from membership.till_simulator.running import Figures, Plan, simulate
 from membership.till_simulator.trading import Mix
-from support.shop import Rewriting, Street, street
+from support.shop import Forgotten, Rewriting, Street, street
 from support.till_world import TillWorld
 from web.conftest import MakeApp
 
+_BOOKED = ("CommitSale", "AttachSale")
 _MEMBERS = 4
 _SOON = Retrying(first_seconds=0.01)
 
@@ -183,10 +184,10 @@ def new_key(asked: dict[str, object]) -> None:
 
 async def test_a_new_key_for_what_is_sent_again_is_found_out(there: Street) -> None:
     """A receipt's number saves a sale; a forgotten card is credited, and the till is told that it was not."""
-    line = Line(there.url, cut=0.5, retrying=_SOON, wrap=lambda inner: Rewriting(inner, new_key))
-    figures, proof = await simulated(there, line, Mix(anonymous=1, attached=1))
+    line = Line(there.url, retrying=_SOON, wrap=lambda inner: Rewriting(Forgotten(inner, *_BOOKED), new_key))
+    figures, proof = await simulated(there, line, Mix(anonymous=1, abandoned=0, attached=1, returned=0))
 
-    assert "AttachSale: ALREADY_ATTACHED" in figures.refusals
+    assert figures.refusals["AttachSale: ALREADY_ATTACHED"] == figures.sales > 0
     assert any(sentence.startswith("Member ") for sentence in proof.wrong)
 
 
@@ -199,10 +200,11 @@ async def test_a_receipt_that_is_numbered_anew_is_found_out(there: Street) -> No
         if "soldAt" in asked:
             asked["sequence"] = next(numbers)
 
-    line = Line(there.url, cut=0.5, retrying=_SOON, wrap=lambda inner: Rewriting(inner, anew))
-    _, proof = await simulated(there, line, Mix(anonymous=1, attached=0, returned=0))
+    line = Line(there.url, retrying=_SOON, wrap=lambda inner: Rewriting(Forgotten(inner, *_BOOKED), anew))
+    figures, proof = await simulated(there, line, Mix(anonymous=1, abandoned=0, attached=0, returned=0))
 
-    assert any("was booked, and the till was never told" in sentence for sentence in proof.wrong)
+    found_out = [sentence for sentence in proof.wrong if "was booked, and the till was never told" in sentence]
+    assert len(found_out) == figures.sales > 0
 
 
 class Silent(httpx.AsyncBaseTransport):
