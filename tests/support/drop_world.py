@@ -176,11 +176,12 @@ async def open_drop(
     units: Sequence[int] = (3,),
     limits: Limits = Limits(per_member=1),  # noqa: B008 - frozen
     batching: Batching | None = None,
+    offer_id: UUID | None = None,
 ) -> DropWorld:
     """An offer with a pool for each number of units, each pool on a day of its own."""
     await conn.execute(_GIFTS)
     inventory = Inventory(database, redis, batching=batching)
-    offer = Offer(OfferId(new_id()), PROGRAMME, limits)
+    offer = Offer(OfferId(offer_id or new_id()), PROGRAMME, limits)
     pools = [NewPool(PoolId(new_id()), total, day=_day(position)) for position, total in enumerate(units)]
     async with database.engine(APP, clock.now()) as tx:
         await inventory.open_offer(tx, offer, pools)
