@@ -27,6 +27,7 @@ from membership.postgres.database import Database, open_pool
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Profile, Settings
 from membership.web.calendar_feeds import CalendarFeeds
+from membership.web.draining import Drain
 from membership.web.edge import at_the_edge
 from membership.web.endpoint import GraphQLEndpoint
 from membership.web.health import Readiness, alive
@@ -60,7 +61,8 @@ def create_app(
 ) -> Starlette:
     """The ASGI application. `clock` may be moved for a demonstration; `host_clock` is the machine's own.
 
-    `manifest` None: the trusted documents of the repository. `state.streams` is to be closed before the server stops.
+    `manifest` None: the trusted documents of the repository. Before the server stops, `state.drain`
+    is to be begun and then `state.streams` to be closed.
     """
     host_clock = host_clock or SystemClock()
     keyring = keyring_of(settings)
@@ -75,37 +77,42 @@ def create_app(
         time_limits=TimeLimits(settings.query_seconds, settings.till_seconds, settings.mutation_seconds),
         rates=rates,
     )
+    drain = Drain()
     streams = Streams(stream_limits or StreamLimits(connections=settings.stream_limit))
     is_open = settings.profile is Profile.OPEN
     feeds = CalendarFeeds(services.calendars, clock, rates=rates, seconds=settings.query_seconds)
+    readiness = Readiness(database, redis, host_clock, keyring=keyring, drain=drain)
     application = _Application(
         settings,
+        drain,
         routes=[
             Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=is_open)),
             WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
             Route(PATH, feeds.answer, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
-            Route("/readyz", Readiness(database, redis, host_clock, keyring=keyring).answer, methods=["GET"]),
+            Route("/readyz", readiness.answer, methods=["GET"]),
             *(SchemaPages(schema.reference()).routes() if is_open else ()),
         ],
     )
     application.state.streams, application.state.services, application.state.rates = streams, services, rates
+    application.state.drain = drain
     return application
 
 
 class _Application(Starlette):
     """With the edge around all of it: around what Starlette makes of a failure too."""
 
-    def __init__(self, settings: Settings, routes: Sequence[BaseRoute]) -> None:
+    def __init__(self, settings: Settings, drain: Drain, routes: Sequence[BaseRoute]) -> None:
         super().__init__(routes=routes, exception_handlers={HTTPException: _refuse, Exception: _fail})
         # A redirect goes to whatever host the request names, and says neither a code nor a correlation id.
         self.router.redirect_slashes = False
         # Starlette closes a WebSocket to an unknown path without a word.
         self.router.default = _nowhere
         self._settings = settings
+        self._drain = drain
 
     def build_middleware_stack(self) -> ASGIApp:
-        return at_the_edge(super().build_middleware_stack(), self._settings)
+        return at_the_edge(super().build_middleware_stack(), self._settings, self._drain)
 
 
 def keyring_of(settings: Settings) -> Keyring:

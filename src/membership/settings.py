@@ -181,6 +181,10 @@ class Settings(DatabaseSettings, RedisSettings, RateSettings):
     till_seconds: float = Field(default=3, gt=0, le=60)
     mutation_seconds: float = Field(default=10, gt=0, le=60)
 
+    # After SIGTERM: for so long everything is still served while /readyz says DRAINING, so that whoever shares out
+    # requests notices. Longer than it takes them to.
+    drain_seconds: float = Field(default=0, ge=0, le=300)
+
     # What pages of other sites may do. Origins as browsers send them: https://a.example,https://b.example.
     allowed_origins: Origins = ()
     # The cookie that may hold a token, for pages that cannot keep one.

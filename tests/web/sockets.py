@@ -37,14 +37,21 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(application: Starlette, *, trusted_proxies: Sequence[str] = ()) -> AsyncIterator[Served]:
+async def serving(
+    application: Starlette, *, trusted_proxies: Sequence[str] = (), grace_seconds: float = 2
+) -> AsyncIterator[Served]:
     stop, ready = asyncio.Event(), asyncio.Event()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         served = Served(listener.getsockname()[1], application.state.streams, stop)
         server = asyncio.create_task(
             serve_application(
-                stop, application, listener, grace_seconds=2, on_ready=ready.set, trusted_proxies=trusted_proxies
+                stop,
+                application,
+                listener,
+                grace_seconds=grace_seconds,
+                on_ready=ready.set,
+                trusted_proxies=trusted_proxies,
             )
         )
         try:

@@ -86,6 +86,51 @@ async def test_a_head_that_does_not_come(make_app: MakeApp, monkeypatch: pytest.
     assert headers["connection"] == "close"
 
 
+async def test_a_head_that_is_on_its_way_when_the_service_stops_is_answered(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "LAST_HEAD_SECONDS", PATIENCE_SECONDS)
+    async with serving(make_app(), grace_seconds=PATIENCE_SECONDS) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHo")
+        # Answered after it was read, for both came to one loop.
+        await answer_to(served, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        served.stop.set()
+        await _closed(served)
+        writer.write(b"st: x\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"connection: close" in answer
+
+
+async def test_a_head_that_is_on_its_way_holds_up_the_end_for_a_moment_only(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "LAST_HEAD_SECONDS", 0.1)
+    async with serving(make_app(), grace_seconds=PATIENCE_SECONDS) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHo")
+        await answer_to(served, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        served.stop.set()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout")
+
+
+async def _closed(served: Served) -> None:
+    """When nobody can connect any more."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            except OSError:
+                return
+            writer.close()
+
+
 async def test_a_body_that_does_not_come(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "BODY_SECONDS", 0.1)
     head = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"

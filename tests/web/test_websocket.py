@@ -395,8 +395,8 @@ class TestTheEnd:
                 await watching.begin()
                 await watching.subscribe("subscription { silence }")
                 served.stop.set()
-                assert await watching.hear_close() == (1001, "Going away")
-                assert await waiting.hear_close() == (1001, "Going away")
+                assert await watching.hear_close() == (1012, "Service restart")
+                assert await waiting.hear_close() == (1012, "Service restart")
             with pytest.raises((InvalidHandshake, OSError)):
                 async with client_of(served):
                     pass

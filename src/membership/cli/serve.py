@@ -14,8 +14,11 @@ app = typer.Typer()
 def serve() -> None:
     """Serve the API: one process, every setting from the environment (DATABASE_URL, REDIS_URL, MEMBERSHIP_…).
 
-    Stops on SIGTERM and SIGINT after the requests in hand. Answers /healthz at once, and /readyz with 200 only
-    while PostgreSQL answers, no `pre` migration is missing, and no key of identities that the latest rows need.
+    Stops on SIGTERM and SIGINT after the requests in hand; a second one ends it at once. For MEMBERSHIP_DRAIN_SECONDS
+    before that it serves on while /readyz says DRAINING, so that whoever shares out requests leaves it out in time.
+
+    Answers /healthz at once, and /readyz with 200 only while PostgreSQL answers, no `pre` migration is missing, and no
+    key of identities that the latest rows need.
 
     How often a client may ask is set by kind, for all processes together: MEMBERSHIP_RATE_LIMIT_TILL=600/60 lets each
     till send 600 requests at once, which come back within 60 seconds. Kinds: the roles, and ANONYMOUS, AUTHENTICATION

@@ -1,14 +1,18 @@
 """Runs the API and the worker inside an event loop until told to stop."""
 
 import asyncio
+import math
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+import structlog
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
+from starlette.datastructures import State
 
 from membership.app import running
 from membership.cli.failures import CommandFailed
@@ -16,10 +20,15 @@ from membership.kernel import collector
 from membership.settings import Settings
 from membership.web.heads import BoundedHttp
 from membership.web.requests import MAX_BODY_BYTES
-from membership.web.streams import Streams
+
+_log = structlog.get_logger(__name__)
 
 _STREAMS_CLOSE_SECONDS = 2
-_GRACE_SECONDS = 20  # below the 30 s after which Kubernetes kills
+_BEYOND_SECONDS = 2
+"""For an answer that comes at the last moment of its time limit to be written."""
+_KEEP_ALIVE_SECONDS = 75
+"""Of a connection without a request. Longer than proxies keep theirs (60 s is common): a server that closes first cuts
+off whoever sends at that moment."""
 
 
 def run_async(main: Coroutine[object, object, None]) -> None:
@@ -51,9 +60,15 @@ def stop_on_signals(stop: asyncio.Event) -> None:
         stop.set()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+        # What the system does by itself does not end the first process of a container.
+        signal.signal(signal.SIGTERM, _end_at_once)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask)
+
+
+def _end_at_once(number: int, _: object) -> None:
+    os._exit(128 + number)
 
 
 async def serve_until(
@@ -61,19 +76,22 @@ async def serve_until(
     settings: Settings,
     listener: socket.socket,
     *,
-    grace_seconds: int = _GRACE_SECONDS,
+    grace_seconds: float | None = None,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Calls `on_ready` when requests are taken; returns when `stop` is set and the requests in hand are answered.
 
-    Subscriptions are told to come again, and what takes longer than the grace is cut off.
+    Subscriptions are told to come again, and what takes longer than the grace is cut off: by default that is nothing,
+    for it is a little more than any operation may take.
     """
+    longest = max(settings.query_seconds, settings.till_seconds, settings.mutation_seconds)
     async with running(settings) as application:
         await serve_application(
             stop,
             application,
             listener,
-            grace_seconds=grace_seconds,
+            drain_seconds=settings.drain_seconds,
+            grace_seconds=longest + _BEYOND_SECONDS if grace_seconds is None else grace_seconds,
             on_ready=on_ready,
             trusted_proxies=settings.trusted_proxies,
         )
@@ -84,7 +102,8 @@ async def serve_application(
     application: Starlette,
     listener: socket.socket,
     *,
-    grace_seconds: int = _GRACE_SECONDS,
+    grace_seconds: float,
+    drain_seconds: float = 0,
     on_ready: Callable[[], None] = lambda: None,
     trusted_proxies: Sequence[str] = (),
 ) -> None:
@@ -100,7 +119,8 @@ async def serve_application(
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=list(trusted_proxies),
             lifespan="off",
-            timeout_graceful_shutdown=grace_seconds,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(grace_seconds),
             ws_max_size=MAX_BODY_BYTES,
             # Small messages to many: compression would cost each connection its own window.
             ws_per_message_deflate=False,
@@ -108,16 +128,19 @@ async def serve_application(
         on_ready,
     )
     async with asyncio.TaskGroup() as group:
-        stopping = group.create_task(_exit_when(stop, server, application.state.streams))
+        stopping = group.create_task(_exit_when(stop, server, application.state, drain_seconds))
         await server.serve(sockets=[listener])
         stopping.cancel()
 
 
-async def _exit_when(stop: asyncio.Event, server: uvicorn.Server, streams: Streams) -> None:
+async def _exit_when(stop: asyncio.Event, server: uvicorn.Server, state: State, drain_seconds: float) -> None:
     await stop.wait()
+    state.drain.begin()
+    _log.info("draining", seconds=drain_seconds)
+    await asyncio.sleep(drain_seconds)
     with suppress(TimeoutError):
         async with asyncio.timeout(_STREAMS_CLOSE_SECONDS):
-            await streams.close()
+            await state.streams.close()
     server.should_exit = True
 
 

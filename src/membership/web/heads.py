@@ -23,7 +23,10 @@ MAX_HEADER_BYTES: Final = 16_000
 """Of all headers together. A token has 4,096 at most."""
 _TOO_LARGE: Final = f"The headers may have {MAX_HEADER_BYTES} bytes; these have more."
 HEAD_SECONDS = 20.0
-"""From the opening of a connection, or its first byte, to the end of a head. Between requests uvicorn waits less."""
+"""From the opening of a connection, or its first byte, to the end of a head. A connection that has sent
+a request may rest for longer before its next: see cli/serving.py."""
+LAST_HEAD_SECONDS = 5.0
+"""For the rest of a head that is on its way when the server stops."""
 _MAX_HEAD_BYTES: Final = 65_536
 """Before it is read to its end, whatever it is."""
 
@@ -67,6 +70,14 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
                 self._refuse(431, fault(FaultCode.HEADERS_TOO_LARGE, _TOO_LARGE))
+
+    def shutdown(self) -> None:
+        """uvicorn's own closes a connection whose first or next request has begun to come, and cuts it off."""
+        if self._head_bytes is None:
+            super().shutdown()
+        else:
+            self._wait_no_more()
+            self._waiting = self.loop.call_later(LAST_HEAD_SECONDS, self._head_is_late)
 
     def on_message_begin(self) -> None:
         self._head_bytes = 0

@@ -16,6 +16,7 @@ from membership.postgres.database import Database
 from membership.postgres.migrations import Phase, pending
 from membership.postgres.snapshot import snapshot
 from membership.redis.client import RedisClient, is_ready
+from membership.web.draining import DRAINING, Drain
 
 _TIMEOUT_SECONDS = 2.0
 _LARGEST_CLOCK_DIFFERENCE = timedelta(seconds=1)
@@ -34,20 +35,28 @@ class Readiness:
     Redis is looked at and told, and decides nothing: without it everything is served, slower (web/rates.py says how).
     Processes that called themselves not ready would all be taken out of service by what none of them needs.
 
+    A process that is about to stop says so without looking, while it still serves: whoever shares out requests is to
+    leave it out from now on.
+
     Whoever asks while somebody else is being answered gets the same answer: nobody is asked for a token here, and a
     thousand at a time must not take the connections of everything else.
 
     `host_clock` is the machine's own clock, not one moved for a demonstration.
     """
 
-    def __init__(self, database: Database, redis: RedisClient, host_clock: Clock, *, keyring: Keyring) -> None:
+    def __init__(
+        self, database: Database, redis: RedisClient, host_clock: Clock, *, keyring: Keyring, drain: Drain
+    ) -> None:
         self._database = database
         self._redis = redis
         self._host_clock = host_clock
         self._keyring = keyring
+        self._drain = drain
         self._looking: asyncio.Task[Response] | None = None
 
     async def answer(self, _: Request) -> Response:
+        if self._drain.begun:
+            return JSONResponse({"status": "not ready", "code": DRAINING}, status_code=503)
         if self._looking is None:
             self._looking = apart(self._look())
             self._looking.add_done_callback(self._looked)

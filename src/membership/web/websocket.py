@@ -33,7 +33,8 @@ _CLOSES: Mapping[End, tuple[int, str]] = {
     End.TILL_REVOKED: (4403, TILL_REVOKED),
     End.IDLE: (1000, "Idle"),
     End.SLOW: (1008, "The client does not read"),
-    End.SHUTDOWN: (1001, "Going away"),
+    # Come again, to another process.
+    End.SHUTDOWN: (1012, "Service restart"),
 }
 _LONGEST_REASON = 123
 """Bytes: a control frame holds 125, two of them the code (RFC 6455, 5.5)."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+import structlog
+
 from membership.campaigns.bookings import BookingWindows
 from membership.campaigns.cache import CampaignCache
 from membership.coupons.newcomers import TIER_EVENTS, NewlyEligible, OffersToAll
@@ -34,6 +36,8 @@ from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
 from membership.worker.supervise import any_set, keep_running
 from membership.worker.waitlist import keep_offering
+
+_log = structlog.get_logger(__name__)
 
 _GRACE_SECONDS = 25  # below the 30 s after which Kubernetes kills
 
@@ -109,6 +113,7 @@ async def run_worker(
         parts = (relay, bell, schedules, inventory, coupons, waitlist, planning, time)
         loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in parts]
         await stop.wait()
+        _log.info("finishing what is in hand")
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)
         for task in late:
             task.cancel()
