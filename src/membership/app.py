@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from membership.graph.services import make_services
 from membership.kernel.clock import Clock, SystemClock
 from membership.kernel.randomness import random_bytes
 from membership.members.keyring import Keyring
+from membership.monitoring.listener import monitoring_application
 from membership.postgres.bell import OutboxBell
 from membership.postgres.clock import REFRESH_SECONDS, adjust, adjust_if_reachable
 from membership.postgres.connection import Pool
@@ -62,7 +64,7 @@ def create_app(
     """The ASGI application. `clock` may be moved for a demonstration; `host_clock` is the machine's own.
 
     `manifest` None: the trusted documents of the repository. Before the server stops, `state.drain`
-    is to be begun and then `state.streams` to be closed.
+    is to be begun and then `state.streams` to be closed. `state.monitoring` is the application of the second listener.
     """
     host_clock = host_clock or SystemClock()
     keyring = keyring_of(settings)
@@ -96,6 +98,7 @@ def create_app(
     )
     application.state.streams, application.state.services, application.state.rates = streams, services, rates
     application.state.drain = drain
+    application.state.monitoring = monitoring_application(CollectorRegistry(), alive=alive, ready=readiness.answer)
     return application
 
 

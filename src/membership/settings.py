@@ -170,6 +170,9 @@ class Settings(DatabaseSettings, RedisSettings, RateSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     profile: Profile = Profile.PRODUCTION
+    # Of a second listener, for probes and Prometheus, in API and worker alike; port 0: none. No ingress leads to it.
+    monitoring_host: str = "127.0.0.1"
+    monitoring_port: int = Field(default=0, ge=0, le=65535)
     database_pool_size: int = Field(default=10, ge=1, le=200)
     database_statement_cache_size: int = Field(default=1024, ge=0)
 

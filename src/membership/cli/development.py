@@ -28,7 +28,7 @@ from membership.cli.environment import (
 from membership.cli.failures import CommandFailed
 from membership.cli.keys_required import IN_SETTINGS, require_keys_of
 from membership.cli.sampling import is_empty, load, size_of
-from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
+from membership.cli.serving import bind, bind_monitoring, run_async, serve_until, stop_on_signals
 from membership.cli.shop_file import sample_shop
 from membership.cli.shop_options import SHOP
 from membership.cli.steps import Steps
@@ -181,7 +181,14 @@ class Development:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(run_worker(settings, stop=stop))
                     group.create_task(
-                        serve_until(stop, settings, listener, grace_seconds=_GRACE_SECONDS, on_ready=self._greet)
+                        serve_until(
+                            stop,
+                            settings,
+                            listener,
+                            grace_seconds=_GRACE_SECONDS,
+                            on_ready=self._greet,
+                            monitoring=bind_monitoring(settings),
+                        )
                     )
             except* Exception as failures:
                 structlog.get_logger(__name__).error("a part of the service ended", exc_info=failures)

@@ -20,6 +20,8 @@ def serve() -> None:
     Answers /healthz at once, and /readyz with 200 only while PostgreSQL answers, no `pre` migration is missing, and no
     key of identities that the latest rows need.
 
+    With MEMBERSHIP_MONITORING_PORT a second listener answers both too, and /metrics, for a platform's eyes only.
+
     How often a client may ask is set by kind, for all processes together: MEMBERSHIP_RATE_LIMIT_TILL=600/60 lets each
     till send 600 requests at once, which come back within 60 seconds. Kinds: the roles, and ANONYMOUS, AUTHENTICATION
     (tokens that are not good) and CALENDAR, which are counted by address.
@@ -31,11 +33,11 @@ def serve() -> None:
     from membership import logging
     from membership.cli.environment import read_settings, require_database, require_issuer
     from membership.cli.keys_required import require_keys_of
-    from membership.cli.serving import bind, run_async, serve_until, stop_on_signals
+    from membership.cli.serving import bind, bind_monitoring, run_async, serve_until, stop_on_signals
     from membership.settings import Settings
 
     settings = read_settings(Settings)
-    listener = bind(settings.host, settings.port)
+    listener, monitoring = bind(settings.host, settings.port), bind_monitoring(settings)
 
     def tell() -> None:
         host, port, *_ = listener.getsockname()
@@ -48,6 +50,6 @@ def serve() -> None:
         require_issuer(settings)
         stop = asyncio.Event()
         stop_on_signals(stop)
-        await serve_until(stop, settings, listener, on_ready=tell)
+        await serve_until(stop, settings, listener, on_ready=tell, monitoring=monitoring)
 
     run_async(run())

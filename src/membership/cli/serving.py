@@ -17,6 +17,7 @@ from starlette.datastructures import State
 from membership.app import running
 from membership.cli.failures import CommandFailed
 from membership.kernel import collector
+from membership.monitoring.listener import listening
 from membership.settings import Settings
 from membership.web.heads import BoundedHttp
 from membership.web.requests import MAX_BODY_BYTES
@@ -36,7 +37,10 @@ def run_async(main: Coroutine[object, object, None]) -> None:
         runner.run(main)
 
 
-def bind(host: str, port: int) -> socket.socket:
+_OTHER_PORT = "choose another with --port (make: PORT=) or MEMBERSHIP_PORT"
+
+
+def bind(host: str, port: int, *, way_out: str = _OTHER_PORT) -> socket.socket:
     """Takes the port before anything slow is begun. Raises CommandFailed when somebody has it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -46,10 +50,18 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise CommandFailed(
-            f"Port {port} of {host} cannot be used: {(error.strerror or str(error)).lower()}; "
-            "choose another with --port (make: PORT=) or MEMBERSHIP_PORT."
+            f"Port {port} of {host} cannot be used: {(error.strerror or str(error)).lower()}; {way_out}."
         ) from None
     return listener
+
+
+def bind_monitoring(settings: Settings) -> socket.socket | None:
+    """The second listener's port, in the same way. None where none is wanted."""
+    if settings.monitoring_port == 0:
+        return None
+    return bind(
+        settings.monitoring_host, settings.monitoring_port, way_out="choose another with MEMBERSHIP_MONITORING_PORT"
+    )
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:
@@ -78,14 +90,15 @@ async def serve_until(
     *,
     grace_seconds: float | None = None,
     on_ready: Callable[[], None] = lambda: None,
+    monitoring: socket.socket | None = None,
 ) -> None:
     """Calls `on_ready` when requests are taken; returns when `stop` is set and the requests in hand are answered.
 
     Subscriptions are told to come again, and what takes longer than the grace is cut off: by default that is nothing,
-    for it is a little more than any operation may take.
+    for it is a little more than any operation may take. `monitoring` is answered on until then.
     """
     longest = max(settings.query_seconds, settings.till_seconds, settings.mutation_seconds)
-    async with running(settings) as application:
+    async with running(settings) as application, listening(application.state.monitoring, monitoring):
         await serve_application(
             stop,
             application,

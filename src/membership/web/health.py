@@ -41,17 +41,26 @@ class Readiness:
     Whoever asks while somebody else is being answered gets the same answer: nobody is asked for a token here, and a
     thousand at a time must not take the connections of everything else.
 
-    `host_clock` is the machine's own clock, not one moved for a demonstration.
+    `host_clock` is the machine's own clock, not one moved for a demonstration. `also`: what else is told and decides
+    nothing.
     """
 
     def __init__(
-        self, database: Database, redis: RedisClient, host_clock: Clock, *, keyring: Keyring, drain: Drain
+        self,
+        database: Database,
+        redis: RedisClient,
+        host_clock: Clock,
+        *,
+        keyring: Keyring,
+        drain: Drain | None = None,
+        also: Callable[[], Mapping[str, object]] = dict,
     ) -> None:
         self._database = database
         self._redis = redis
         self._host_clock = host_clock
         self._keyring = keyring
-        self._drain = drain
+        self._drain = drain or Drain()
+        self._also = also
         self._looking: asyncio.Task[Response] | None = None
 
     async def answer(self, _: Request) -> Response:
@@ -71,7 +80,8 @@ class Readiness:
         checks: Mapping[str, str] = {"postgres": postgres or "ok", "keys": keys or "ok", "redis": redis or "ok"}
         ready = postgres is None and keys is None
         return JSONResponse(
-            {"status": "ready" if ready else "not ready", "checks": checks}, status_code=200 if ready else 503
+            {"status": "ready" if ready else "not ready", "checks": checks, **self._also()},
+            status_code=200 if ready else 503,
         )
 
     async def _postgres(self) -> str | None:

@@ -11,12 +11,13 @@ from membership.postgres.database import Database
 from membership.postgres.outbox import RELAY
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.worker.pulses import Beat, unheard
 from membership.worker.supervise import step_by_step
 
 LOOK_EVERY_SECONDS = 2.0
 
 
-async def keep_issuing(database: Database, clock: Clock, stop: asyncio.Event) -> None:
+async def keep_issuing(database: Database, clock: Clock, stop: asyncio.Event, *, beat: Beat = unheard) -> None:
     """Until `stop` is set: what was scheduled, cancelled or is to be looked at again.
 
     A campaign may be approved minutes before it opens, and members have its coupons from that moment on.
@@ -27,4 +28,4 @@ async def keep_issuing(database: Database, clock: Clock, stop: asyncio.Event) ->
     async def step(now: datetime) -> int:
         return await step_due(workings, RELAY, now)
 
-    await step_by_step(step, clock, stop, look_every_seconds=LOOK_EVERY_SECONDS)
+    await step_by_step(step, clock, stop, look_every_seconds=LOOK_EVERY_SECONDS, beat=beat)

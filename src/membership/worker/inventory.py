@@ -8,13 +8,14 @@ import structlog
 from membership.inventory.service import Inventory
 from membership.kernel.clock import Clock
 from membership.postgres.database import Database
+from membership.worker.pulses import Beat, unheard
 from membership.worker.supervise import any_set
 
 _EVERY_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
 
 
-async def keep_inventory(inventory: Inventory, clock: Clock, stop: asyncio.Event) -> None:
+async def keep_inventory(inventory: Inventory, clock: Clock, stop: asyncio.Event, *, beat: Beat = unheard) -> None:
     """Settle overdue holds and return to Redis, until `stop` is set. Raises when PostgreSQL is gone.
 
     A loop of its own and no periodic job: while a unit is held by somebody who died, others are told to wait, and while
@@ -24,6 +25,7 @@ async def keep_inventory(inventory: Inventory, clock: Clock, stop: asyncio.Event
         now = clock.now()
         await inventory.sweep(now)
         await inventory.probe(now)
+        beat()
         await any_set(stop, timeout_seconds=_EVERY_SECONDS)
 
 

@@ -13,9 +13,12 @@ from membership.postgres.bell import CHANNEL
 from membership.postgres.database import Database
 from membership.postgres.outbox import Handlers, Outcome, RetryPolicy, due_keys, hand_on
 from membership.postgres.snapshot import snapshot
+from membership.worker.pulses import Beat, unheard
 from membership.worker.supervise import any_set
 
 _FIRST = UUID(int=0)
+_ASK_EVERY_SECONDS = 30.0
+_ANSWER_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -41,12 +44,14 @@ class Relay:
         *,
         policy: RetryPolicy | None = None,
         limits: RelayLimits | None = None,
+        beat: Beat = unheard,
     ) -> None:
         self._database = database
         self._handlers = handlers
         self._clock = clock
         self._policy = policy or RetryPolicy()
         self._limits = limits or RelayLimits()
+        self._beat = beat
 
     async def run(self, stop: asyncio.Event, wake: asyncio.Event) -> None:
         """Until `stop` is set; the event in hand is finished first. Raises when the database is gone."""
@@ -62,6 +67,7 @@ class Relay:
         while not stop.is_set():
             async with snapshot(self._database.pool) as conn:
                 keys = await due_keys(conn, self._clock.now(), start=start, limit=self._limits.batch_size)
+            self._beat()
             shared = iter(keys)
             settled += sum(await asyncio.gather(*(self._lane(shared, stop) for _ in range(self._limits.lanes))))
             if len(keys) < self._limits.batch_size:
@@ -78,6 +84,7 @@ class Relay:
             while settled < self._limits.run_length and not stop.is_set():
                 outcome = await hand_on(self._database, self._handlers, key, self._clock.now(), self._policy)
                 settled += outcome is not Outcome.NOTHING
+                self._beat()
                 if outcome is not Outcome.HANDED_ON:
                     break
         except Exception as error:
@@ -87,14 +94,20 @@ class Relay:
         return settled
 
 
-async def listen(dsn: str, stop: asyncio.Event, wake: asyncio.Event) -> None:
-    """Sets `wake` whenever events were written, until `stop` is set or the connection is lost."""
+async def listen(dsn: str, stop: asyncio.Event, wake: asyncio.Event, *, beat: Beat = unheard) -> None:
+    """Sets `wake` whenever events were written, until `stop` is set or the connection is lost.
+
+    Asks something now and then: of a server that is gone without a word, one who only listens would never hear.
+    """
     lost = asyncio.Event()
     conn = await asyncpg.connect(dsn)
     try:
         conn.add_termination_listener(lambda _: lost.set())
         await conn.add_listener(CHANNEL, lambda *_: wake.set())
         wake.set()  # for what was rung while nobody listened
-        await any_set(stop, lost)
+        while not (stop.is_set() or lost.is_set()):
+            await conn.execute("SELECT 1", timeout=_ANSWER_SECONDS)
+            beat()
+            await any_set(stop, lost, timeout_seconds=_ASK_EVERY_SECONDS)
     finally:
-        await conn.close()
+        await conn.close(timeout=_ANSWER_SECONDS)

@@ -1,7 +1,8 @@
 """One worker: the relay, its wake-up call and the schedules, each in a loop of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -15,7 +16,6 @@ from membership.inventory.service import Inventory
 from membership.kernel.clock import Clock, SystemClock
 from membership.kernel.ids import new_id
 from membership.postgres.clock import REFRESH_SECONDS, adjust, adjust_if_reachable
-from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
 from membership.postgres.migrations import Phase, pending
 from membership.postgres.outbox import Handlers
@@ -31,17 +31,18 @@ from membership.waitlist.passing import Passes
 from membership.worker.coupons import keep_issuing
 from membership.worker.inventory import keep_inventory
 from membership.worker.jobs import periodic_jobs
+from membership.worker.monitor import monitored
 from membership.worker.planning import keep_simulating, simulations_on
+from membership.worker.pulses import PATIENCE_SECONDS, PATIENCE_WITH_SIMULATIONS_SECONDS, Beat, Pulses
 from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
-from membership.worker.supervise import any_set, keep_running
+from membership.worker.supervise import any_set, close_pool, keep_running
 from membership.worker.waitlist import keep_offering
 
 _log = structlog.get_logger(__name__)
 
 _GRACE_SECONDS = 25  # below the 30 s after which Kubernetes kills
 
-_CLOSE_SECONDS = 5
 _JOB_CONNECTIONS = 4
 _INVENTORY_CONNECTIONS = 2
 _PLANNING_CONNECTIONS = 2
@@ -60,24 +61,27 @@ async def run_worker(
     clock: Clock | None = None,
     handlers: Handlers | None = None,
     jobs: Sequence[PeriodicJob] | None = None,
+    monitoring: socket.socket | None = None,
 ) -> None:
     """Work until `stop` is set, then finish what is in hand; what takes longer than the grace rolls back.
 
-    A lost database ends nothing: each loop starts again with fresh connections until it is back.
+    A lost database ends nothing: each loop starts again with fresh connections until it is back. `monitoring`: a bound
+    socket for probes and Prometheus, answered on from the beginning to the end.
     """
     moved = SystemClock()
     clock = clock or moved
     dsn = str(settings.database_url)
     wake = asyncio.Event()
+    pulses = Pulses()
 
-    async def relay() -> None:
+    async def relay(beat: Beat) -> None:
         async with _database(dsn, RelayLimits().lanes + 1, moved) as database, _redis(settings) as redis:
-            await Relay(database, handlers or event_handlers(database, redis), clock).run(stop, wake)
+            await Relay(database, handlers or event_handlers(database, redis), clock, beat=beat).run(stop, wake)
 
-    async def bell() -> None:
-        await listen(dsn, stop, wake)
+    async def bell(beat: Beat) -> None:
+        await listen(dsn, stop, wake, beat=beat)
 
-    async def schedules() -> None:
+    async def schedules(beat: Beat) -> None:
         async with _database(dsn, _JOB_CONNECTIONS, moved) as database, _redis(settings) as redis:
             known = periodic_jobs(
                 DirectoryCache(database.pool),
@@ -85,38 +89,46 @@ async def run_worker(
                 CampaignCache(database.pool),
                 Inventory(database, redis),
             )
-            await run_schedules(dsn, database, known if jobs is None else jobs, clock, stop)
+            await run_schedules(dsn, database, known if jobs is None else jobs, clock, stop, pulses=pulses, beat=beat)
 
-    async def inventory() -> None:
+    async def inventory(beat: Beat) -> None:
         async with _database(dsn, _INVENTORY_CONNECTIONS, moved) as database, _redis(settings) as redis:
-            await keep_inventory(Inventory(database, redis), clock, stop)
+            await keep_inventory(Inventory(database, redis), clock, stop, beat=beat)
 
-    async def coupons() -> None:
+    async def coupons(beat: Beat) -> None:
         async with _database(dsn, _COUPON_CONNECTIONS, moved) as database:
-            await keep_issuing(database, clock, stop)
+            await keep_issuing(database, clock, stop, beat=beat)
 
-    async def waitlist() -> None:
+    async def waitlist(beat: Beat) -> None:
         async with _database(dsn, _WAITLIST_CONNECTIONS, moved) as database:
-            await keep_offering(Passes(database, offering_on(database)), clock, stop)
+            await keep_offering(Passes(database, offering_on(database)), clock, stop, beat=beat)
 
-    async def planning() -> None:
+    async def planning(beat: Beat) -> None:
         async with _database(dsn, _PLANNING_CONNECTIONS, moved) as database:
-            await keep_simulating(simulations_on(database, clock), clock, stop)
+            await keep_simulating(simulations_on(database, clock), clock, stop, beat=beat)
 
-    async def time() -> None:
+    async def time(beat: Beat) -> None:
         async with _database(dsn, 1, moved) as database:
             while not stop.is_set():
                 await adjust_if_reachable(moved, database.pool)
+                beat()
                 await any_set(stop, timeout_seconds=REFRESH_SECONDS)
 
-    async with asyncio.TaskGroup() as group:
-        parts = (relay, bell, schedules, inventory, coupons, waitlist, planning, time)
-        loops = [group.create_task(keep_running(run.__name__, run, stop)) for run in parts]
+    parts = (relay, bell, schedules, inventory, coupons, waitlist, planning, time)
+    async with monitored(settings, pulses, monitoring), asyncio.TaskGroup() as group:
+        loops = [group.create_task(_kept(run, stop, pulses)) for run in parts]
         await stop.wait()
         _log.info("finishing what is in hand")
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)
         for task in late:
             task.cancel()
+
+
+async def _kept(run: Callable[[Beat], Awaitable[None]], stop: asyncio.Event, pulses: Pulses) -> None:
+    name = run.__name__
+    patience = PATIENCE_WITH_SIMULATIONS_SECONDS if name == "planning" else PATIENCE_SECONDS
+    pulse = pulses.loop(name, patience_seconds=patience)
+    await keep_running(name, lambda: run(pulse.beat), stop, pulse=pulse)
 
 
 def event_handlers(database: Database, redis: RedisClient) -> Handlers:
@@ -151,7 +163,7 @@ async def _database(dsn: str, size: int, clock: SystemClock) -> AsyncIterator[Da
             await adjust(clock, conn)
         yield Database(pool)
     finally:
-        await _close(pool)
+        await close_pool(pool)
 
 
 @asynccontextmanager
@@ -162,11 +174,3 @@ async def _redis(settings: Settings) -> AsyncIterator[RedisClient]:
         yield client
     finally:
         await client.aclose()
-
-
-async def _close(pool: Pool) -> None:
-    try:
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await pool.close()
-    except TimeoutError:
-        pool.terminate()

@@ -7,21 +7,25 @@ successor: every job must be safe to run twice and at once.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import asyncpg
 import structlog
 from pgqueuer import AsyncpgPoolDriver, Queries, SchedulerManager
-from pgqueuer.models import Schedule
+from pgqueuer.models import CronExpressionEntrypoint, Schedule
 
 from membership.kernel.clock import Clock
 from membership.postgres.database import Database
+from membership.worker.pulses import Beat, Pulses, unheard
+from membership.worker.supervise import close_pool
 
 _log = structlog.get_logger(__name__)
 
 
 MOST_STEPS = 1_000
+_COMMAND_SECONDS = 15.0
+"""For a server that is there and does not answer."""
 
 Step = Callable[[Database, datetime], Awaitable[int]]
 
@@ -36,12 +40,15 @@ class PeriodicJob:
     step: Step
 
 
-async def run_job(database: Database, job: PeriodicJob, clock: Clock, stop: asyncio.Event) -> int:
+async def run_job(
+    database: Database, job: PeriodicJob, clock: Clock, stop: asyncio.Event, *, beat: Beat = unheard
+) -> int:
     """Step by step until nothing is left or `stop` is set. Returns how much was done."""
     total = 0
     for _ in range(MOST_STEPS):
         done = 0 if stop.is_set() else await job.step(database, clock.now())
         total += done
+        beat()
         if done == 0:
             break
     else:
@@ -50,21 +57,50 @@ async def run_job(database: Database, job: PeriodicJob, clock: Clock, stop: asyn
 
 
 async def run_schedules(
-    dsn: str, database: Database, jobs: Sequence[PeriodicJob], clock: Clock, stop: asyncio.Event
+    dsn: str,
+    database: Database,
+    jobs: Sequence[PeriodicJob],
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    pulses: Pulses | None = None,
+    beat: Beat = unheard,
 ) -> None:
     """Until `stop` is set and running jobs have ended their step. Raises when the database is gone.
 
     The pool is pgqueuer's alone: its tables are found by the search path, and no codec of ours may touch its JSON.
     """
     settings = {"application_name": "membership-schedules", "search_path": "jobs", "role": "membership_engine"}
-    async with asyncpg.create_pool(dsn, min_size=1, max_size=3, server_settings=settings) as pool:
-        manager = SchedulerManager(Queries(AsyncpgPoolDriver(pool)))
+    pulses = pulses or Pulses()
+    pool = await asyncpg.create_pool(
+        dsn, min_size=1, max_size=3, command_timeout=_COMMAND_SECONDS, server_settings=settings
+    )
+    try:
+        manager = SchedulerManager(_Beating(AsyncpgPoolDriver(pool), beat=beat))
         manager.shutdown = stop
         for job in jobs:
-            manager.schedule(job.name, job.cron)(partial(_tick, database, job, clock, stop))
+            manager.schedule(job.name, job.cron)(partial(_tick, database, job, clock, stop, pulses))
         await manager.run()
+    finally:
+        await close_pool(pool)
 
 
-async def _tick(database: Database, job: PeriodicJob, clock: Clock, stop: asyncio.Event, _: Schedule) -> None:
-    done = await run_job(database, job, clock, stop)
+async def _tick(
+    database: Database, job: PeriodicJob, clock: Clock, stop: asyncio.Event, pulses: Pulses, _: Schedule
+) -> None:
+    with pulses.job(job.name) as pulse:
+        done = await run_job(database, job, clock, stop, beat=pulse.beat)
     _log.info("periodic job ran", job=job.name, done=done)
+
+
+class _Beating(Queries):
+    """Heard whenever the manager has asked what is due: once a minute, as there is a job for every one."""
+
+    def __init__(self, driver: AsyncpgPoolDriver, *, beat: Beat) -> None:
+        super().__init__(driver)
+        self._beat = beat
+
+    async def fetch_schedule(self, entrypoints: dict[CronExpressionEntrypoint, timedelta]) -> list[Schedule]:
+        due = await super().fetch_schedule(entrypoints)
+        self._beat()
+        return due
