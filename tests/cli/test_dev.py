@@ -101,6 +101,7 @@ def read_greeting(output: IO[str]) -> str:
 def test_everything_answers_and_ends_with_an_interrupt(environment: Environment, folder: Path, free_port: int) -> None:
     with running(environment, folder, free_port) as service:
         assert service.get("/healthz").status_code == 200
+        assert (folder / "service.log").stat().st_mode & 0o777 == 0o600
         assert service.get("/readyz").json() == {
             "status": "ready",
             "checks": {"postgres": "ok", "keys": "ok", "redis": "ok"},

@@ -50,6 +50,18 @@ async def test_a_request_leaves_one_line(client: httpx.AsyncClient, issue: Issue
     }
 
 
+async def test_what_was_refused_is_logged_by_its_code(client: httpx.AsyncClient, issue: Issue) -> None:
+    """An answer with a refusal is a good answer to GraphQL; whoever reads the log wants to know all the same."""
+    refused = '{ a: store(by: {code: "NOWHERE"}) { id } b: member(by: {phone: "+8613800138000"}) { __typename } }'
+    with capture_logs() as lines:
+        await client.post(
+            "/graphql", json={"query": refused}, headers={"Authorization": f"Bearer {issue(Role.MEMBER_SERVICES)}"}
+        )
+
+    (line,) = lines
+    assert (line["outcome"], line["status"]) == ("UNKNOWN_MEMBER", 200)
+
+
 async def test_a_malformed_request_leaves_a_line_too(client: httpx.AsyncClient) -> None:
     with capture_logs() as lines:
         await client.post("/graphql", content="{", headers={"Content-Type": "application/json"})

@@ -1,5 +1,7 @@
 """The `membership` command. One module per command; each imports what it needs only when it runs."""
 
+from typing import Annotated
+
 import typer
 
 from membership.cli import (
@@ -19,6 +21,7 @@ from membership.cli import (
     token,
     worker,
 )
+from membership.cli.help_text import let_help_flow
 
 app = typer.Typer(
     name="membership",
@@ -49,3 +52,21 @@ _MODULES = (
 
 for module in _MODULES:
     app.add_typer(module.app)
+let_help_flow(app)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"membership {version('membership')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _membership(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass

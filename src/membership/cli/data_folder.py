@@ -5,6 +5,7 @@ import secrets
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 from membership.cli.failures import CommandFailed
 
@@ -78,6 +79,12 @@ class DataFolder:
     def write_shop(self, text: str) -> None:
         """For the owner only: it holds tokens, and cards of members."""
         _write_for_owner(self.shop_file, text)
+
+    def open_log(self) -> IO[str]:
+        """To go on writing it; for the owner only, also where an earlier version left it open to others."""
+        self.log_file.touch(mode=0o600)
+        self.log_file.chmod(0o600)
+        return self.log_file.open("a", encoding="utf-8", buffering=1)
 
     def forget_service(self) -> None:
         """What was written for other terminals."""

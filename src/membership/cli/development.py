@@ -173,7 +173,7 @@ class Development:
         return offset
 
     async def _serve(self, settings: Settings, listener: socket.socket) -> None:
-        with self._folder.log_file.open("a", encoding="utf-8", buffering=1) as log:
+        with self._folder.open_log() as log:
             logging.configure(settings.log_level, log)
             stop = asyncio.Event()
             stop_on_signals(stop)

@@ -256,7 +256,7 @@ class _Run:
             correlation_id=self.correlation_id,
             operation=context.operation if context else None,
             role=context.caller.role.value if context and context.caller else None,
-            outcome=self.outcome or "OK",
+            outcome=self.outcome or (context.refusal if context else None) or "OK",
             duration_ms=round((perf_counter() - self.began) * 1000, 2),
         )
 

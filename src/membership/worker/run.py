@@ -36,7 +36,7 @@ from membership.worker.planning import keep_simulating, simulations_on
 from membership.worker.pulses import PATIENCE_SECONDS, PATIENCE_WITH_SIMULATIONS_SECONDS, Beat, Pulses
 from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
-from membership.worker.supervise import any_set, close_pool, keep_running
+from membership.worker.supervise import NotYet, Outages, any_set, close_pool, keep_running
 from membership.worker.waitlist import keep_offering
 
 _log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ _COUPON_CONNECTIONS = 2
 _WAITLIST_CONNECTIONS = 2
 
 
-class SchemaBehind(Exception):
+class SchemaBehind(NotYet):
     """The database lacks migrations that this code needs."""
 
 
@@ -115,8 +115,9 @@ async def run_worker(
                 await any_set(stop, timeout_seconds=REFRESH_SECONDS)
 
     parts = (relay, bell, schedules, inventory, coupons, waitlist, planning, time)
+    outages = Outages(asyncio.get_running_loop().time)
     async with monitored(settings, pulses, monitoring), asyncio.TaskGroup() as group:
-        loops = [group.create_task(_kept(run, stop, pulses)) for run in parts]
+        loops = [group.create_task(_kept(run, stop, pulses, outages)) for run in parts]
         await stop.wait()
         _log.info("finishing what is in hand")
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)
@@ -124,11 +125,11 @@ async def run_worker(
             task.cancel()
 
 
-async def _kept(run: Callable[[Beat], Awaitable[None]], stop: asyncio.Event, pulses: Pulses) -> None:
+async def _kept(run: Callable[[Beat], Awaitable[None]], stop: asyncio.Event, pulses: Pulses, outages: Outages) -> None:
     name = run.__name__
     patience = PATIENCE_WITH_SIMULATIONS_SECONDS if name == "planning" else PATIENCE_SECONDS
     pulse = pulses.loop(name, patience_seconds=patience)
-    await keep_running(name, lambda: run(pulse.beat), stop, pulse=pulse)
+    await keep_running(name, lambda: run(pulse.beat), stop, outages, pulse=pulse)
 
 
 def event_handlers(database: Database, redis: RedisClient) -> Handlers:

@@ -30,6 +30,11 @@ class RequestContext:
     time_limits: TimeLimits = field(default_factory=TimeLimits)
     time_limit: TimeLimit = field(default_factory=TimeLimit)
     """Of this operation: started by the gate."""
+    refusal: str | None = None
+    """The code of the first refusal in the answer, if any: for logs."""
+
+    def note_refusal(self, code: str) -> None:
+        self.refusal = self.refusal or code
 
     @property
     def actor(self) -> Actor:
