@@ -133,6 +133,17 @@ BEGIN
 END;
 $$;
 
+CREATE FUNCTION platform.admit(newest_known integer) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM platform.schema_floor f WHERE f.oldest > newest_known) THEN
+        RAISE EXCEPTION 'the schema is too new for this code'
+            USING ERRCODE = 'MB001', TABLE = 'schema_floor', SCHEMA = 'platform',
+                DETAIL = (SELECT f.oldest FROM platform.schema_floor f);
+    END IF;
+END $$;
+
 CREATE FUNCTION platform.caller_brand() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (NULLIF(current_setting('app.brand'::text, true), ''::text))::uuid;
@@ -1038,6 +1049,15 @@ ALTER TABLE platform.outbox ALTER COLUMN sequence ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE platform.schema_floor (
+    only_row boolean DEFAULT true NOT NULL,
+    oldest integer NOT NULL,
+    CONSTRAINT schema_floor_has_one_row CHECK (only_row),
+    CONSTRAINT schema_floor_is_a_migration CHECK (((oldest >= 1) AND (oldest <= 9999)))
+);
+
+COMMENT ON COLUMN platform.schema_floor.oldest IS 'The number of the migration that code must have come with.';
+
 CREATE TABLE points.adjustments (
     adjustment_id uuid NOT NULL,
     member_id uuid NOT NULL,
@@ -1750,6 +1770,9 @@ ALTER TABLE ONLY platform.idempotency_keys
 
 ALTER TABLE ONLY platform.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY platform.schema_floor
+    ADD CONSTRAINT schema_floor_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY points.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (member_id, programme_id);
@@ -2988,6 +3011,9 @@ GRANT UPDATE(ahead_by) ON TABLE platform.clock TO membership_engine;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE platform.idempotency_keys TO membership_engine;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE platform.outbox TO membership_engine;
+
+GRANT SELECT ON TABLE platform.schema_floor TO membership_engine;
+GRANT SELECT ON TABLE platform.schema_floor TO membership_reader;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE points.adjustments TO membership_engine;
 GRANT SELECT ON TABLE points.adjustments TO membership_reader;

@@ -11,6 +11,7 @@ OPEN_TO_READERS = {
     "appointments.service_resources": "which of them serve what",
     "appointments.services": "what a counter offers: shown to whoever books",
     "platform.clock": "one row: how far the service's clock is moved for a demonstration",
+    "platform.schema_floor": "one row: how old code may be",
     "public.schema_migrations": "which migrations were applied: nobody's",
     "stores.brands": "the house's directory: public",
     "stores.categories": "the house's directory: public",

@@ -12,6 +12,7 @@ from membership.kernel.randomness import random_bytes
 from membership.members.keyring import Keyring
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
+from membership.postgres.schema_level import known_level
 from membership.redis.client import open_redis
 from membership.settings import Settings
 from sample_store import load_world
@@ -108,3 +109,12 @@ async def test_not_ready_without_postgres(
 
     assert response.status_code == 503
     assert response.json()["checks"] == {"postgres": "cannot be reached", "keys": "not looked at", "redis": "ok"}
+
+
+async def test_not_ready_once_the_schema_is_too_new(client: httpx.AsyncClient, conn: Conn) -> None:
+    assert (await client.get("/readyz")).status_code == 200
+    await conn.execute("UPDATE platform.schema_floor SET oldest = $1", known_level() + 1)
+    response = await client.get("/readyz")
+
+    assert (response.status_code, response.json()["code"]) == (503, "SCHEMA_TOO_NEW")
+    assert f"it must know {known_level() + 1:04};" in response.json()["reason"]

@@ -14,6 +14,10 @@ from pydantic_settings import BaseSettings, SettingsError
 from membership.cli.data_folder import MARKER
 from membership.cli.failures import CommandFailed
 from membership.postgres.connection import Conn
+from membership.postgres.database import open_pool
+from membership.postgres.migrations import Phase, pending
+from membership.postgres.schema_level import SchemaTooNew
+from membership.postgres.snapshot import require_admission
 from membership.redis.client import is_ready, open_redis
 from membership.settings import DatabaseSettings, Settings
 
@@ -81,6 +85,26 @@ async def connect(dsn: str) -> Conn:
 async def require_database(dsn: str) -> None:
     """Raises CommandFailed when PostgreSQL cannot be used."""
     await (await connect(dsn)).close()
+
+
+async def require_known_schema(dsn: str) -> None:
+    """Raises CommandFailed when the database is too new for this code. Says nothing of one that is to be migrated."""
+    pool = await open_pool(dsn, max_size=1, statement_cache_size=0)
+    try:
+        async with pool.acquire() as conn:
+            if await pending(conn, Phase.PRE):
+                return
+        await require_admission(pool)
+    except SchemaTooNew as refusal:
+        raise CommandFailed(told(refusal)) from None
+    finally:
+        await pool.close()
+
+
+def told(refusal: SchemaTooNew) -> str:
+    """As a command tells it."""
+    sentence = str(refusal)
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 async def database_of_service() -> str:

@@ -17,8 +17,8 @@ def serve() -> None:
     Stops on SIGTERM and SIGINT after the requests in hand; a second one ends it at once. For MEMBERSHIP_DRAIN_SECONDS
     before that it serves on while /readyz says DRAINING, so that whoever shares out requests leaves it out in time.
 
-    Answers /healthz at once, and /readyz with 200 only while PostgreSQL answers, no `pre` migration is missing, and no
-    key of identities that the latest rows need.
+    Answers /healthz at once, and /readyz with 200 only while PostgreSQL answers, no `pre` migration is missing, no
+    `post` migration has taken away what it needs, and no key of identities that the latest rows need is missing.
 
     With MEMBERSHIP_MONITORING_PORT a second listener answers both too, and /metrics, for a platform's eyes only.
 
@@ -31,7 +31,7 @@ def serve() -> None:
     import structlog
 
     from membership import logging
-    from membership.cli.environment import read_settings, require_database, require_issuer
+    from membership.cli.environment import read_settings, require_database, require_issuer, require_known_schema
     from membership.cli.keys_required import require_keys_of
     from membership.cli.serving import bind, bind_monitoring, run_async, serve_until, stop_on_signals
     from membership.settings import Settings
@@ -46,6 +46,7 @@ def serve() -> None:
     async def run() -> None:
         logging.configure(settings.log_level)
         await require_database(str(settings.database_url))
+        await require_known_schema(str(settings.database_url))
         await require_keys_of(settings)
         require_issuer(settings)
         stop = asyncio.Event()

@@ -1,10 +1,16 @@
 """`membership worker`."""
 
 import asyncio
+import socket
+from typing import TYPE_CHECKING
 
 import typer
 
-from membership.cli.failures import in_one_line
+from membership.cli.failures import CommandFailed, in_one_line
+
+if TYPE_CHECKING:
+    from membership.postgres.schema_level import SchemaTooNew
+    from membership.settings import Settings
 
 app = typer.Typer()
 
@@ -14,7 +20,8 @@ app = typer.Typer()
 def worker() -> None:
     """Hand on the events of the outbox and run the periodic jobs, until SIGTERM or SIGINT.
 
-    Any number may run. Connect directly to PostgreSQL, not through PgBouncer: it listens.
+    Any number may run. One whose database has become too new for it ends by itself, within seconds. Connect directly to
+    PostgreSQL, not through PgBouncer: it listens.
 
     With MEMBERSHIP_MONITORING_PORT it answers /healthz (503 when a loop or job hangs, so that it is started anew; not
     when PostgreSQL is away), /readyz (says when each loop last went round) and /metrics.
@@ -22,11 +29,10 @@ def worker() -> None:
     Example: membership worker
     """
     from membership import logging
-    from membership.cli.environment import read_settings, require_database
+    from membership.cli.environment import read_settings, require_database, require_known_schema, told
     from membership.cli.keys_required import require_keys_of
     from membership.cli.serving import bind_monitoring, run_async, stop_on_signals
     from membership.settings import Settings
-    from membership.worker import run_worker
 
     settings = read_settings(Settings)
     monitoring = bind_monitoring(settings)
@@ -34,9 +40,24 @@ def worker() -> None:
     async def run() -> None:
         logging.configure(settings.log_level)
         await require_database(str(settings.database_url))
+        await require_known_schema(str(settings.database_url))
         await require_keys_of(settings)
         stop = asyncio.Event()
         stop_on_signals(stop)
-        await run_worker(settings, stop=stop, monitoring=monitoring)
+        if (refusal := await _work(settings, stop, monitoring)) is not None:
+            raise CommandFailed(told(refusal))
 
     run_async(run())
+
+
+async def _work(settings: "Settings", stop: asyncio.Event, monitoring: socket.socket | None) -> "SchemaTooNew | None":
+    """Why it ended before it was told to."""
+    from membership.postgres.schema_level import SchemaTooNew
+    from membership.worker import run_worker
+
+    refusal = None
+    try:
+        await run_worker(settings, stop=stop, monitoring=monitoring)
+    except* SchemaTooNew as refusals:
+        refusal = next(found for found in refusals.exceptions if isinstance(found, SchemaTooNew))
+    return refusal

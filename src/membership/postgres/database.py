@@ -16,6 +16,7 @@ from membership.kernel.actor import Actor, Role
 from membership.kernel.time_limits import one_read, seconds_left
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.finish import write_pending
+from membership.postgres.schema_level import asking, begin
 from membership.postgres.transaction import Transaction
 
 SERVER_SETTINGS: Final[Mapping[str, str]] = {
@@ -73,7 +74,7 @@ class Database:
     @asynccontextmanager
     async def engine(self, actor: Actor, now: datetime) -> AsyncIterator[Transaction]:
         """A read-write transaction for a use case: commits when the block ends, rolls back when it raises."""
-        async with self._transaction(_BEGIN_ENGINE, actor) as conn:
+        async with self._transaction(_begin_engine(), actor) as conn:
             transaction = Transaction(conn, actor, now)
             yield transaction
             await write_pending(transaction)
@@ -89,11 +90,11 @@ class Database:
             yield conn
 
     @asynccontextmanager
-    async def _transaction(self, begin: str, actor: Actor) -> AsyncIterator[Conn]:
+    async def _transaction(self, opening: str, actor: Actor) -> AsyncIterator[Conn]:
         place = nullcontext() if actor.role is Role.TILL else self._places_of_others
         async with one_read(), place, self._pool.acquire() as conn:
             try:
-                await conn.execute(f"{begin}; SET LOCAL statement_timeout = {self._statement_timeout()}")
+                await begin(conn, f"{opening}; SET LOCAL statement_timeout = {self._statement_timeout()}")
                 yield conn
                 await _commit(conn)
             except BaseException:
@@ -111,7 +112,8 @@ class Database:
         return (int(left * 10) + 2) * 100
 
 
-_BEGIN_ENGINE: Final = "BEGIN; SET LOCAL ROLE membership_engine"
+def _begin_engine() -> str:
+    return f"BEGIN; SET LOCAL ROLE membership_engine; SELECT {asking()}"
 
 
 def _begin_reader(actor: Actor) -> str:
@@ -126,7 +128,7 @@ def _begin_reader(actor: Actor) -> str:
     }
     # Values are an enum's or a UUID's, so they cannot hold a quote.
     settings = ", ".join(f"set_config('{name}', '{value or ''}', true)" for name, value in context.items())
-    return f"BEGIN READ ONLY; SET LOCAL ROLE membership_reader; SELECT {settings}"
+    return f"BEGIN READ ONLY; SET LOCAL ROLE membership_reader; SELECT {asking()}, {settings}"
 
 
 async def open_pool(

@@ -12,17 +12,25 @@ from typing import Final
 
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.database import roll_back
+from membership.postgres.schema_level import asking, begin
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE membership_engine"
 
 
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncIterator[Conn]:
-    """One moment of everything. In place of a bare connection, whose login role need not be able to read a thing."""
+    """One moment of everything. In place of a bare connection, whose login role need not be able to read a thing.
+    Raises SchemaTooNew."""
     async with pool.acquire() as conn:
-        await conn.execute(_BEGIN)
         try:
+            await begin(conn, f"{_BEGIN}; SELECT {asking()}")
             yield conn
         finally:
             # Nothing was written, so it does not matter how it ends. Nobody who is cancelled may leave it open.
             await asyncio.shield(roll_back(conn))
+
+
+async def require_admission(pool: Pool) -> None:
+    """Raises SchemaTooNew."""
+    async with snapshot(pool):
+        pass

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from typing import Final
 
 import asyncpg
 from starlette.requests import Request
@@ -14,10 +15,13 @@ from membership.kernel.time_limits import apart
 from membership.members.keyring import Keyring
 from membership.postgres.database import Database
 from membership.postgres.migrations import Phase, pending
+from membership.postgres.schema_level import SchemaTooNew
 from membership.postgres.snapshot import snapshot
 from membership.redis.client import RedisClient, is_ready
 from membership.web.draining import DRAINING, Drain
 
+SCHEMA_TOO_NEW: Final = "SCHEMA_TOO_NEW"
+"""What /readyz says, until a newer version has taken this process's place."""
 _TIMEOUT_SECONDS = 2.0
 _LARGEST_CLOCK_DIFFERENCE = timedelta(seconds=1)
 
@@ -30,7 +34,8 @@ async def alive(_: Request) -> Response:
 
 
 class Readiness:
-    """Ready: PostgreSQL answers, the schema is new enough, the clocks agree, and no key of identities is missing.
+    """Ready: PostgreSQL answers, the schema is neither too old nor too new, the clocks agree, and no key of identities
+    is missing.
 
     Redis is looked at and told, and decides nothing: without it everything is served, slower (web/rates.py says how).
     Processes that called themselves not ready would all be taken out of service by what none of them needs.
@@ -65,7 +70,7 @@ class Readiness:
 
     async def answer(self, _: Request) -> Response:
         if self._drain.begun:
-            return JSONResponse({"status": "not ready", "code": DRAINING}, status_code=503)
+            return _not_ready(DRAINING, "the process is about to stop")
         if self._looking is None:
             self._looking = apart(self._look())
             self._looking.add_done_callback(self._looked)
@@ -75,6 +80,12 @@ class Readiness:
         self._looking = None
 
     async def _look(self) -> Response:
+        try:
+            return await self._look_at_all()
+        except SchemaTooNew as refusal:
+            return _not_ready(SCHEMA_TOO_NEW, str(refusal))
+
+    async def _look_at_all(self) -> Response:
         postgres, redis = await asyncio.gather(_within_time(self._postgres), _within_time(self._cache))
         keys = await _within_time(self._keys) if postgres is None else "not looked at"
         checks: Mapping[str, str] = {"postgres": postgres or "ok", "keys": keys or "ok", "redis": redis or "ok"}
@@ -102,6 +113,10 @@ class Readiness:
 
     async def _cache(self) -> str | None:
         return None if await is_ready(self._redis) else "does not answer"
+
+
+def _not_ready(code: str, reason: str) -> Response:
+    return JSONResponse({"status": "not ready", "code": code, "reason": reason}, status_code=503)
 
 
 async def _within_time(check: Check) -> str | None:

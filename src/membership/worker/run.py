@@ -19,6 +19,7 @@ from membership.postgres.clock import REFRESH_SECONDS, adjust, adjust_if_reachab
 from membership.postgres.database import Database, open_pool
 from membership.postgres.migrations import Phase, pending
 from membership.postgres.outbox import Handlers
+from membership.postgres.snapshot import require_admission
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Settings
 from membership.stores.service import DirectoryCache
@@ -65,8 +66,9 @@ async def run_worker(
 ) -> None:
     """Work until `stop` is set, then finish what is in hand; what takes longer than the grace rolls back.
 
-    A lost database ends nothing: each loop starts again with fresh connections until it is back. `monitoring`: a bound
-    socket for probes and Prometheus, answered on from the beginning to the end.
+    A lost database ends nothing: each loop starts again with fresh connections until it is back. One that is too new
+    for this code ends it within seconds: raises SchemaTooNew, in a group. `monitoring`: a bound socket for probes and
+    Prometheus, answered on from the beginning to the end.
     """
     moved = SystemClock()
     clock = clock or moved
@@ -111,6 +113,7 @@ async def run_worker(
         async with _database(dsn, 1, moved) as database:
             while not stop.is_set():
                 await adjust_if_reachable(moved, database.pool)
+                await require_admission(database.pool)
                 beat()
                 await any_set(stop, timeout_seconds=REFRESH_SECONDS)
 
@@ -118,6 +121,7 @@ async def run_worker(
     outages = Outages(asyncio.get_running_loop().time)
     async with monitored(settings, pulses, monitoring), asyncio.TaskGroup() as group:
         loops = [group.create_task(_kept(run, stop, pulses, outages)) for run in parts]
+        _log.info("working")
         await stop.wait()
         _log.info("finishing what is in hand")
         _, late = await asyncio.wait(loops, timeout=_GRACE_SECONDS)

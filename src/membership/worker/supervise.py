@@ -10,6 +10,7 @@ import structlog
 from membership.kernel.clock import Clock
 from membership.logging import summary
 from membership.postgres.connection import Pool
+from membership.postgres.schema_level import SchemaTooNew
 from membership.worker.pulses import Beat, Pulse, unheard
 
 _PAUSE_SECONDS = 1.0
@@ -77,7 +78,8 @@ async def keep_running(
     *,
     pulse: Pulse | None = None,
 ) -> None:
-    """Run it again, from its beginning and so with fresh connections, whenever it ends before `stop` is set."""
+    """Run it again, from its beginning and so with fresh connections, whenever it ends before `stop` is set.
+    Raises SchemaTooNew."""
     loop = asyncio.get_running_loop()
     outages = outages or Outages(loop.time)
     pause = _PAUSE_SECONDS
@@ -85,6 +87,8 @@ async def keep_running(
         began = loop.time()
         try:
             await run()
+        except SchemaTooNew:
+            raise  # it will not pass, and a newer worker takes the place of this one
         except Exception as error:
             if pulse is not None:
                 pulse.fail()
