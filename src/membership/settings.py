@@ -36,13 +36,17 @@ class DatabaseSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
 
     # Not in a repr, which may end in a log: an address may hold a password.
-    database_url: PostgresDsn = Field(validation_alias="DATABASE_URL", repr=False)
+    database_url: PostgresDsn = Field(
+        validation_alias="DATABASE_URL",
+        repr=False,
+        examples=["postgresql://membership_api:<password>@127.0.0.1:5432/membership"],
+    )
 
 
 class RedisSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MEMBERSHIP_", extra="ignore", frozen=True)
 
-    redis_url: RedisDsn = Field(validation_alias="REDIS_URL", repr=False)
+    redis_url: RedisDsn = Field(validation_alias="REDIS_URL", repr=False, examples=["redis://127.0.0.1:6379/0"])
     redis_cluster: bool = False
 
 
@@ -102,7 +106,8 @@ Origins: TypeAlias = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_li
 Networks: TypeAlias = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_listed)]
 
 
-_KEYS_WANTED = 'write at least one key of 64 hexadecimal digits by its version, such as {"1": "<openssl rand -hex 32>"}'
+_KEYS_EXAMPLE = '{"1": "<openssl rand -hex 32>"}'
+_KEYS_WANTED = f"write at least one key of 64 hexadecimal digits by its version, such as {_KEYS_EXAMPLE}"
 _KEY = re.compile(r"[0-9a-fA-F]{64}")
 _VERSIONS = range(1, 2**15)
 
@@ -205,8 +210,8 @@ class Settings(DatabaseSettings, RedisSettings, RateSettings):
     token_leeway_seconds: int = Field(default=30, ge=0, le=300)
 
     # Keys by version, the highest used for new values: '{"1": "<64 hex digits>"}'.
-    identity_hash_keys: KeysSetting
-    identity_encryption_keys: KeysSetting
+    identity_hash_keys: KeysSetting = Field(examples=[_KEYS_EXAMPLE])
+    identity_encryption_keys: KeysSetting = Field(examples=[_KEYS_EXAMPLE])
     # Another version for new values, while not every process knows the highest: see `membership keys --help`.
     identity_hash_key_in_use: int | None = None
     identity_encryption_key_in_use: int | None = None

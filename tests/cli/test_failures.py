@@ -71,7 +71,8 @@ def test_a_service_that_is_away_is_told_with_the_way_to_it(
     membership: Command, free_port: int, command: tuple[str, ...]
 ) -> None:
     way = "For a demonstration: start `make run`, then `. .data/environment` in this terminal."
-    assert told(membership(*command)) == f"Wrong settings: DATABASE_URL: is missing. {way}"
+    example = "(postgresql://membership_api:<password>@127.0.0.1:5432/membership)"
+    assert told(membership(*command)) == f"Wrong settings: DATABASE_URL: is missing {example}. {way}"
     refused = told(membership(*command, DATABASE_URL=NOWHERE.format(port=free_port)))
     assert refused.endswith(f"connection refused. Check DATABASE_URL. {way}")
 
@@ -113,6 +114,18 @@ def test_settings_that_are_wrong_or_missing_are_named_without_their_values(membe
     line = told(membership("serve", DATABASE_URL="hush", MEMBERSHIP_PORT="hush", **KEYS))
     assert "DATABASE_URL: " in line and "REDIS_URL: is missing" in line and "MEMBERSHIP_PORT: " in line
     assert "hush" not in line
+
+
+def test_all_that_is_missing_is_named_at_once_with_an_example_of_each(membership: Command) -> None:
+    keys = '{"1": "<openssl rand -hex 32>"}'
+    assert sorted(told(membership("serve")).removeprefix("Wrong settings: ").removesuffix(".").split("; ")) == [
+        "DATABASE_URL: is missing (postgresql://membership_api:<password>@127.0.0.1:5432/membership)",
+        f"MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS: is missing ({keys})",
+        f"MEMBERSHIP_IDENTITY_HASH_KEYS: is missing ({keys})",
+        "MEMBERSHIP_TOKEN_JWKS_URL or MEMBERSHIP_TOKEN_JWKS_FILE: is missing (https://issuer.example/jwks.json)",
+        "REDIS_URL: is missing (redis://127.0.0.1:6379/0)",
+    ]
+    assert "JWKS" not in told(membership("worker"))
 
 
 def test_a_key_that_is_no_json_is_named(membership: Command) -> None:

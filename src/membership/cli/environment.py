@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -53,11 +54,21 @@ def forget_another_service() -> str | None:
 
 def read_settings(kind: type[SomeSettings], **given: object) -> SomeSettings:
     """From the environment; `given` wins over it. Raises CommandFailed naming each wrong variable, never its value."""
+    return _read(kind, given, ())
+
+
+def read_settings_of_api() -> Settings:
+    """And with an issuer, so that all that is missing is named at once."""
+    return _read(Settings, {}, _missing_issuer())
+
+
+def _read(kind: type[SomeSettings], given: dict[str, object], besides: Sequence[str]) -> SomeSettings:
     try:
         return kind(**given)  # type: ignore[arg-type]  # fields by name; pydantic checks them
     except ValidationError as error:
+        complaints = [f"{_variable(detail)}: {_complaint(kind, detail)}" for detail in error.errors()]
         # Of a list each entry may be wrong, and for the same reason.
-        wrong = "; ".join(dict.fromkeys(f"{_variable(detail)}: {_complaint(detail)}" for detail in error.errors()))
+        wrong = "; ".join(dict.fromkeys([*complaints, *besides]))
         raise CommandFailed(f"Wrong settings: {wrong}.") from None
     except SettingsError as error:
         raise CommandFailed(f"Wrong settings: {error}.") from None
@@ -120,6 +131,12 @@ async def database_of_service() -> str:
     return dsn
 
 
+def _missing_issuer() -> tuple[str, ...]:
+    if is_set("MEMBERSHIP_TOKEN_JWKS_URL") or is_set("MEMBERSHIP_TOKEN_JWKS_FILE"):
+        return ()
+    return ("MEMBERSHIP_TOKEN_JWKS_URL or MEMBERSHIP_TOKEN_JWKS_FILE: is missing (https://issuer.example/jwks.json)",)
+
+
 def require_issuer(settings: Settings) -> None:
     """Raises CommandFailed when no token could be told from a forged one: there is nothing to read its keys from."""
     if settings.token_jwks_url is not None:
@@ -157,8 +174,17 @@ def _variable(detail: ErrorDetails) -> str:
     return name if name.isupper() else f"MEMBERSHIP_{name.upper()}"
 
 
-def _complaint(detail: ErrorDetails) -> str:
-    return "is missing" if detail["type"] == "missing" else detail["msg"].removeprefix("Value error, ")
+def _complaint(kind: type[BaseSettings], detail: ErrorDetails) -> str:
+    if detail["type"] != "missing":
+        return detail["msg"].removeprefix("Value error, ")
+    return "".join(["is missing", *(f" ({example})" for example in _examples(kind, str(detail["loc"][0])))])
+
+
+def _examples(kind: type[BaseSettings], name: str) -> Sequence[str]:
+    for field_name, field in kind.model_fields.items():
+        if name in (field_name, field.validation_alias):
+            return field.examples or ()
+    return ()
 
 
 def _reason(error: BaseException) -> str:

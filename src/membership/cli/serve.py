@@ -31,12 +31,11 @@ def serve() -> None:
     import structlog
 
     from membership import logging
-    from membership.cli.environment import read_settings, require_database, require_issuer, require_known_schema
+    from membership.cli.environment import read_settings_of_api, require_database, require_issuer, require_known_schema
     from membership.cli.keys_required import require_keys_of
     from membership.cli.serving import bind, bind_monitoring, run_async, serve_until, stop_on_signals
-    from membership.settings import Settings
 
-    settings = read_settings(Settings)
+    settings = read_settings_of_api()
     listener, monitoring = bind(settings.host, settings.port), bind_monitoring(settings)
 
     def tell() -> None:
