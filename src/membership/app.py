@@ -28,6 +28,8 @@ from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Profile, Settings
+from membership.tracing.calls import OFF, Tracing
+from membership.tracing.opening import API, tracing_of
 from membership.web.calendar_feeds import CalendarFeeds
 from membership.web.draining import Drain
 from membership.web.edge import at_the_edge
@@ -60,6 +62,7 @@ def create_app(
     schema: MembershipSchema | None = None,
     stream_limits: StreamLimits | None = None,
     rates: Rates | None = None,
+    tracing: Tracing = OFF,
 ) -> Starlette:
     """The ASGI application. `clock` may be moved for a demonstration; `host_clock` is the machine's own.
 
@@ -78,11 +81,12 @@ def create_app(
         host_clock,
         time_limits=TimeLimits(settings.query_seconds, settings.till_seconds, settings.mutation_seconds),
         rates=rates,
+        tracing=tracing,
     )
     drain = Drain()
     streams = Streams(stream_limits or StreamLimits(connections=settings.stream_limit))
     is_open = settings.profile is Profile.OPEN
-    feeds = CalendarFeeds(services.calendars, clock, rates=rates, seconds=settings.query_seconds)
+    feeds = CalendarFeeds(services.calendars, clock, rates=rates, seconds=settings.query_seconds, tracing=tracing)
     readiness = Readiness(database, redis, host_clock, keyring=keyring, drain=drain)
     application = _Application(
         settings,
@@ -147,9 +151,9 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
     bell = OutboxBell(pool)
     redis = open_redis(str(settings.redis_url), cluster=settings.redis_cluster)
     try:
-        async with _service_clock(pool) as moved:
+        async with _service_clock(pool) as moved, tracing_of(settings, API) as tracing:
             database = Database(pool, beside=beside, on_events=bell.ring)
-            app = create_app(settings, database, redis, clock or moved)
+            app = create_app(settings, database, redis, clock or moved, tracing=tracing)
             try:
                 yield app
             finally:

@@ -18,6 +18,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from membership.kernel.recording import trace_id
+
 MASK = "[personal]"
 
 _PERSONAL_KEYS = re.compile(
@@ -50,6 +52,7 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
     """Send the logs of this service and of every library to `stream` (standard error) as JSON lines."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_trace,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -77,6 +80,17 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+
+
+def name_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """The trace of an operation that is recorded, so that the two can be joined."""
+    if (found := trace_id()) is not None:
+        event["trace_id"] = found
+    return event
+
+
+def without_personal_text(value: str) -> str:
+    return _PERSONAL_TEXT.sub(MASK, value)
 
 
 def mask_personal_data(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -146,7 +160,7 @@ def _masked(key: str, value: object) -> object:
     if value is not None and not isinstance(value, bool) and _is_personal(key):
         return MASK
     if isinstance(value, str):
-        return _PERSONAL_TEXT.sub(MASK, value)
+        return without_personal_text(value)
     if isinstance(value, Mapping):
         return {str(inner): _masked(str(inner), item) for inner, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

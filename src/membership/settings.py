@@ -225,4 +225,8 @@ class Settings(DatabaseSettings, RedisSettings, RateSettings):
             raise ValueError(f"is {version}, and there is no key of that version; there are {versions}")
         return version
 
+    # Where one operation in so many is told to, by OTLP over HTTP: http://collector:4318. None: to nobody.
+    traces_endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s?#]+$")
+    traces_ratio: float = Field(default=0.1, ge=0, le=1)
+
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

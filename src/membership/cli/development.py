@@ -40,6 +40,7 @@ from membership.postgres.clock import read_offset, store_offset
 from membership.postgres.connection import Conn
 from membership.postgres.migrations import MigrationDrift, migrate, migrations
 from membership.settings import DatabaseSettings, RedisSettings, Settings
+from membership.tracing.opening import WORKER, tracing_of
 from membership.web.development_issuer import ensure_keys
 from membership.worker import run_worker
 
@@ -178,8 +179,8 @@ class Development:
             stop = asyncio.Event()
             stop_on_signals(stop)
             try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(run_worker(settings, stop=stop))
+                async with tracing_of(settings, WORKER) as tracing, asyncio.TaskGroup() as group:
+                    group.create_task(run_worker(settings, stop=stop, tracing=tracing))
                     group.create_task(
                         serve_until(
                             stop,

@@ -11,6 +11,7 @@ from membership.cli.failures import CommandFailed, in_one_line
 if TYPE_CHECKING:
     from membership.postgres.schema_level import SchemaTooNew
     from membership.settings import Settings
+    from membership.tracing.calls import Tracing
 
 app = typer.Typer()
 
@@ -33,6 +34,7 @@ def worker() -> None:
     from membership.cli.keys_required import require_keys_of
     from membership.cli.serving import bind_monitoring, run_async, stop_on_signals
     from membership.settings import Settings
+    from membership.tracing.opening import WORKER, tracing_of
 
     settings = read_settings(Settings)
     monitoring = bind_monitoring(settings)
@@ -44,20 +46,24 @@ def worker() -> None:
         await require_keys_of(settings)
         stop = asyncio.Event()
         stop_on_signals(stop)
-        if (refusal := await _work(settings, stop, monitoring)) is not None:
+        async with tracing_of(settings, WORKER) as tracing:
+            refusal = await _work(settings, stop, monitoring, tracing)
+        if refusal is not None:
             raise CommandFailed(told(refusal))
 
     run_async(run())
 
 
-async def _work(settings: "Settings", stop: asyncio.Event, monitoring: socket.socket | None) -> "SchemaTooNew | None":
+async def _work(
+    settings: "Settings", stop: asyncio.Event, monitoring: socket.socket | None, tracing: "Tracing"
+) -> "SchemaTooNew | None":
     """Why it ended before it was told to."""
     from membership.postgres.schema_level import SchemaTooNew
     from membership.worker import run_worker
 
     refusal = None
     try:
-        await run_worker(settings, stop=stop, monitoring=monitoring)
+        await run_worker(settings, stop=stop, monitoring=monitoring, tracing=tracing)
     except* SchemaTooNew as refusals:
         refusal = next(found for found in refusals.exceptions if isinstance(found, SchemaTooNew))
     return refusal

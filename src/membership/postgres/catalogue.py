@@ -7,13 +7,14 @@ Parameters are PostgreSQL's own `$1`, so the text goes to the server unchanged.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
 import asyncpg
 
+from membership.kernel.recording import Step, System, noted
 from membership.postgres.connection import Conn
 
 Cardinality = Literal["one", "maybe", "many", "exec"]
@@ -32,21 +33,30 @@ class Query:
     name: str
     cardinality: Cardinality
     text: str
+    step: Step = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        step = Step(System.POSTGRESQL, f"{self.slice_name}.{self.name}", self.name)
+        object.__setattr__(self, "step", step)
 
     async def one(self, conn: Conn, *arguments: object) -> asyncpg.Record:
-        row = await conn.fetchrow(self.text, *arguments)
+        with noted(self.step):
+            row = await conn.fetchrow(self.text, *arguments)
         if row is None:
             raise RowNotFound(f"{self.slice_name}.{self.name} found no row")
         return row
 
     async def maybe(self, conn: Conn, *arguments: object) -> asyncpg.Record | None:
-        return await conn.fetchrow(self.text, *arguments)
+        with noted(self.step):
+            return await conn.fetchrow(self.text, *arguments)
 
     async def many(self, conn: Conn, *arguments: object) -> list[asyncpg.Record]:
-        return await conn.fetch(self.text, *arguments)
+        with noted(self.step):
+            return await conn.fetch(self.text, *arguments)
 
     async def exec(self, conn: Conn, *arguments: object) -> None:
-        await conn.fetchrow(self.text, *arguments)
+        with noted(self.step):
+            await conn.fetchrow(self.text, *arguments)
 
 
 class Catalogue:

@@ -13,6 +13,7 @@ from typing import Final
 import asyncpg
 
 from membership.kernel.actor import Actor, Role
+from membership.kernel.recording import Step, System, noted
 from membership.kernel.time_limits import one_read, seconds_left
 from membership.postgres.connection import Conn, Pool
 from membership.postgres.finish import write_pending
@@ -94,9 +95,11 @@ class Database:
         place = nullcontext() if actor.role is Role.TILL else self._places_of_others
         async with one_read(), place, self._pool.acquire() as conn:
             try:
-                await begin(conn, f"{opening}; SET LOCAL statement_timeout = {self._statement_timeout()}")
+                with noted(BEGIN):
+                    await begin(conn, f"{opening}; SET LOCAL statement_timeout = {self._statement_timeout()}")
                 yield conn
-                await _commit(conn)
+                with noted(COMMIT):
+                    await _commit(conn)
             except BaseException:
                 # A cancelled caller must not leave the connection inside its transaction.
                 await asyncio.shield(roll_back(conn))
@@ -110,6 +113,13 @@ class Database:
             return self._statement_timeout_ms
         # In steps, for a server that counts statements tells them apart by their text.
         return (int(left * 10) + 2) * 100
+
+
+BEGIN: Final = Step(System.POSTGRESQL, "BEGIN", "BEGIN")
+COMMIT: Final = Step(System.POSTGRESQL, "COMMIT", "COMMIT")
+SAVEPOINT: Final = Step(System.POSTGRESQL, "SAVEPOINT", "SAVEPOINT")
+RELEASE: Final = Step(System.POSTGRESQL, "RELEASE SAVEPOINT", "RELEASE SAVEPOINT")
+ROLLBACK: Final = Step(System.POSTGRESQL, "ROLLBACK", "ROLLBACK")
 
 
 def _begin_engine() -> str:
@@ -178,7 +188,8 @@ async def _commit(conn: Conn) -> None:
 async def roll_back(conn: Conn) -> None:
     """Never raises for a connection that is lost: that is given up, and the pool replaces it."""
     try:
-        await conn.execute("ROLLBACK", timeout=_LAST_SECONDS)
+        with noted(ROLLBACK):
+            await conn.execute("ROLLBACK", timeout=_LAST_SECONDS)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
         # The last but one is what asyncpg says of a connection that the server has ended while nothing was sent.
         # A lost connection was taken from its holder by the pool and answers every call with InterfaceError.

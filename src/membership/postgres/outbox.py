@@ -24,13 +24,15 @@ import asyncpg
 import structlog
 
 from membership.kernel.actor import Actor, Role
-from membership.logging import correlated, summary
+from membership.kernel.recording import noted
+from membership.logging import correlated, summary, without_personal_text
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn
-from membership.postgres.database import Database
+from membership.postgres.database import ROLLBACK, SAVEPOINT, Database
 from membership.postgres.finish import write_pending
 from membership.postgres.json import Json, from_json
 from membership.postgres.transaction import Transaction
+from membership.tracing.calls import OFF, Facts, Origin, Traced, Tracing
 
 SQL = queries_of("platform")
 RELAY = Actor(Role.SERVICE, "worker")
@@ -95,7 +97,13 @@ async def due_keys(conn: Conn, now: datetime, *, start: UUID, limit: int) -> lis
 
 
 async def hand_on(
-    database: Database, handlers: Handlers, ordering_key: UUID, now: datetime, policy: RetryPolicy
+    database: Database,
+    handlers: Handlers,
+    ordering_key: UUID,
+    now: datetime,
+    policy: RetryPolicy,
+    *,
+    tracing: Tracing = OFF,
 ) -> Outcome:
     """Hand on the head of a key, if it is due and no other worker holds it.
 
@@ -108,16 +116,30 @@ async def hand_on(
     - A worker that dies loses its connection, so its lock and its handlers' effects go together.
     No deadlock: the event's row is taken first and never waited for; handlers then lock members in their own order.
     """
+    with tracing.operation(Origin.EVENT, "hand on") as traced:
+        outcome = await _hand_on(database, handlers, ordering_key, now, policy, traced=traced)
+        if outcome is Outcome.NOTHING:
+            traced.forget()
+        elif outcome is not Outcome.HANDED_ON:
+            traced.answered(outcome.name, is_fault=True)
+        return outcome
+
+
+async def _hand_on(
+    database: Database, handlers: Handlers, ordering_key: UUID, now: datetime, policy: RetryPolicy, *, traced: Traced
+) -> Outcome:
     async with database.engine(RELAY, now) as transaction:
         row = await SQL.lock_head_event.maybe(transaction.conn, ordering_key, now)
         if row is None:
             return Outcome.NOTHING
         delivery = _delivery(row)
         transaction.actor = replace(RELAY, correlation_id=delivery.correlation_id)
+        traced.tell(_facts(delivery), name=f"hand on {delivery.name}")
         with correlated(delivery.correlation_id or str(delivery.event_id)):
             failure = await _attempt(transaction, delivery, handlers.of(delivery.name), policy)
             if failure is None:
                 return Outcome.HANDED_ON
+            traced.tell({"exception.type": type(failure).__name__})
             return await _postpone(transaction, delivery, failure, policy)
 
 
@@ -128,7 +150,8 @@ async def _attempt(
     if not handlers:
         await SQL.finish_event.exec(transaction.conn, delivery.event_id, transaction.now)
         return None
-    await transaction.conn.execute("SAVEPOINT handlers")
+    with noted(SAVEPOINT):
+        await transaction.conn.execute("SAVEPOINT handlers")
     try:
         async with asyncio.timeout(policy.time_limit.total_seconds()):
             for handler in handlers:
@@ -137,7 +160,8 @@ async def _attempt(
         await write_pending(transaction)
         await SQL.finish_event.exec(transaction.conn, delivery.event_id, transaction.now)
     except Exception as error:
-        await transaction.conn.execute("ROLLBACK TO SAVEPOINT handlers")
+        with noted(ROLLBACK):
+            await transaction.conn.execute("ROLLBACK TO SAVEPOINT handlers")
         transaction.after.clear()
         return error
     finally:
@@ -161,6 +185,18 @@ async def _postpone(transaction: Transaction, delivery: Delivery, failure: Excep
         return Outcome.DEAD
     _log.warning("event was not handled and is tried again", **facts, due_at=due_at, exc_info=failure)
     return Outcome.POSTPONED
+
+
+def _facts(delivery: Delivery) -> Facts:
+    """By the semantic conventions for messages. The request that caused the event is found by its correlation id."""
+    return {
+        "messaging.system": "membership.outbox",
+        "messaging.operation.name": "hand on",
+        "messaging.destination.name": delivery.name,
+        "messaging.message.id": str(delivery.event_id),
+        "membership.attempt": delivery.attempt,
+        "membership.correlation_id": without_personal_text(delivery.correlation_id or str(delivery.event_id)),
+    }
 
 
 def _delivery(row: asyncpg.Record) -> Delivery:

@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from membership.kernel.recording import noted
 from membership.postgres.connection import Conn, Pool
-from membership.postgres.database import roll_back
+from membership.postgres.database import BEGIN, roll_back
 from membership.postgres.schema_level import asking, begin
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE membership_engine"
@@ -23,7 +24,8 @@ async def snapshot(pool: Pool) -> AsyncIterator[Conn]:
     Raises SchemaTooNew."""
     async with pool.acquire() as conn:
         try:
-            await begin(conn, f"{_BEGIN}; SELECT {asking()}")
+            with noted(BEGIN):
+                await begin(conn, f"{_BEGIN}; SELECT {asking()}")
             yield conn
         finally:
             # Nothing was written, so it does not matter how it ends. Nobody who is cancelled may leave it open.

@@ -12,13 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from membership.calendars.model import CalendarFile
-from membership.calendars.service import Calendars
+from membership.calendars.service import PATH, Calendars
 from membership.kernel.clock import Clock
 from membership.kernel.time_limits import TimeLimit
 from membership.logging import correlated
+from membership.tracing.calls import OFF, Tracing
 from membership.web.rates import RateLimited, Rates
 from membership.web.refusals import failed, malformed, refused
 from membership.web.requests import correlation_id_of
+from membership.web.tracing import of_feed
 
 log = structlog.get_logger(__name__)
 
@@ -26,17 +28,22 @@ log = structlog.get_logger(__name__)
 class CalendarFeeds:
     """Answers GET and HEAD."""
 
-    def __init__(self, calendars: Calendars, clock: Clock, *, rates: Rates, seconds: float) -> None:
+    def __init__(
+        self, calendars: Calendars, clock: Clock, *, rates: Rates, seconds: float, tracing: Tracing = OFF
+    ) -> None:
         self._calendars = calendars
         self._clock = clock
         self._rates = rates
         self._seconds = seconds
+        self._tracing = tracing
 
     async def answer(self, request: Request) -> Response:
         began = perf_counter()
         correlation_id = correlation_id_of(dict(request.scope["headers"]))
-        with correlated(correlation_id):
+        traced = of_feed(self._tracing, request.method, PATH, correlation_id)
+        with correlated(correlation_id), traced:
             response = await self._response(request, correlation_id)
+            traced.tell({"http.response.status_code": response.status_code})
             log.info(
                 "calendar fetched",
                 correlation_id=correlation_id,

@@ -29,12 +29,14 @@ from strawberry.types.graphql import OperationType
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.faults import FaultCode, code_of, fault, present
 from membership.kernel.actor import Actor
+from membership.tracing.calls import Traced
 from membership.web.answers import body_of
 from membership.web.bearers import close_code
 from membership.web.operations import Operations, was_executed
 from membership.web.rates import RateLimited
 from membership.web.requests import MAX_BODY_BYTES, GraphQLRequest, Headers, Malformed, request_of, text
 from membership.web.streams import End, SlowConsumer, Stream, TooManyStreams
+from membership.web.tracing import of_subscribe, over
 
 log = structlog.get_logger("membership.web")
 
@@ -184,10 +186,18 @@ class Conversation:
                 self._stream.end_in(self._stream.limits.idle_seconds, End.IDLE)
 
     async def _operate(self, run: "_Run", request: GraphQLRequest) -> None:
+        with of_subscribe(self._operations.tracing, self._headers, run.correlation_id) as traced:
+            await self._answer(run, request, traced)
+            over(traced, run.outcome)
+
+    async def _answer(self, run: "_Run", request: GraphQLRequest, traced: Traced) -> None:
         try:
             await self._operations.allow(self._caller, self._origin)
             context = run.context = self._operations.context(
-                self._caller, accept_language=self._accept_language, correlation_id=run.correlation_id
+                self._caller,
+                accept_language=self._accept_language,
+                correlation_id=run.correlation_id,
+                traced=traced,
             )
             async with aclosing(self._operations.stream(request, context, _EVERY_OPERATION)) as results:
                 async for result in results:

@@ -16,6 +16,7 @@ from strawberry.types.graphql import OperationType
 
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.faults import FaultCode, code_of, fault, present
+from membership.tracing.calls import Traced
 from membership.web.answers import TOLD_BESIDE, Answer, HeaderPairs, encode, encode_error, pairs_of, status_of
 from membership.web.bearers import Bearer
 from membership.web.events import EventStream
@@ -34,6 +35,7 @@ from membership.web.requests import (
     text,
 )
 from membership.web.streams import End, SlowConsumer, Streams, TooManyStreams
+from membership.web.tracing import of_request, over
 
 log = structlog.get_logger("membership.web")
 
@@ -58,7 +60,11 @@ class GraphQLEndpoint:
         if self._graphiql and scope["method"] == "GET" and prefers_html(accept):
             await show_graphiql(scope, receive, send)
             return
-        call = _Call(scope, headers, correlation_id_of(headers), accept)
+        correlation_id = correlation_id_of(headers)
+        with of_request(self._operations.tracing, scope["method"], headers, correlation_id) as traced:
+            await self._serve(_Call(scope, headers, correlation_id, accept, traced), receive, send)
+
+    async def _serve(self, call: "_Call", receive: Receive, send: Send) -> None:
         try:
             answer = await self._answer(call, receive, send)
         except ClientGone:
@@ -69,7 +75,7 @@ class GraphQLEndpoint:
             answer = call.refuse(500, GraphQLError("", original_error=error))
         if answer is not None:
             await answer.send(send, call.correlation_id, call.allowance)
-        call.log(200 if answer is None else answer.status)
+        call.over(200 if answer is None else answer.status)
 
     async def _answer(self, call: "_Call", receive: Receive, send: Send) -> Answer | None:
         """None when the answer went out as a stream."""
@@ -106,6 +112,7 @@ class GraphQLEndpoint:
             call.bearer.actor if call.bearer else None,
             accept_language=text(call.headers, b"accept-language"),
             correlation_id=call.correlation_id,
+            traced=call.traced,
         )
 
     async def _one_answer(
@@ -163,12 +170,14 @@ class _Call:
         "outcome",
         "scope",
         "takes_events",
+        "traced",
     )
 
-    def __init__(self, scope: Scope, headers: Headers, correlation_id: str, accept: str) -> None:
+    def __init__(self, scope: Scope, headers: Headers, correlation_id: str, accept: str, traced: Traced) -> None:
         self.scope = scope
         self.headers = headers
         self.correlation_id = correlation_id
+        self.traced = traced
         self.media_type = answer_type(accept)
         self.takes_events = takes_events(accept)
         self.began = perf_counter()
@@ -188,8 +197,9 @@ class _Call:
         self.outcome = code_of(presented)
         return Answer(status, encode_error(presented), self.media_type or MediaType.JSON, pairs_of(headers or {}))
 
-    def log(self, status: int) -> None:
+    def over(self, status: int) -> None:
         """One line a request, of a stream when it has ended. Never variables: they hold what members said."""
+        self.traced.tell({"http.response.status_code": status})
         context = self.context
         log.info(
             "graphql request",
@@ -200,3 +210,4 @@ class _Call:
             status=status,
             duration_ms=round((perf_counter() - self.began) * 1000, 2),
         )
+        over(self.traced, self.outcome)

@@ -23,11 +23,13 @@ from membership.graph.services import Services
 from membership.kernel.actor import Actor
 from membership.kernel.clock import Clock
 from membership.kernel.time_limits import TimeIsUp
+from membership.tracing.calls import OFF, UNTRACED, Traced, Tracing
 from membership.web.bearers import Bearer, Bearers, as_malformed
 from membership.web.rates import Allowance, Rates
 from membership.web.requests import GraphQLRequest
 from membership.web.streams import End, Stream
 from membership.web.tokens import Tokens
+from membership.web.tracing import first_result
 from membership.web.vigil import Vigil
 
 Results: TypeAlias = AsyncGenerator[ExecutionResult, None]
@@ -55,6 +57,7 @@ class Operations:
         *,
         time_limits: TimeLimits,
         rates: Rates,
+        tracing: Tracing = OFF,
     ) -> None:
         self._schema = schema
         self._services = services
@@ -62,6 +65,7 @@ class Operations:
         self._vigil = Vigil(self._bearers.verdict)
         self._time_limits = time_limits
         self._rates = rates
+        self.tracing = tracing
 
     async def admit(self, authorization: str, *, origin: str | None, correlation_id: str) -> Admitted:
         """Who calls, before anything is done for them. `authorization` is empty without a token.
@@ -92,10 +96,20 @@ class Operations:
         stream.end_in(bearer.seconds_left, End.EXPIRED)
         self._vigil.watch(stream, bearer)
 
-    def context(self, caller: Actor | None, *, accept_language: str, correlation_id: str) -> RequestContext:
+    def context(
+        self, caller: Actor | None, *, accept_language: str, correlation_id: str, traced: Traced = UNTRACED
+    ) -> RequestContext:
         now = self._services.clock.now()
         locale = negotiate(accept_language)
-        return RequestContext(self._services, caller, now, locale, correlation_id, time_limits=self._time_limits)
+        return RequestContext(
+            self._services,
+            caller,
+            now,
+            locale,
+            correlation_id,
+            time_limits=self._time_limits,
+            traced=traced,
+        )
 
     async def execute(
         self, request: GraphQLRequest, context: RequestContext, may_run: Collection[OperationType]
@@ -135,7 +149,9 @@ class Operations:
                     async with context.time_limit:
                         result = await anext(results)
                     # No incremental delivery: it is not switched on in the schema.
-                    yield _presented(cast(ExecutionResult, result), context.correlation_id)
+                    presented = _presented(cast(ExecutionResult, result), context.correlation_id)
+                    first_result(context.traced, presented.errors)
+                    yield presented
             except StopAsyncIteration:
                 return
             except TimeIsUp as late:

@@ -13,6 +13,7 @@ from membership.postgres.bell import CHANNEL
 from membership.postgres.database import Database
 from membership.postgres.outbox import Handlers, Outcome, RetryPolicy, due_keys, hand_on
 from membership.postgres.snapshot import snapshot
+from membership.tracing.calls import OFF, Tracing
 from membership.worker.pulses import Beat, unheard
 from membership.worker.supervise import any_set
 
@@ -45,6 +46,7 @@ class Relay:
         policy: RetryPolicy | None = None,
         limits: RelayLimits | None = None,
         beat: Beat = unheard,
+        tracing: Tracing = OFF,
     ) -> None:
         self._database = database
         self._handlers = handlers
@@ -52,6 +54,7 @@ class Relay:
         self._policy = policy or RetryPolicy()
         self._limits = limits or RelayLimits()
         self._beat = beat
+        self._tracing = tracing
 
     async def run(self, stop: asyncio.Event, wake: asyncio.Event) -> None:
         """Until `stop` is set; the event in hand is finished first. Raises when the database is gone."""
@@ -82,7 +85,9 @@ class Relay:
         settled = 0
         try:
             while settled < self._limits.run_length and not stop.is_set():
-                outcome = await hand_on(self._database, self._handlers, key, self._clock.now(), self._policy)
+                outcome = await hand_on(
+                    self._database, self._handlers, key, self._clock.now(), self._policy, tracing=self._tracing
+                )
                 settled += outcome is not Outcome.NOTHING
                 self._beat()
                 if outcome is not Outcome.HANDED_ON:

@@ -24,6 +24,7 @@ from membership.redis.client import RedisClient, open_redis
 from membership.settings import Settings
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.tracing.calls import OFF, Tracing
 from membership.visits.ties import Ties
 from membership.waitlist.context import WaitlistWorkings
 from membership.waitlist.following import follow_appointments
@@ -63,6 +64,7 @@ async def run_worker(
     handlers: Handlers | None = None,
     jobs: Sequence[PeriodicJob] | None = None,
     monitoring: socket.socket | None = None,
+    tracing: Tracing = OFF,
 ) -> None:
     """Work until `stop` is set, then finish what is in hand; what takes longer than the grace rolls back.
 
@@ -78,7 +80,8 @@ async def run_worker(
 
     async def relay(beat: Beat) -> None:
         async with _database(dsn, RelayLimits().lanes + 1, moved) as database, _redis(settings) as redis:
-            await Relay(database, handlers or event_handlers(database, redis), clock, beat=beat).run(stop, wake)
+            reacting = handlers or event_handlers(database, redis)
+            await Relay(database, reacting, clock, beat=beat, tracing=tracing).run(stop, wake)
 
     async def bell(beat: Beat) -> None:
         await listen(dsn, stop, wake, beat=beat)
@@ -91,7 +94,8 @@ async def run_worker(
                 CampaignCache(database.pool),
                 Inventory(database, redis),
             )
-            await run_schedules(dsn, database, known if jobs is None else jobs, clock, stop, pulses=pulses, beat=beat)
+            todo = known if jobs is None else jobs
+            await run_schedules(dsn, database, todo, clock, stop, pulses=pulses, beat=beat, tracing=tracing)
 
     async def inventory(beat: Beat) -> None:
         async with _database(dsn, _INVENTORY_CONNECTIONS, moved) as database, _redis(settings) as redis:

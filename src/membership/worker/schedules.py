@@ -17,6 +17,7 @@ from pgqueuer.models import CronExpressionEntrypoint, Schedule
 
 from membership.kernel.clock import Clock
 from membership.postgres.database import Database
+from membership.tracing.calls import OFF, Origin, Tracing
 from membership.worker.pulses import Beat, Pulses, unheard
 from membership.worker.supervise import close_pool
 
@@ -65,6 +66,7 @@ async def run_schedules(
     *,
     pulses: Pulses | None = None,
     beat: Beat = unheard,
+    tracing: Tracing = OFF,
 ) -> None:
     """Until `stop` is set and running jobs have ended their step. Raises when the database is gone.
 
@@ -79,17 +81,27 @@ async def run_schedules(
         manager = SchedulerManager(_Beating(AsyncpgPoolDriver(pool), beat=beat))
         manager.shutdown = stop
         for job in jobs:
-            manager.schedule(job.name, job.cron)(partial(_tick, database, job, clock, stop, pulses))
+            manager.schedule(job.name, job.cron)(
+                partial(_tick, database, job, clock, stop, pulses=pulses, tracing=tracing)
+            )
         await manager.run()
     finally:
         await close_pool(pool)
 
 
 async def _tick(
-    database: Database, job: PeriodicJob, clock: Clock, stop: asyncio.Event, pulses: Pulses, _: Schedule
+    database: Database,
+    job: PeriodicJob,
+    clock: Clock,
+    stop: asyncio.Event,
+    _: Schedule,
+    *,
+    pulses: Pulses,
+    tracing: Tracing,
 ) -> None:
-    with pulses.job(job.name) as pulse:
+    with pulses.job(job.name) as pulse, tracing.operation(Origin.SCHEDULE, job.name) as traced:
         done = await run_job(database, job, clock, stop, beat=pulse.beat)
+        traced.tell({"membership.done": done})
     _log.info("periodic job ran", job=job.name, done=done)
 
 

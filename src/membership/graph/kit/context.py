@@ -14,6 +14,7 @@ from membership.kernel.actor import Actor
 from membership.kernel.time_limits import TimeLimit
 from membership.postgres.connection import Conn
 from membership.stores.service import Directory
+from membership.tracing.calls import UNTRACED, Traced
 
 
 @dataclass(slots=True)
@@ -32,6 +33,8 @@ class RequestContext:
     """Of this operation: started by the gate."""
     refusal: str | None = None
     """The code of the first refusal in the answer, if any: for logs."""
+    traced: Traced = UNTRACED
+    """This operation, for whoever traces it: named by the gate."""
 
     def note_refusal(self, code: str) -> None:
         self.refusal = self.refusal or code

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
 
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.cost import cost_limit, too_costly
@@ -46,11 +47,26 @@ class Gate(SchemaExtension):
         # For the log: a name that the document has, not whatever somebody sent in its place.
         context.operation = name if name is not None and name in document.access else document.name
         if not errors:
+            _tell_trace(execution, context)
             context.time_limits.start(context.time_limit, execution.operation_type, context.caller)
         yield
         result = execution.result
         if result is not None and result.errors:
             result.errors = present(result.errors, correlation_id=context.correlation_id)
+
+
+def _tell_trace(execution: ExecutionContext, context: RequestContext) -> None:
+    """The name only where it is a trusted document's: others are whatever somebody wrote."""
+    kind = execution.operation_type.value
+    name = context.operation if "documentId" in (execution.operation_extensions or {}) else None
+    context.traced.tell(
+        {
+            "graphql.operation.type": kind,
+            "graphql.operation.name": name,
+            "membership.caller.role": context.caller.role.value if context.caller else None,
+        },
+        name=kind if name is None else f"{kind} {name}",
+    )
 
 
 def _refusal(document: Document, name: str | None, caller: Actor | None) -> tuple[GraphQLError, ...]:
