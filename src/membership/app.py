@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
-from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -36,9 +35,11 @@ from membership.web.edge import at_the_edge
 from membership.web.endpoint import GraphQLEndpoint
 from membership.web.health import Readiness, alive
 from membership.web.keys import public_keys
+from membership.web.metrics import ApplicationMetrics
 from membership.web.operations import Operations
 from membership.web.rates import Rates, open_rates
 from membership.web.refusals import deny, failed, nothing_here, refused
+from membership.web.refused_answers import RefusedAnswers
 from membership.web.requests import correlation_id_of
 from membership.web.schema_pages import SchemaPages
 from membership.web.streams import StreamLimits, Streams
@@ -74,6 +75,7 @@ def create_app(
     services = make_services(database, clock, keyring, redis=redis)
     schema = schema or build_schema(settings.profile, manifest)
     rates = rates or open_rates(settings, redis)
+    metrics = ApplicationMetrics(database, redis, schema.documents.manifest)
     operations = Operations(
         schema,
         services,
@@ -81,6 +83,7 @@ def create_app(
         host_clock,
         time_limits=TimeLimits(settings.query_seconds, settings.till_seconds, settings.mutation_seconds),
         rates=rates,
+        metrics=metrics.operations,
         tracing=tracing,
     )
     drain = Drain()
@@ -88,9 +91,11 @@ def create_app(
     is_open = settings.profile is Profile.OPEN
     feeds = CalendarFeeds(services.calendars, clock, rates=rates, seconds=settings.query_seconds, tracing=tracing)
     readiness = Readiness(database, redis, host_clock, keyring=keyring, drain=drain)
+    metrics.show(streams, rates, services.inventory)
     application = _Application(
         settings,
         drain,
+        metrics.refused,
         routes=[
             Route("/graphql", GraphQLEndpoint(operations, streams, graphiql=is_open)),
             WebSocketRoute("/graphql", WebSocketEndpoint(operations, streams)),
@@ -102,14 +107,17 @@ def create_app(
     )
     application.state.streams, application.state.services, application.state.rates = streams, services, rates
     application.state.drain = drain
-    application.state.monitoring = monitoring_application(CollectorRegistry(), alive=alive, ready=readiness.answer)
+    application.state.metrics, application.state.refused_answers = metrics, metrics.refused
+    application.state.monitoring = monitoring_application(
+        metrics.registry, alive=alive, ready=readiness.answer, look=metrics.look
+    )
     return application
 
 
 class _Application(Starlette):
     """With the edge around all of it: around what Starlette makes of a failure too."""
 
-    def __init__(self, settings: Settings, drain: Drain, routes: Sequence[BaseRoute]) -> None:
+    def __init__(self, settings: Settings, drain: Drain, refused: RefusedAnswers, routes: Sequence[BaseRoute]) -> None:
         super().__init__(routes=routes, exception_handlers={HTTPException: _refuse, Exception: _fail})
         # A redirect goes to whatever host the request names, and says neither a code nor a correlation id.
         self.router.redirect_slashes = False
@@ -117,9 +125,10 @@ class _Application(Starlette):
         self.router.default = _nowhere
         self._settings = settings
         self._drain = drain
+        self._refused = refused
 
     def build_middleware_stack(self) -> ASGIApp:
-        return at_the_edge(super().build_middleware_stack(), self._settings, self._drain)
+        return self._refused.around(at_the_edge(super().build_middleware_stack(), self._settings, self._drain))
 
 
 def keyring_of(settings: Settings) -> Keyring:
@@ -155,7 +164,8 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
             database = Database(pool, beside=beside, on_events=bell.ring)
             app = create_app(settings, database, redis, clock or moved, tracing=tracing)
             try:
-                yield app
+                async with app.state.metrics.watching():
+                    yield app
             finally:
                 await app.state.rates.close()
                 await app.state.services.close()

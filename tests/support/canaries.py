@@ -3,8 +3,8 @@
 Every phone number, address, name and secret that the tests give to the service passes its keyring, and every card
 number stands in one table: those are the canaries. What must not hold one is kept while the tests run: all logs, as
 the service writes them; what clients are told of refusals and faults; the audit trail, the outbox with its dead
-letters, and recorded answers; keys of Redis; the texts of statements. At the end each is searched for every canary,
-and logs also for anything that looks like one.
+letters, and recorded answers; keys of Redis; the texts of statements; the labels of metrics. At the end each is
+searched for every canary, and logs and metrics also for anything that looks like one.
 """
 
 import io
@@ -25,6 +25,7 @@ from membership.members.store import NAME
 from membership.postgres.catalogue import queries_of, sql_folder
 from membership.postgres.connection import Conn
 
+METRICS = "metrics"
 SHORTEST = 5
 """Of a canary: shorter ones are found in words that have nothing to do with them."""
 
@@ -108,6 +109,11 @@ def watch() -> None:
         logging.getLogger(name).propagate = False
 
 
+def keep_metrics(text: str) -> None:
+    """Of one scrape: names and labels, for a number may look like anything."""
+    WATCH.keep(METRICS, (line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")))
+
+
 async def keep_stored(conn: Conn) -> None:
     """Of a test's own database, as the test leaves it."""
     for number in await conn.fetch("SELECT number FROM cards.cards LIMIT 1000"):
@@ -131,6 +137,8 @@ def search(watch: Watch) -> Iterator[str]:
             found.add(f"something that looks personal in {where}")
         found.update(f"{kind} in {where}" for kind in _canaries_in(line, canaries))
     for place, text in watch.texts:
+        if place == METRICS and _LOOKS_PERSONAL.search(text):
+            found.add(f"something that looks personal in {place}")
         found.update(f"{kind} in {place}: {_shape(text, canaries)}" for kind in _canaries_in(text, canaries))
     yield from sorted(found)
 

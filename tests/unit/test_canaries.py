@@ -46,6 +46,24 @@ def test_a_text_that_was_kept_is_told_without_its_values() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("label", "found"),
+    [
+        ("Li Wei", "a name or secret in metrics: x_total{who="),
+        ("li.wei@example.com", "something that looks personal in metrics"),
+        ("MemberHome", None),
+    ],
+)
+def test_a_label_of_a_metric(monkeypatch: pytest.MonkeyPatch, label: str, found: str | None) -> None:
+    """Its value is not looked at: a number of points may look like a phone number."""
+    watch = Watch(values={"Li Wei"})
+    monkeypatch.setattr(canaries, "WATCH", watch)
+    canaries.keep_metrics(f'# HELP x {label}\nx_total{{who="{label}"}} 13800138000.0\n')
+    complaints = list(search(watch))
+    assert len(complaints) == (found is not None)
+    assert found is None or complaints[0].startswith(found)
+
+
 def test_statements_of_the_catalogue_are_the_same_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     watch = Watch()
     monkeypatch.setattr(canaries, "WATCH", watch)

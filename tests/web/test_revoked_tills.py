@@ -23,7 +23,7 @@ from membership.stores.tills import REFUSED_WITHIN
 from membership.web.bearers import TILL_REVOKED, Bearer, Bearers, as_malformed, close_code
 from membership.web.development_issuer import ensure_keys, issue_token
 from membership.web.keys import LONGEST_AGE, public_keys
-from membership.web.streams import End, StreamLimits, Streams
+from membership.web.streams import End, StreamLimits, Streams, Transport
 from membership.web.tokens import Tokens
 from membership.web.vigil import Vigil
 from support.clock import StoppedClock
@@ -235,7 +235,7 @@ class TestOpenConnections:
             return End.TILL_REVOKED
 
         streams, vigil = Streams(self.LOOKING), Vigil(verdict)
-        with streams.open() as stream:
+        with streams.open(Transport.WEBSOCKET) as stream:
             vigil.watch(stream, cast(Bearer, None))
             assert await stream.ended is End.TILL_REVOKED
         assert asked >= 2

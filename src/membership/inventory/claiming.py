@@ -7,6 +7,7 @@ caller still waits: one that was cancelled leaves nothing half done, and its rep
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -40,6 +41,11 @@ _TRIES = 5
 """A claim begins again when the offer was loaded anew under it. Loads are rare; so many in one claim are not."""
 
 RETRY_SECONDS: Final = 2
+_GRANTED: Final = "GRANTED"
+_REPEATED: Final = "REPEATED"
+"""The same answer as before, to who asked again."""
+_FAILED: Final = "FAILED"
+_NOBODY: Final = "NONE"
 _MOST_AT_ONCE = 500
 
 
@@ -64,6 +70,8 @@ class Claiming:
         self._refusing = refusing
         self._rows = Gathering[None, tuple[ClaimId, datetime], EndedClaim | None](self._read, most=_MOST_AT_ONCE)
         self._running: dict[ClaimId, tuple[ClaimRequest, asyncio.Task[GrantedClaim]]] = {}
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        """What claims came to, in this process, and who decided: `("GRANTED", "REDIS")`."""
 
     async def claim(self, call: Call) -> GrantedClaim:
         """Repeats that meet in this process share one run."""
@@ -97,16 +105,26 @@ class Claiming:
             task.exception()  # looked at, since its caller may have gone
 
     async def _settle(self, call: Call) -> GrantedClaim:
+        decided_by = _NOBODY
         try:
             for _ in range(_TRIES):
-                granted = await self._attempt(call, await self._shelf(call.request))
+                shelf = await self._shelf(call.request)
+                decided_by = shelf.load.mode.value
+                granted = await self._attempt(call, shelf)
                 if granted is not None:
+                    self.outcomes[_REPEATED if granted.is_repeat else _GRANTED, decided_by] += 1
                     return granted
+            raise AllHeld(RETRY_SECONDS)
+        except DomainError as refusal:
+            self.outcomes[refusal.code, decided_by] += 1
+            raise
         except Exception as failure:
             if is_lost(failure):
-                raise unknown(failure) from failure
+                lost = unknown(failure)
+                self.outcomes[lost.code, decided_by] += 1
+                raise lost from failure
+            self.outcomes[_FAILED, decided_by] += 1
             raise
-        raise AllHeld(RETRY_SECONDS)
 
     async def _shelf(self, request: ClaimRequest) -> Shelf:
         shelf = await self._shelves.of(request.pool_id)
@@ -210,7 +228,9 @@ def _follow(call: Call, row: EndedClaim) -> GrantedClaim:
     if not _same(request, row.fingerprint, row.pool_id):
         raise _conflict(request)
     _refuse_again(row)
-    return GrantedClaim(row.claim_id, row.pool_id, row.offer_id, row.member, row.claimed_at, request, call.actor)
+    return GrantedClaim(
+        row.claim_id, row.pool_id, row.offer_id, row.member, row.claimed_at, request, call.actor, is_repeat=True
+    )
 
 
 def _refuse_again(row: EndedClaim) -> None:

@@ -1,7 +1,7 @@
 """Offers, pools, claims."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias
@@ -125,7 +125,8 @@ class ClaimRequest:
 
 @dataclass(frozen=True, slots=True)
 class GrantedClaim:
-    """A unit that a member was given. `actor` and `now` are those of the call that was granted."""
+    """A unit that a member was given. `actor` and `now` are those of the call that was granted. `is_repeat`: it had
+    been granted before, and this is the answer to who asked again."""
 
     claim_id: ClaimId
     pool_id: PoolId
@@ -134,6 +135,7 @@ class GrantedClaim:
     claimed_at: datetime
     request: ClaimRequest
     actor: Actor
+    is_repeat: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,12 @@ class Inventory:
         """
         return await self._claiming.claim(Call(actor, now, request, Owner(record, admit)))
 
+    @property
+    def outcomes(self) -> Mapping[tuple[str, str], int]:
+        """How many claims of this process came to what (GRANTED, REPEATED, FAILED, or the code of a refusal), by who
+        decided: REDIS, POSTGRES, or NONE where there is no such pool."""
+        return self._claiming.outcomes
+
     async def has_granted(self, now: datetime, claim_id: ClaimId, *, request_hash: bytes, key: str) -> bool:
         """Whether the same claim was granted before, of whichever pool it was: for owners who choose the pool by what
         holds at the moment. False: it has no answer yet.

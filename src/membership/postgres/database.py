@@ -7,7 +7,9 @@ Everything set here is local to the transaction, so that it is safe behind PgBou
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter
 from typing import Final
 
 import asyncpg
@@ -39,6 +41,15 @@ class TransactionAborted(Exception):
     """The transaction could not commit: a bug in the use case that ran in it."""
 
 
+@dataclass(slots=True)
+class Waits:
+    """For a connection, of one kind of callers: how many wait now; how many have waited, and how long altogether."""
+
+    now: int = 0
+    over: int = 0
+    seconds: float = 0.0
+
+
 class Database:
     """Opens transactions on a pool. `on_events` is called after a commit that wrote to the outbox.
 
@@ -60,6 +71,7 @@ class Database:
         self._beside = beside or pool
         most = pool.get_max_size()
         self._places_of_others = asyncio.Semaphore(most - most // _PART_OF_TILLS)
+        self.waits: Mapping[str, Waits] = {"till": Waits(), "other": Waits()}
         self._on_events = on_events
         self._statement_timeout_ms = statement_timeout_ms
 
@@ -92,8 +104,11 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, opening: str, actor: Actor) -> AsyncIterator[Conn]:
-        place = nullcontext() if actor.role is Role.TILL else self._places_of_others
-        async with one_read(), place, self._pool.acquire() as conn:
+        is_till = actor.role is Role.TILL
+        place = nullcontext() if is_till else self._places_of_others
+        wait = _Wait(self.waits["till" if is_till else "other"])
+        async with one_read(), wait, place, self._pool.acquire() as conn:
+            wait.end()
             try:
                 with noted(BEGIN):
                     await begin(conn, f"{opening}; SET LOCAL statement_timeout = {self._statement_timeout()}")
@@ -113,6 +128,30 @@ class Database:
             return self._statement_timeout_ms
         # In steps, for a server that counts statements tells them apart by their text.
         return (int(left * 10) + 2) * 100
+
+
+class _Wait:
+    """One, which ends when there is a connection, or nobody wants it any more."""
+
+    __slots__ = ("_began", "_waits")
+
+    def __init__(self, waits: Waits) -> None:
+        self._waits = waits
+        self._began: float | None = None
+
+    async def __aenter__(self) -> None:
+        self._began = perf_counter()
+        self._waits.now += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        if self._began is not None:
+            self._waits.now -= 1
+            self._waits.over += 1
+            self._waits.seconds += perf_counter() - self._began
+            self._began = None
 
 
 BEGIN: Final = Step(System.POSTGRESQL, "BEGIN", "BEGIN")

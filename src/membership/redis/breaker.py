@@ -34,6 +34,11 @@ class Breaker:
         self._next_probe_at = 0.0
         self._probing: asyncio.Task[None] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody is let through, for all that is known."""
+        return self._probe is not None
+
     def lets_through(self) -> bool:
         """Whether to ask Redis. When a probe is due it is started, and the answer is still no."""
         if self._probe is None:

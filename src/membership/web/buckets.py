@@ -78,6 +78,11 @@ class Buckets:
         self._local = LocalBuckets() if local is None else local
         self._script = script("membership.web", "take")
 
+    @property
+    def are_shared(self) -> bool:
+        """Whether they are kept in Redis, as far as is known."""
+        return not self._breaker.is_open
+
     async def take(self, bucket: str, rate: Rate) -> Taken:
         """One request, if there is one. Never raises: without Redis the process's own bucket answers."""
         if self._breaker.lets_through():

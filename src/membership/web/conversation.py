@@ -29,6 +29,7 @@ from strawberry.types.graphql import OperationType
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.faults import FaultCode, code_of, fault, present
 from membership.kernel.actor import Actor
+from membership.monitoring.operations import OperationMetrics
 from membership.tracing.calls import Traced
 from membership.web.answers import body_of
 from membership.web.bearers import close_code
@@ -169,6 +170,8 @@ class Conversation:
             most = self._stream.limits.operations
             many = fault(FaultCode.TOO_MANY_OPERATIONS, f"A connection runs {most} operations at a time.")
             (error,) = present([many], correlation_id=self._correlation_id)
+            self._operations.metrics.told([error])
+            self._operations.metrics.ended(None, self._caller, code=code_of(error), seconds=None)
             await self._send({"type": "error", "id": operation_id, "payload": [error.formatted]})
             return
         self._count += 1
@@ -213,7 +216,7 @@ class Conversation:
             (masked,) = present([GraphQLError("", original_error=error)], correlation_id=run.correlation_id)
             await self._refuse(run, [masked])
         finally:
-            run.log()
+            run.log(self._caller, self._operations.metrics)
 
     async def _pass_on(self, run: "_Run", result: ExecutionResult) -> bool:
         """Whether the operation goes on."""
@@ -223,12 +226,14 @@ class Conversation:
             return False
         if result.errors:
             run.outcome = code_of(result.errors[0])
+            self._operations.metrics.told(result.errors)
         body = body_of(result, was_executed=executed)
         await self._send({"type": "next", "id": run.operation_id, "payload": body})
         return True
 
     async def _refuse(self, run: "_Run", errors: list[GraphQLError]) -> None:
         run.outcome = code_of(errors[0])
+        self._operations.metrics.told(errors)
         self._forget(run)
         with suppress(SlowConsumer, OSError):
             await self._send(
@@ -259,15 +264,22 @@ class _Run:
         if self.task is not None:
             self.task.cancel()
 
-    def log(self) -> None:
-        context = self.context
+    def log(self, caller: Actor | None, metrics: OperationMetrics) -> None:
+        context, seconds = self.context, perf_counter() - self.began
+        metrics.ended(
+            context.operation if context else None,
+            caller,
+            code=self.outcome,
+            refusals=context.refusals if context else (),
+            seconds=None if context and context.is_subscription else seconds,
+        )
         log.info(
             "graphql operation",
             correlation_id=self.correlation_id,
             operation=context.operation if context else None,
             role=context.caller.role.value if context and context.caller else None,
             outcome=self.outcome or (context.refusal if context else None) or "OK",
-            duration_ms=round((perf_counter() - self.began) * 1000, 2),
+            duration_ms=round(seconds * 1000, 2),
         )
 
 

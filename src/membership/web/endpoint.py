@@ -16,6 +16,7 @@ from strawberry.types.graphql import OperationType
 
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.faults import FaultCode, code_of, fault, present
+from membership.monitoring.operations import OperationMetrics
 from membership.tracing.calls import Traced
 from membership.web.answers import TOLD_BESIDE, Answer, HeaderPairs, encode, encode_error, pairs_of, status_of
 from membership.web.bearers import Bearer
@@ -34,7 +35,7 @@ from membership.web.requests import (
     read_post,
     text,
 )
-from membership.web.streams import End, SlowConsumer, Streams, TooManyStreams
+from membership.web.streams import End, SlowConsumer, Streams, TooManyStreams, Transport
 from membership.web.tracing import of_request, over
 
 log = structlog.get_logger("membership.web")
@@ -62,7 +63,11 @@ class GraphQLEndpoint:
             return
         correlation_id = correlation_id_of(headers)
         with of_request(self._operations.tracing, scope["method"], headers, correlation_id) as traced:
-            await self._serve(_Call(scope, headers, correlation_id, accept, traced), receive, send)
+            await self._serve(
+                _Call(scope, headers, correlation_id, accept, metrics=self._operations.metrics, traced=traced),
+                receive,
+                send,
+            )
 
     async def _serve(self, call: "_Call", receive: Receive, send: Send) -> None:
         try:
@@ -124,17 +129,18 @@ class GraphQLEndpoint:
             # The gate has presented them, but for those raised outside its reach.
             result.errors = present(result.errors, correlation_id=call.correlation_id)
             call.outcome = code_of(result.errors[0])
+            call.metrics.told(result.errors)
         status = status_of(result, media_type, was_executed=executed)
         return Answer(status, encode(result, was_executed=executed), media_type, TOLD_BESIDE.get(status, ()))
 
     async def _stream(self, call: "_Call", results: Results, receive: Receive, send: Send) -> None:
         try:
-            with self._streams.open() as stream:
+            with self._streams.open(Transport.EVENTS) as stream:
                 if call.bearer is None:
                     stream.comes_from(site_of(call.address))
                 else:
                     self._operations.keep(stream, call.bearer)
-                events = EventStream(stream, receive, send, call.correlation_id, call.allowance)
+                events = EventStream(stream, receive, send, call.correlation_id, call.allowance, told=call.metrics.told)
                 try:
                     await events.run(results)
                 except SlowConsumer:
@@ -167,14 +173,25 @@ class _Call:
         "correlation_id",
         "headers",
         "media_type",
+        "metrics",
         "outcome",
         "scope",
         "takes_events",
         "traced",
     )
 
-    def __init__(self, scope: Scope, headers: Headers, correlation_id: str, accept: str, traced: Traced) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        headers: Headers,
+        correlation_id: str,
+        accept: str,
+        *,
+        metrics: OperationMetrics,
+        traced: Traced,
+    ) -> None:
         self.scope = scope
+        self.metrics = metrics
         self.headers = headers
         self.correlation_id = correlation_id
         self.traced = traced
@@ -195,12 +212,20 @@ class _Call:
     def refuse(self, status: int, error: GraphQLError, headers: Mapping[str, str] | None = None) -> Answer:
         presented = present([error], correlation_id=self.correlation_id)[0]
         self.outcome = code_of(presented)
+        self.metrics.told([presented])
         return Answer(status, encode_error(presented), self.media_type or MediaType.JSON, pairs_of(headers or {}))
 
     def over(self, status: int) -> None:
         """One line a request, of a stream when it has ended. Never variables: they hold what members said."""
         self.traced.tell({"http.response.status_code": status})
-        context = self.context
+        context, seconds = self.context, perf_counter() - self.began
+        self.metrics.ended(
+            context.operation if context else None,
+            self.bearer.actor if self.bearer else None,
+            code=self.outcome,
+            refusals=context.refusals if context else (),
+            seconds=None if context and context.is_subscription else seconds,
+        )
         log.info(
             "graphql request",
             correlation_id=self.correlation_id,
@@ -208,6 +233,6 @@ class _Call:
             role=context.caller.role.value if context and context.caller else None,
             outcome=self.outcome or (context.refusal if context else None) or "OK",
             status=status,
-            duration_ms=round((perf_counter() - self.began) * 1000, 2),
+            duration_ms=round(seconds * 1000, 2),
         )
         over(self.traced, self.outcome)

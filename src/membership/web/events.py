@@ -6,7 +6,7 @@ client that sees another status than 200 would not read the body.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 
 import orjson
@@ -33,13 +33,21 @@ class EventStream:
     """One answer on its way."""
 
     def __init__(
-        self, stream: Stream, receive: Receive, send: Send, correlation_id: str, headers: HeaderPairs = ()
+        self,
+        stream: Stream,
+        receive: Receive,
+        send: Send,
+        correlation_id: str,
+        headers: HeaderPairs = (),
+        *,
+        told: Callable[[Sequence[GraphQLError]], None],
     ) -> None:
         self._stream = stream
         self._receive = receive
         self._send = send
         self._correlation_id = correlation_id
         self._headers = headers
+        self._told = told
         self.first_error: GraphQLError | None = None
         """For the log."""
 
@@ -98,13 +106,15 @@ class EventStream:
         if said is not None:
             (error,) = present([fault(*said)], correlation_id=self._correlation_id)
             self.first_error = error
+            self._told([error])
             await self._write(_event({"errors": [error.formatted]}))
             await self._write(_COMPLETE)
         await self._stream.within_time(self._send({"type": "http.response.body", "body": b""}))
 
     async def _write_result(self, result: ExecutionResult) -> None:
-        if result.errors and self.first_error is None:
-            self.first_error = result.errors[0]
+        if result.errors:
+            self.first_error = self.first_error or result.errors[0]
+            self._told(result.errors)
         await self._write(_event(body_of(result, was_executed=was_executed(result))))
 
     async def _write(self, text: bytes) -> None:

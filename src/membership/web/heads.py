@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from graphql import GraphQLError
+from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.datastructures import Headers as WebSocketHeaders
@@ -15,6 +16,7 @@ from websockets.server import ServerProtocol
 from membership.graph.operations.faults import FaultCode, fault
 from membership.web.headers import HEADERS_OF_ALL
 from membership.web.refusals import denial, deny
+from membership.web.refused_answers import RefusedAnswers
 from membership.web.requests import correlation_id_of
 
 MAX_TARGET_BYTES: Final = 16_000
@@ -115,11 +117,20 @@ class BoundedHttp(HttpToolsProtocol):
         self._refuse(400, fault(FaultCode.BAD_REQUEST, "This is no request of HTTP/1.1."))
 
     def _refuse(self, status: int, error: GraphQLError) -> None:
+        self._count(status)
         response = denial(status, error, correlation_id_of({}))
         headers = (*response.raw_headers, *HEADERS_OF_ALL, (b"connection", b"close"))
         lines = [b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()), *map(b": ".join, headers)]
         self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
         self.transport.close()
+
+    def _count(self, status: int) -> None:
+        """With those that the application refuses, though it never saw this one."""
+        application = self.config.app
+        if isinstance(application, Starlette) and isinstance(
+            refused := getattr(application.state, "refused_answers", None), RefusedAnswers
+        ):
+            refused.count("", status)
 
 
 def _is_handshake(given: Iterable[tuple[bytes, bytes]]) -> bool:

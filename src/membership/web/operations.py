@@ -23,6 +23,7 @@ from membership.graph.services import Services
 from membership.kernel.actor import Actor
 from membership.kernel.clock import Clock
 from membership.kernel.time_limits import TimeIsUp
+from membership.monitoring.operations import OperationMetrics
 from membership.tracing.calls import OFF, UNTRACED, Traced, Tracing
 from membership.web.bearers import Bearer, Bearers, as_malformed
 from membership.web.rates import Allowance, Rates
@@ -57,6 +58,7 @@ class Operations:
         *,
         time_limits: TimeLimits,
         rates: Rates,
+        metrics: OperationMetrics,
         tracing: Tracing = OFF,
     ) -> None:
         self._schema = schema
@@ -65,6 +67,7 @@ class Operations:
         self._vigil = Vigil(self._bearers.verdict)
         self._time_limits = time_limits
         self._rates = rates
+        self.metrics = metrics
         self.tracing = tracing
 
     async def admit(self, authorization: str, *, origin: str | None, correlation_id: str) -> Admitted:

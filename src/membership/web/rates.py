@@ -35,6 +35,7 @@ Keys of Redis hold a keyed hash: neither a subject nor an address can be read fr
 """
 
 import ipaddress
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -98,6 +99,13 @@ class Rates:
         self._rates = rates
         self._buckets = buckets
         self._secret = secret
+        self.refused: Counter[str] = Counter()
+        """How many requests, by client type."""
+
+    @property
+    def counts_together(self) -> bool:
+        """Whether Redis counts for all processes; else each counts by itself."""
+        return self._buckets.are_shared
 
     async def take(self, caller: Actor | None, address: str | None) -> Allowance:
         """For a request of a caller with a good token, or of somebody at an address."""
@@ -122,6 +130,7 @@ class Rates:
         left = await self._buckets.take(f"rate:{policy}:{digest}", rate)
         allowance = Allowance(policy, rate, left)
         if left.wait_seconds:
+            self.refused[policy] += 1
             raise RateLimited(allowance)
         return allowance
 

@@ -7,12 +7,19 @@ else.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
 from membership.kernel.actor import Actor
+
+
+class Transport(StrEnum):
+    """What stays open."""
+
+    WEBSOCKET = "websocket"
+    EVENTS = "sse"
 
 
 class End(Enum):
@@ -130,6 +137,7 @@ class Streams:
         self.limits = limits
         self._open: set[Stream] = set()
         self._callers: Counter[str] = Counter()
+        self._transports: Counter[Transport] = Counter(dict.fromkeys(Transport, 0))
         self._is_closing = False
         self._empty = asyncio.Event()
         self._empty.set()
@@ -137,19 +145,26 @@ class Streams:
     def __len__(self) -> int:
         return len(self._open)
 
+    @property
+    def by_transport(self) -> Mapping[Transport, int]:
+        """How many are open."""
+        return self._transports
+
     @contextmanager
-    def open(self) -> Iterator[Stream]:
+    def open(self, transport: Transport) -> Iterator[Stream]:
         """A place for one more. Raises TooManyStreams."""
         if self._is_closing or len(self._open) >= self.limits.connections:
             raise TooManyStreams
         stream = Stream(self.limits, self._callers)
         self._open.add(stream)
+        self._transports[transport] += 1
         self._empty.clear()
         try:
             yield stream
         finally:
             stream.release()
             self._open.discard(stream)
+            self._transports[transport] -= 1
             if not self._open:
                 self._empty.set()
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
+from graphql import GraphQLError
 from starlette.types import Receive, Scope, Send
 
 from membership.graph.operations.faults import FaultCode, fault, present
@@ -18,7 +19,7 @@ from membership.web.conversation import Conversation
 from membership.web.operations import Operations
 from membership.web.rates import site_of
 from membership.web.requests import Headers, correlation_id_of
-from membership.web.streams import End, SlowConsumer, Stream, Streams, TooManyStreams
+from membership.web.streams import End, SlowConsumer, Stream, Streams, TooManyStreams, Transport
 
 SUBPROTOCOL: Final = "graphql-transport-ws"
 
@@ -36,6 +37,7 @@ _CLOSES: Mapping[End, tuple[int, str]] = {
     # Come again, to another process.
     End.SHUTDOWN: (1012, "Service restart"),
 }
+_BUSY = "There are too many open connections. Try again in a moment."
 _LONGEST_REASON = 123
 """Bytes: a control frame holds 125, two of them the code (RFC 6455, 5.5)."""
 
@@ -52,11 +54,13 @@ class WebSocketEndpoint:
         headers: Headers = dict(scope["headers"])
         correlation_id = correlation_id_of(headers)
         try:
-            with self._streams.open() as stream:
+            with self._streams.open(Transport.WEBSOCKET) as stream:
                 stream.comes_from(site_of(client[0] if (client := scope.get("client")) else None))
                 code, reason = await self._serve(scope, stream, correlation_id, receive, send)
         except TooManyStreams:
-            await _refuse(scope, send, correlation_id)
+            busy = fault(FaultCode.TOO_MANY_CONNECTIONS, _BUSY)
+            self._operations.metrics.told([busy])
+            await _refuse(scope, send, correlation_id, busy)
             code, reason = 503, "Too many connections"
         log.info("websocket closed", correlation_id=correlation_id, code=code, reason=reason)
 
@@ -93,12 +97,11 @@ async def _close(stream: Stream, send: Send, code: int, reason: str) -> tuple[in
     return code, short
 
 
-async def _refuse(scope: Scope, send: Send, correlation_id: str) -> None:
+async def _refuse(scope: Scope, send: Send, correlation_id: str, busy: GraphQLError) -> None:
     """Before the handshake."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1013})
         return
-    busy = fault(FaultCode.TOO_MANY_CONNECTIONS, "There are too many open connections. Try again in a moment.")
     body = encode_error(present([busy], correlation_id=correlation_id)[0])
     headers = [
         (b"content-type", b"application/json; charset=utf-8"),

@@ -31,13 +31,16 @@ class RequestContext:
     time_limits: TimeLimits = field(default_factory=TimeLimits)
     time_limit: TimeLimit = field(default_factory=TimeLimit)
     """Of this operation: started by the gate."""
-    refusal: str | None = None
-    """The code of the first refusal in the answer, if any: for logs."""
+    is_subscription: bool = False
+    refusals: list[str] = field(default_factory=list)
+    """Codes of what the business refused, as it is told: for who counts."""
     traced: Traced = UNTRACED
     """This operation, for whoever traces it: named by the gate."""
 
-    def note_refusal(self, code: str) -> None:
-        self.refusal = self.refusal or code
+    @property
+    def refusal(self) -> str | None:
+        """The code of the first refusal in the answer, if any: for logs."""
+        return self.refusals[0] if self.refusals else None
 
     @property
     def actor(self) -> Actor:

@@ -112,7 +112,7 @@ def _answering(resolver: AsyncResolver, refusals: tuple[type[DomainError], ...])
         try:
             return await resolver(*arguments, **named)
         except refusals as refusal:
-            _context_of(named).note_refusal(refusal.code)
+            _context_of(named).refusals.append(refusal.code)
             return as_refusal(refusal)
 
     return answer

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext
+from strawberry.types.graphql import OperationType
 
 from membership.graph.kit.context import RequestContext
 from membership.graph.operations.cost import cost_limit, too_costly
@@ -47,6 +48,7 @@ class Gate(SchemaExtension):
         # For the log: a name that the document has, not whatever somebody sent in its place.
         context.operation = name if name is not None and name in document.access else document.name
         if not errors:
+            context.is_subscription = execution.operation_type is OperationType.SUBSCRIPTION
             _tell_trace(execution, context)
             context.time_limits.start(context.time_limit, execution.operation_type, context.caller)
         yield
