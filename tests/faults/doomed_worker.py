@@ -2,6 +2,7 @@
 
 import asyncio
 
+from membership import logging
 from membership.postgres.outbox import Delivery, Handlers
 from membership.postgres.transaction import Transaction
 from membership.settings import Settings
@@ -16,6 +17,7 @@ async def _never_finish(transaction: Transaction, delivery: Delivery) -> None:
 
 
 async def _main() -> None:
+    logging.configure("INFO")
     handlers = Handlers()
     handlers.on(COUNTED, _never_finish)
     await run_worker(Settings(), stop=asyncio.Event(), handlers=handlers, jobs=())
