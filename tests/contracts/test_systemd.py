@@ -13,9 +13,11 @@ from typer.main import get_command
 from membership.app import create_app
 from membership.cli import app, serving
 from membership.settings import Settings
-from membership.worker import run
+from membership.worker import run, supervise
 
 UNITS = Path(__file__).parents[2] / "systemd"
+DRAIN_SECONDS = 5
+"""As k8s/README.md sets it on one machine."""
 PROGRAM = "/opt/membership/bin/membership"
 INSTANCES = {"membership-api@": ("8001",), "membership-migrate@": ("pre", "post")}
 _HARDENING_BEGINS_WITH = "DynamicUser"
@@ -78,11 +80,18 @@ def test_a_restart_waits_for_the_instances_own_port() -> None:
 
 def test_systemd_kills_only_what_did_not_end_in_its_own_time() -> None:
     (api,) = values(read("membership-api@.service"), "TimeoutStopSec")
-    assert int(api) > serving._STREAMS_CLOSE_SECONDS + serving._GRACE_SECONDS
+    longest = max(Settings.model_fields[f"{name}_seconds"].default for name in ("query", "till", "mutation"))
+    assert int(api) > DRAIN_SECONDS + serving._STREAMS_CLOSE_SECONDS + longest + serving._BEYOND_SECONDS
     (worker,) = values(read("membership-worker.service"), "TimeoutStopSec")
-    assert int(worker) > run._GRACE_SECONDS + run._CLOSE_SECONDS
+    assert int(worker) > run._GRACE_SECONDS + supervise._CLOSE_SECONDS
     for name in SERVICES:
         assert values(read(name), "KillSignal") in ([], ["SIGTERM"])
+
+
+def test_every_process_has_a_port_of_its_own_for_probes_and_metrics() -> None:
+    assert "MEMBERSHIP_MONITORING_PORT=1%i" in values(read("membership-api@.service"), "Environment")[0].split()
+    assert values(read("membership-worker.service"), "Environment") == ["MEMBERSHIP_MONITORING_PORT=19000"]
+    assert Settings.model_fields["monitoring_host"].default == "127.0.0.1"
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -1,4 +1,4 @@
-"""`membership campaign export|import|simulate`."""
+"""`membership campaign export|import|simulate`; campaign_steps.py has what an operator does to one that is open."""
 
 import asyncio
 import sys
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from membership.cli.campaign_steps import end, list_, pause, resume
 from membership.cli.failures import CommandFailed, in_one_line
 from membership.cli.simulation import simulate
 
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 campaign = typer.Typer(no_args_is_help=True)
-app.add_typer(campaign, name="campaign", help="Carry campaigns from year to year as files, and simulate them.")
+app.add_typer(
+    campaign,
+    name="campaign",
+    help="Carry campaigns from year to year as files, simulate them; pause, resume and end them.",
+)
 campaign.command()(simulate)
+campaign.command("list")(list_)
+for _step in (pause, resume, end):
+    campaign.command()(_step)
 
 Programme = Annotated[str, typer.Option(help="Code of the programme.")]
 
@@ -81,7 +89,7 @@ class _Drafted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     database: "Database"
     campaigns: "Campaigns"
     programme_id: "ProgrammeId"
@@ -93,7 +101,7 @@ async def _export(code: str, programme: str, revision: int | None) -> str:
     from membership.campaigns import store
     from membership.campaigns.files import export
 
-    async with _place(programme) as place, place.database.pool.acquire() as conn:
+    async with open_place(programme) as place, place.database.pool.acquire() as conn:
         found = await store.find_campaign_by_code(conn, place.programme_id, code)
         revisions = () if found is None else (await store.list_revisions(conn, [found.campaign_id]))[found.campaign_id]
     for entry in reversed(revisions):
@@ -107,7 +115,7 @@ async def _import(content: "CampaignContent", actor: "Actor", *, code: str, prog
     from membership.kernel.errors import DomainError
     from membership.kernel.ids import new_id
 
-    async with _place(programme) as place:
+    async with open_place(programme) as place:
         try:
             drafted = await place.campaigns.create(
                 actor, place.now, place.programme_id, code=code, content=content, key=str(new_id())
@@ -145,7 +153,7 @@ def from_to(first: date, last: date) -> str:
 
 
 @asynccontextmanager
-async def _place(programme: str) -> AsyncIterator[_Place]:
+async def open_place(programme: str) -> AsyncIterator[Place]:
     from membership.campaigns.cache import CampaignCache
     from membership.campaigns.service import Campaigns
     from membership.cli.environment import database_of_service
@@ -167,6 +175,6 @@ async def _place(programme: str) -> AsyncIterator[_Place]:
         cache = CampaignCache(pool)
         campaigns = Campaigns(database, directories, LadderCache(pool), cache=cache, new_id=new_id)
         mine = [store for store in directory.configuration.stores if store.programme_id == found.programme_id]
-        yield _Place(database, campaigns, found.programme_id, {store.code: store for store in mine}, now)
+        yield Place(database, campaigns, found.programme_id, {store.code: store for store in mine}, now)
     finally:
         await pool.close()
