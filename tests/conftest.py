@@ -13,6 +13,7 @@ They are never the servers of `make run`. Ask for what you need by the name of a
     settings       `Settings` that point at both, with keys for identities
     keyring        a `Keyring` for identities
     till           a `TillWorld`: the sample stores, a till, a member, and short ways to sell to them
+    recorder       a `Recorder`: `recorder.tracing` for what is to be traced, `recorder.only()` for what it did
     clock          a `StoppedClock`: `clock.now()`, `clock.advance(timedelta(...))`
 
 `postgres_dsn`, `conn` and `database` of one test are the same database, and `redis_url` and `redis` the same keys.
@@ -41,6 +42,7 @@ from support.clock import StoppedClock
 from support.recording import recording_connection
 from support.servers import VALKEY_DATABASES, Addresses, Servers
 from support.till_world import TillWorld, open_world
+from support.traces import Recorder
 
 # The same examples in every run, so that a change is to blame for what goes red; a busy machine is not.
 # `make test ARGS="--hypothesis-profile=explore"` looks for new ones.
@@ -198,6 +200,11 @@ def keyring() -> Keyring:
 @pytest.fixture
 def clock() -> StoppedClock:
     return StoppedClock()
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from membership.postgres.outbox import SQL, Delivery, Handlers, Outcome, RetryPo
 from membership.postgres.transaction import AuditEntry, Event, Transaction
 from membership.worker.relay import Relay, RelayLimits
 from support.blocked import until_blocked
+from support.canaries import TRACING
 from support.clock import StoppedClock
 from support.outbox import (
     COUNTED,
@@ -53,7 +54,7 @@ def handlers() -> Handlers:
 
 @pytest.fixture
 def relay(database: Database, handlers: Handlers, clock: StoppedClock) -> Relay:
-    return Relay(database, handlers, clock, policy=POLICY, limits=RelayLimits(batch_size=3))
+    return Relay(database, handlers, clock, policy=POLICY, limits=RelayLimits(batch_size=3), tracing=TRACING)
 
 
 async def test_an_event_reaches_every_handler_with_its_facts_and_is_done(

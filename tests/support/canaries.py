@@ -3,8 +3,8 @@
 Every phone number, address, name and secret that the tests give to the service passes its keyring, and every card
 number stands in one table: those are the canaries. What must not hold one is kept while the tests run: all logs, as
 the service writes them; what clients are told of refusals and faults; the audit trail, the outbox with its dead
-letters, and recorded answers; keys of Redis; the texts of statements; the labels of metrics. At the end each is
-searched for every canary, and logs and metrics also for anything that looks like one.
+letters, and recorded answers; keys of Redis; the texts of statements; the labels of metrics; spans of traces. At the
+end each is searched for every canary, and logs and metrics also for anything that looks like one.
 """
 
 import io
@@ -17,6 +17,7 @@ from uuid import UUID
 
 import orjson
 import redis.asyncio
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from membership import logging as service_logs
 from membership.members.keyring import Keyring, Sealed
@@ -24,6 +25,7 @@ from membership.members.model import IdentityKind
 from membership.members.store import NAME
 from membership.postgres.catalogue import queries_of, sql_folder
 from membership.postgres.connection import Conn
+from membership.tracing.otlp import OpenTelemetry
 
 METRICS = "metrics"
 SHORTEST = 5
@@ -47,6 +49,7 @@ UNION ALL (SELECT 'outbox', concat_ws(' ', name, payload::text, last_error) FROM
 UNION ALL (SELECT 'recorded answers', concat_ws(' ', scope, key, outcome::text)
 FROM platform.idempotency_keys LIMIT 1000)
 """
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -68,6 +71,27 @@ class Watch:
 
 
 WATCH = Watch()
+
+
+class _KeptSpans(SpanProcessor):
+    """Keeps all that a collector would be told in words."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        WATCH.keep(f"a span {span.name.partition(' ')[0]}", [_TRACE_ID.sub("#", " ".join(_texts_of(span)))])
+
+
+def _texts_of(span: ReadableSpan) -> Iterator[str]:
+    """Everything of a span in which a text of somebody could be."""
+    yield span.name
+    yield span.status.description or ""
+    for attributes in (span.attributes, *(link.attributes for link in span.links)):
+        yield from (f"{key}={value!s}" for key, value in (attributes or {}).items())
+    for event in span.events:
+        yield f"{event.name} {dict(event.attributes or {})}"
+
+
+TRACING = OpenTelemetry(_KeptSpans(), service="membership-test", ratio=1.0)
+"""For applications and desks under test: all they do is recorded."""
 
 
 def keep_statements(statements: Iterable[str]) -> None:

@@ -46,6 +46,7 @@ from membership.tiers.service import LadderCache
 from membership.tills.service import Tills
 from sample_store import SampleStore, add_member, card_number_of
 from support.campaign_desk import CampaignDesk, anniversary, gift, november, open_campaign_desk
+from support.canaries import TRACING
 from support.clock import StoppedClock
 from support.people import account_workings
 from support.till_world import TillWorld, sale_id_of, till_actor, workings_on
@@ -271,8 +272,9 @@ class GiftDesk:
         policy = RetryPolicy()
         while keys := await self._due_keys():
             for key in keys:
-                while (outcome := await hand_on(self.database, handlers, key, self.now, policy)) is Outcome.HANDED_ON:
-                    pass
+                outcome = Outcome.HANDED_ON
+                while outcome is Outcome.HANDED_ON:
+                    outcome = await hand_on(self.database, handlers, key, self.now, policy, tracing=TRACING)
                 assert outcome is Outcome.NOTHING, outcome
 
     async def _due_keys(self) -> list[UUID]:

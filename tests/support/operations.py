@@ -13,8 +13,9 @@ from membership.graph.services import Services
 from membership.kernel.actor import Actor, Role
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
+from membership.tracing.calls import Origin
 from support import trail
-from support.canaries import WATCH
+from support.canaries import TRACING, WATCH
 
 CORRELATION_ID = "test-request"
 
@@ -52,7 +53,9 @@ def runner(schema: MembershipSchema, services: Services) -> Run:
         context = RequestContext(
             services=services, caller=caller, now=services.clock.now(), locale=locale, correlation_id=CORRELATION_ID
         )
-        with trail.running(document, operation_name, caller):
+        traced = TRACING.operation(Origin.REQUEST, "of a test")
+        context.traced = traced
+        with trail.running(document, operation_name, caller), traced:
             result = await schema.execute(
                 document,
                 variable_values=None if variables is None else dict(variables),

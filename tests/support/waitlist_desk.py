@@ -30,6 +30,7 @@ from membership.waitlist.offering import Offering
 from membership.waitlist.passing import Passes
 from membership.waitlist.service import Waitlist
 from support.appointment_desk import TODAY, AppointmentDesk, at, open_appointment_desk, rules
+from support.canaries import TRACING
 
 _keys = count(1)
 
@@ -121,8 +122,9 @@ class WaitlistDesk:
         follow_appointments(handlers, self.offering)
         while keys := await self._due_keys():
             for key in keys:
-                while (outcome := await hand_on(database, handlers, key, now, RetryPolicy())) is Outcome.HANDED_ON:
-                    pass
+                outcome = Outcome.HANDED_ON
+                while outcome is Outcome.HANDED_ON:
+                    outcome = await hand_on(database, handlers, key, now, RetryPolicy(), tracing=TRACING)
                 assert outcome is Outcome.NOTHING, outcome
 
     async def _due_keys(self) -> list[UUID]:

@@ -22,9 +22,11 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.redis.client import RedisClient
 from membership.settings import Profile, Settings
+from membership.tracing.calls import Tracing
 from membership.web.development_issuer import ensure_keys, issue_token
 from membership.web.rates import open_rates
 from membership.web.streams import StreamLimits
+from support.canaries import TRACING
 from support.clock import StoppedClock
 from support.operations import SampleStores
 from web.sockets import Served, serving
@@ -126,6 +128,7 @@ def make_app(
         schema: MembershipSchema | None = None,
         stream_limits: StreamLimits | None = None,
         cache: RedisClient = redis,
+        tracing: Tracing = TRACING,
         **changed: object,
     ) -> Starlette:
         """`changed`: settings by their names."""
@@ -142,6 +145,7 @@ def make_app(
             stream_limits=stream_limits,
             # On a busy machine a tenth of a second is no sign that Redis is away.
             rates=open_rates(configured, cache, patience_seconds=5),
+            tracing=tracing,
         )
 
     return make

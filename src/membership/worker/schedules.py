@@ -82,19 +82,19 @@ async def run_schedules(
         manager.shutdown = stop
         for job in jobs:
             manager.schedule(job.name, job.cron)(
-                partial(_tick, database, job, clock, stop, pulses=pulses, tracing=tracing)
+                partial(tick, database, job, clock, stop, pulses=pulses, tracing=tracing)
             )
         await manager.run()
     finally:
         await close_pool(pool)
 
 
-async def _tick(
+async def tick(
     database: Database,
     job: PeriodicJob,
     clock: Clock,
     stop: asyncio.Event,
-    _: Schedule,
+    _: Schedule | None = None,
     *,
     pulses: Pulses,
     tracing: Tracing,
