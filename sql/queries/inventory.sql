@@ -71,6 +71,15 @@ WHERE p.closed_at IS NULL
 GROUP BY o.offer_id
 ORDER BY o.offer_id;
 
+-- name: list_watched_pools :many
+-- Open pools, of the latest offers first: $1 of how many there are.
+SELECT p.pool_id, p.offer_id, p.mode, count(*) OVER ()::integer AS open
+FROM inventory.pools AS p
+JOIN inventory.offers AS o ON o.offer_id = p.offer_id
+WHERE p.closed_at IS NULL
+ORDER BY o.opened_at DESC, p.offer_id, p.pool_id
+LIMIT $1::integer;
+
 -- name: get_next_epoch :one
 -- An epoch that nobody had or will have.
 SELECT nextval('inventory.epochs') AS epoch;

@@ -88,6 +88,33 @@ WHERE event_id = $1::uuid;
 UPDATE platform.outbox SET state = $3::text, attempts = attempts + 1, due_at = $2::timestamptz, last_error = $4::text
 WHERE event_id = $1::uuid;
 
+-- name: get_backlog :one
+-- What is not handed on yet, among the first $1 of it: whoever watches must not cost more, the more there is to see. What
+-- waits behind a dead letter of its key is parked, and does not count as late.
+WITH unfinished AS MATERIALIZED (
+    SELECT ordering_key, state, occurred_at FROM platform.outbox WHERE state IN ('PENDING', 'DEAD') LIMIT $1::integer
+), judged AS (
+    SELECT state, occurred_at,
+        ordering_key IN (
+            SELECT dead.ordering_key FROM platform.outbox AS dead
+            WHERE dead.state = 'DEAD' ORDER BY dead.sequence LIMIT $1::integer
+        ) AS parked
+    FROM unfinished
+)
+SELECT count(*) FILTER (WHERE state = 'PENDING')::integer AS pending,
+    count(*) FILTER (WHERE state = 'PENDING' AND parked)::integer AS parked,
+    count(*) FILTER (WHERE state = 'DEAD')::integer AS dead,
+    min(occurred_at) FILTER (WHERE state = 'PENDING' AND NOT parked) AS oldest
+FROM judged;
+
+-- name: list_schedules :many
+-- When periodic jobs run next and ran last, in real time. A job whose cron was changed has the row of the old one too.
+SELECT entrypoint AS job, max(next_run) AS next_run, max(last_run) AS last_run
+FROM jobs.pgqueuer_schedules
+WHERE entrypoint = ANY ($1::text[])
+GROUP BY entrypoint
+ORDER BY entrypoint;
+
 -- name: list_dead_letters :many
 -- Dead letters, oldest first, each with the number of events it parks.
 SELECT dead.event_id, dead.sequence, dead.ordering_key, dead.name, dead.occurred_at, dead.attempts, dead.last_error,

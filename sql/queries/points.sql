@@ -67,6 +67,14 @@ SELECT (SELECT count(*) FROM lot) AS lots, (SELECT count(*) FROM account) AS acc
 INSERT INTO points.accounts (member_id, programme_id) VALUES ($1::uuid, $2::uuid)
 ON CONFLICT ON CONSTRAINT accounts_pkey DO NOTHING;
 
+-- name: list_liability :many
+-- What the members of each programme have in their lots, and what some of them owe. Reads every account once, and no
+-- ledger: for every few minutes.
+SELECT programme_id, sum(balance + debt)::bigint AS outstanding, sum(debt)::bigint AS owed
+FROM points.accounts
+GROUP BY programme_id
+ORDER BY programme_id;
+
 -- name: get_account :one
 -- An account as it is at $3.
 SELECT balance, debt, lifetime_earned, pending, expired, held, judged_at

@@ -16,6 +16,7 @@ from membership.postgres.database import Database
 from membership.redis.client import RedisClient, open_redis
 from membership.worker.inventory import check_inventory, keep_inventory
 from membership.worker.jobs import forget_ended_claims
+from membership.worker.tally import ProofTally
 from support.clock import StoppedClock
 from support.drop_world import APP, DropWorld, open_drop
 from support.patience import open_patiently
@@ -157,9 +158,11 @@ async def test_check_leaves_an_offer_alone_that_postgresql_decides(world: DropWo
 
 async def test_the_worker_says_what_drifted(world: DropWorld, client: RedisClient) -> None:
     await client.hincrby(f"inventory:{{{world.offer.offer_id}}}:head", f"{world.pools[0]}:free", -1)
+    proof = ProofTally()
     with capture_logs() as logs:
-        assert await check_inventory(world.inventory, world.database, world.clock.now()) == 0
+        assert await check_inventory(world.inventory, proof, world.database, world.clock.now()) == 0
     told = [line["drift"] for line in logs if line["event"].startswith("inventory drifted")]
+    assert (proof.proofs, proof.drifts, proof.drift_units) == (1, 1, 1)
     assert told == [f"pool {world.pools[0]} of offer {world.offer.offer_id}: free or held -1, unaccounted +1"]
     await world.check_quiet()
 

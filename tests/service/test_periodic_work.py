@@ -23,6 +23,7 @@ from membership.tiers.service import LadderCache
 from membership.tiers.staff import HandGrants
 from membership.worker import jobs
 from membership.worker.jobs import (
+    JOBS,
     ProgrammeJobs,
     forget_handled_events,
     forget_idempotency_keys,
@@ -243,6 +244,7 @@ async def test_every_job_runs_on_the_sample_world(
     known = periodic_jobs(
         DirectoryCache(database.pool), LadderCache(database.pool), CampaignCache(database.pool), inventory
     )
+    assert [job.name for job in known] == list(JOBS)
     assert len({job.name for job in known}) == len(known) == 15
     for job in known:
         await run_job(database, job, clock, asyncio.Event())

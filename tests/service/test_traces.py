@@ -17,7 +17,8 @@ from membership.tracing.calls import Origin
 from membership.tracing.sampled import MOST_STEPS
 from membership.worker.pulses import Pulses
 from membership.worker.relay import Relay
-from membership.worker.schedules import PeriodicJob, tick
+from membership.worker.schedules import PeriodicJob, Told, tick
+from membership.worker.tally import Tally
 from support.campaign_desk import gift
 from support.clock import StoppedClock
 from support.gift_desk import open_gift_desk
@@ -119,7 +120,7 @@ async def test_the_tick_of_a_periodic_job_is_an_operation(
             return left.pop(0)
 
     job = PeriodicJob("a job", "* * * * *", step)
-    await tick(database, job, clock, asyncio.Event(), pulses=Pulses(), tracing=recorder.tracing)
+    await tick(database, job, clock, asyncio.Event(), told=Told(Pulses(), Tally(), recorder.tracing))
 
     operation, steps = recorder.only()
     assert (operation.name, operation.kind, operation.attributes["membership.done"]) == ("a job", INTERNAL, 5)

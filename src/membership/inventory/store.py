@@ -133,6 +133,23 @@ async def list_kept_offers(conn: Conn) -> list[KeptOffer]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class WatchedPool:
+    pool_id: PoolId
+    offer_id: OfferId
+    mode: Mode
+    open: int
+    """How many pools are open altogether."""
+
+
+async def list_watched_pools(conn: Conn, *, most: int) -> list[WatchedPool]:
+    """Open pools, of the latest offers first."""
+    return [
+        WatchedPool(row["pool_id"], row["offer_id"], Mode(row["mode"]), row["open"])
+        for row in await SQL.list_watched_pools.many(conn, most)
+    ]
+
+
 # ---- claims
 
 

@@ -1,6 +1,7 @@
 """Rows of schema `points` to model, and a posting to rows."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -34,6 +35,22 @@ SQL = queries_of("points")
 class LedgerMoved(RuntimeError):
     """A posting was decided on an account or lots that are not as they were read: somebody did not hold the
     membership's lock. A bug, never a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Liability:
+    """Points of all members of a programme: what they have, and what some of them owe."""
+
+    programme_id: ProgrammeId
+    outstanding: int
+    owed: int
+
+
+async def list_liability(conn: Conn) -> list[Liability]:
+    """Reads every account: for every few minutes."""
+    return [
+        Liability(row["programme_id"], row["outstanding"], row["owed"]) for row in await SQL.list_liability.many(conn)
+    ]
 
 
 async def insert_posting(conn: Conn, posting: Posting, now: datetime, *, ended_hold: HoldId | None = None) -> None:

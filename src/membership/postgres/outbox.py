@@ -96,6 +96,23 @@ async def due_keys(conn: Conn, now: datetime, *, start: UUID, limit: int) -> lis
     return [row["ordering_key"] for row in await SQL.list_due_ordering_keys.many(conn, now, start, limit)]
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is not handed on yet. `parked` of `pending` wait behind a dead letter; `oldest` is the first event of the
+    others, None where there is none."""
+
+    pending: int
+    parked: int
+    dead: int
+    oldest: datetime | None
+
+
+async def backlog(conn: Conn, *, most: int) -> Backlog:
+    """Looks at so many events at most."""
+    row = await SQL.get_backlog.one(conn, most)
+    return Backlog(row["pending"], row["parked"], row["dead"], row["oldest"])
+
+
 async def hand_on(
     database: Database,
     handlers: Handlers,

@@ -10,6 +10,7 @@ from membership.kernel.clock import Clock
 from membership.postgres.database import Database
 from membership.worker.pulses import Beat, unheard
 from membership.worker.supervise import any_set
+from membership.worker.tally import ProofTally
 
 _EVERY_SECONDS = 1.0
 _log = structlog.get_logger(__name__)
@@ -29,9 +30,10 @@ async def keep_inventory(inventory: Inventory, clock: Clock, stop: asyncio.Event
         await any_set(stop, timeout_seconds=_EVERY_SECONDS)
 
 
-async def check_inventory(inventory: Inventory, _: Database, now: datetime) -> int:
+async def check_inventory(inventory: Inventory, proof: ProofTally, _: Database, now: datetime) -> int:
     """Prove that no unit is given twice or stranded; what drifted in Redis is loaded anew."""
     report = await inventory.check(now)
+    proof.note(report)
     for drift in report.drifts:
         _log.error("inventory drifted and was loaded anew", drift=str(drift))
     for disagreement in report.disagreements:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Final
 
 from membership.appointments.lapsing import end_due
 from membership.calendars.reminding import forget_reminders, remind_due
@@ -26,6 +27,7 @@ from membership.tiers.jobs import award_ranks, review_due
 from membership.tiers.service import LadderCache
 from membership.worker.inventory import check_inventory
 from membership.worker.schedules import PeriodicJob
+from membership.worker.tally import ProofTally
 
 SQL = queries_of("platform")
 BATCH = 500
@@ -38,7 +40,12 @@ _KEEP_UNSOLD_QUOTES = timedelta(days=MOST_DAYS_LATE + 1)
 
 
 def periodic_jobs(
-    directory: DirectoryCache, ladders: LadderCache, campaigns: CampaignCache, inventory: Inventory
+    directory: DirectoryCache,
+    ladders: LadderCache,
+    campaigns: CampaignCache,
+    inventory: Inventory,
+    *,
+    proof: ProofTally | None = None,
 ) -> Sequence[PeriodicJob]:
     """At minutes that spread the load; every hour, since days begin at other times in other stores."""
     programmes = ProgrammeJobs(directory, ladders)
@@ -55,11 +62,31 @@ def periodic_jobs(
         PeriodicJob("calendars.told", "55 * * * *", forget_what_was_told),
         PeriodicJob("appointments.lapses", "* * * * *", end_lapsed_appointments),
         PeriodicJob("receipts.quotes", "30 * * * *", forget_unsold_quotes),
-        PeriodicJob("inventory.check", "* * * * *", partial(check_inventory, inventory)),
+        PeriodicJob("inventory.check", "* * * * *", partial(check_inventory, inventory, proof or ProofTally())),
         PeriodicJob("inventory.claims", "45 * * * *", forget_ended_claims),
         PeriodicJob("platform.idempotency_keys", "40 * * * *", forget_idempotency_keys),
         PeriodicJob("platform.outbox", "50 * * * *", forget_handled_events),
     )
+
+
+JOBS: Final = (
+    "points.expiries",
+    "tiers.reviews",
+    "tiers.ranks",
+    "coupons.expiries",
+    "gifts.judgements",
+    "gifts.forfeits",
+    "gifts.pools",
+    "calendars.reminders",
+    "calendars.told",
+    "appointments.lapses",
+    "receipts.quotes",
+    "inventory.check",
+    "inventory.claims",
+    "platform.idempotency_keys",
+    "platform.outbox",
+)
+"""Their names, for who watches; a test holds them to the jobs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The loop around `postgres.outbox`: which keys, when, how many at a time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -47,6 +48,7 @@ class Relay:
         limits: RelayLimits | None = None,
         beat: Beat = unheard,
         tracing: Tracing = OFF,
+        settled: "Counter[str] | None" = None,
     ) -> None:
         self._database = database
         self._handlers = handlers
@@ -55,6 +57,7 @@ class Relay:
         self._limits = limits or RelayLimits()
         self._beat = beat
         self._tracing = tracing
+        self._settled: Counter[str] = Counter() if settled is None else settled
 
     async def run(self, stop: asyncio.Event, wake: asyncio.Event) -> None:
         """Until `stop` is set; the event in hand is finished first. Raises when the database is gone."""
@@ -89,6 +92,7 @@ class Relay:
                     self._database, self._handlers, key, self._clock.now(), self._policy, tracing=self._tracing
                 )
                 settled += outcome is not Outcome.NOTHING
+                self._settled[outcome.name] += outcome is not Outcome.NOTHING
                 self._beat()
                 if outcome is not Outcome.HANDED_ON:
                     break

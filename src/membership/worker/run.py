@@ -32,13 +32,14 @@ from membership.waitlist.offering import Offering
 from membership.waitlist.passing import Passes
 from membership.worker.coupons import keep_issuing
 from membership.worker.inventory import keep_inventory
-from membership.worker.jobs import periodic_jobs
-from membership.worker.monitor import monitored
+from membership.worker.jobs import JOBS, periodic_jobs
+from membership.worker.monitor import Watched, monitored
 from membership.worker.planning import keep_simulating, simulations_on
 from membership.worker.pulses import PATIENCE_SECONDS, PATIENCE_WITH_SIMULATIONS_SECONDS, Beat, Pulses
 from membership.worker.relay import Relay, RelayLimits, listen
 from membership.worker.schedules import PeriodicJob, run_schedules
 from membership.worker.supervise import NotYet, Outages, any_set, close_pool, keep_running
+from membership.worker.tally import Tally
 from membership.worker.waitlist import keep_offering
 
 _log = structlog.get_logger(__name__)
@@ -76,12 +77,13 @@ async def run_worker(
     clock = clock or moved
     dsn = str(settings.database_url)
     wake = asyncio.Event()
-    pulses = Pulses()
+    pulses, tally = Pulses(), Tally()
 
     async def relay(beat: Beat) -> None:
         async with _database(dsn, RelayLimits().lanes + 1, moved) as database, _redis(settings) as redis:
             reacting = handlers or event_handlers(database, redis)
-            await Relay(database, reacting, clock, beat=beat, tracing=tracing).run(stop, wake)
+            relaying = Relay(database, reacting, clock, beat=beat, tracing=tracing, settled=tally.events)
+            await relaying.run(stop, wake)
 
     async def bell(beat: Beat) -> None:
         await listen(dsn, stop, wake, beat=beat)
@@ -93,9 +95,12 @@ async def run_worker(
                 LadderCache(database.pool),
                 CampaignCache(database.pool),
                 Inventory(database, redis),
+                proof=tally.proof,
             )
             todo = known if jobs is None else jobs
-            await run_schedules(dsn, database, todo, clock, stop, pulses=pulses, beat=beat, tracing=tracing)
+            await run_schedules(
+                dsn, database, todo, clock, stop, pulses=pulses, tally=tally, beat=beat, tracing=tracing
+            )
 
     async def inventory(beat: Beat) -> None:
         async with _database(dsn, _INVENTORY_CONNECTIONS, moved) as database, _redis(settings) as redis:
@@ -123,7 +128,8 @@ async def run_worker(
 
     parts = (relay, bell, schedules, inventory, coupons, waitlist, planning, time)
     outages = Outages(asyncio.get_running_loop().time)
-    async with monitored(settings, pulses, monitoring), asyncio.TaskGroup() as group:
+    watched = Watched(pulses, tally, clock, JOBS)
+    async with monitored(settings, watched, monitoring, stop), asyncio.TaskGroup() as group:
         loops = [group.create_task(_kept(run, stop, pulses, outages)) for run in parts]
         _log.info("working")
         await stop.wait()

@@ -5,7 +5,7 @@ successor: every job must be safe to run twice and at once.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,11 +16,15 @@ from pgqueuer import AsyncpgPoolDriver, Queries, SchedulerManager
 from pgqueuer.models import CronExpressionEntrypoint, Schedule
 
 from membership.kernel.clock import Clock
+from membership.postgres.catalogue import queries_of
+from membership.postgres.connection import Conn
 from membership.postgres.database import Database
 from membership.tracing.calls import OFF, Origin, Tracing
 from membership.worker.pulses import Beat, Pulses, unheard
 from membership.worker.supervise import close_pool
+from membership.worker.tally import Tally
 
+SQL = queries_of("platform")
 _log = structlog.get_logger(__name__)
 
 
@@ -39,6 +43,20 @@ class PeriodicJob:
     name: str
     cron: str
     step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a job runs next and ran last, in real time."""
+
+    next_run: datetime
+    last_run: datetime | None
+
+
+async def list_due(conn: Conn, jobs: Collection[str]) -> Mapping[str, Due]:
+    """Of these jobs, those that some worker has scheduled."""
+    rows = await SQL.list_schedules.many(conn, list(jobs))
+    return {row["job"]: Due(row["next_run"], row["last_run"]) for row in rows}
 
 
 async def run_job(
@@ -65,6 +83,7 @@ async def run_schedules(
     stop: asyncio.Event,
     *,
     pulses: Pulses | None = None,
+    tally: Tally | None = None,
     beat: Beat = unheard,
     tracing: Tracing = OFF,
 ) -> None:
@@ -73,7 +92,7 @@ async def run_schedules(
     The pool is pgqueuer's alone: its tables are found by the search path, and no codec of ours may touch its JSON.
     """
     settings = {"application_name": "membership-schedules", "search_path": "jobs", "role": "membership_engine"}
-    pulses = pulses or Pulses()
+    told = Told(pulses or Pulses(), tally or Tally(), tracing)
     pool = await asyncpg.create_pool(
         dsn, min_size=1, max_size=3, command_timeout=_COMMAND_SECONDS, server_settings=settings
     )
@@ -81,9 +100,7 @@ async def run_schedules(
         manager = SchedulerManager(_Beating(AsyncpgPoolDriver(pool), beat=beat))
         manager.shutdown = stop
         for job in jobs:
-            manager.schedule(job.name, job.cron)(
-                partial(tick, database, job, clock, stop, pulses=pulses, tracing=tracing)
-            )
+            manager.schedule(job.name, job.cron)(partial(tick, database, job, clock, stop, told=told))
         await manager.run()
     finally:
         await close_pool(pool)
@@ -96,13 +113,22 @@ async def tick(
     stop: asyncio.Event,
     _: Schedule | None = None,
     *,
-    pulses: Pulses,
-    tracing: Tracing,
+    told: "Told",
 ) -> None:
-    with pulses.job(job.name) as pulse, tracing.operation(Origin.SCHEDULE, job.name) as traced:
+    operation = told.tracing.operation(Origin.SCHEDULE, job.name)
+    with told.pulses.job(job.name) as pulse, told.tally.job(job.name), operation as traced:
         done = await run_job(database, job, clock, stop, beat=pulse.beat)
         traced.tell({"membership.done": done})
     _log.info("periodic job ran", job=job.name, done=done)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who hears of a job that runs."""
+
+    pulses: Pulses
+    tally: Tally
+    tracing: Tracing = OFF
 
 
 class _Beating(Queries):
