@@ -17,10 +17,14 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    Lexer,
     OperationDefinitionNode,
+    Source,
+    Token,
     TokenKind,
     parse,
 )
+from graphql.language.parser import Parser
 
 from membership.graph.operations.cost import OperationPrice, Pricer
 from membership.graph.operations.faults import FaultCode, bad_user_input, extended, fault
@@ -128,15 +132,17 @@ class Documents:
         return document
 
     def _prepare(self, text: str, *, most_tokens: int, may_run: MayRun = everything) -> Document:
+        lexer = Lexer(Source(text))
+        first = lexer.token
+        parser = Parser(lexer.source, lexer=lexer, max_tokens=most_tokens, allow_empty_selection_sets=False)
         try:
-            node = parse(text, max_tokens=most_tokens, allow_empty_selection_sets=False)
-            document = self._survey(node, text, may_run)
-            _unlink(node)
+            return self._survey(parser.parse_document(), text, may_run)
         except GraphQLSyntaxError as error:
             return _refused(_coded(error, _syntax_code(error)))
         except RecursionError:
             return _refused(fault(FaultCode.TOO_DEEP, "The document is nested too deeply to be read."))
-        return document
+        finally:
+            _unlink(first)
 
     def _survey(self, node: DocumentNode, text: str, may_run: MayRun) -> Document:
         surveyor = Surveyor(self._schema, node)
@@ -219,10 +225,10 @@ def _nul_in(node: DocumentNode) -> Iterator[GraphQLError]:
         token = token.next
 
 
-def _unlink(node: DocumentNode) -> None:
+def _unlink(first: Token) -> None:
     """Takes the tokens apart, which refer to each other in both directions: otherwise they, and all the document with
     them, would be left to the garbage collector, whose rounds somebody else's request has to wait for."""
-    token = node.loc.start_token if node.loc else None
+    token: Token | None = first
     while token is not None:
         following = token.next
         token.prev = token.next = None

@@ -49,6 +49,7 @@ from graphql import (
     ValueNode,
     VariableNode,
     VariablesInAllowedPositionRule,
+    Visitor,
     get_named_type,
     specified_rules,
     visit,
@@ -132,15 +133,26 @@ def validate(
 
     types = TypeInfo(schema)
     context = _Context(schema, document, types, add, hide_suggestions)
-    rules = ParallelVisitor([rule(context) for rule in RULES if traits.concern(rule)])
+    rules = [rule(context) for rule in RULES if traits.concern(rule)]
+    together = ParallelVisitor(rules)
+    overseer = TypeInfoVisitor(types, together)
     try:
-        visit(document, TypeInfoVisitor(types, rules), _KEYS)
+        visit(document, overseer, _KEYS)
     except _Enough:
         pass
     except GraphQLError as aborted:
         # The engine's own measure for fragments of fragments.
         found.append(aborted)
+    finally:
+        _let_go(*rules, together, overseer)
     return found
+
+
+def _let_go(*visitors: Visitor) -> None:
+    """Each keeps its own methods at hand, and so itself, the context and the whole document: they would all be left to
+    the garbage collector."""
+    for visitor in visitors:
+        visitor.enter_leave_map.clear()
 
 
 class _Enough(Exception):
@@ -241,7 +253,9 @@ def _usages_within(
 
 def _usages_of(types: TypeInfo, node: FieldNode | DirectiveNode) -> Sequence[VariableUsage]:
     visitor = VariableUsageVisitor(types)
-    visit(node, TypeInfoVisitor(types, visitor), _KEYS)
+    overseer = TypeInfoVisitor(types, visitor)
+    visit(node, overseer, _KEYS)
+    _let_go(visitor, overseer)
     return visitor.usages
 
 
