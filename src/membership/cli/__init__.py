@@ -7,6 +7,7 @@ import typer
 from membership.cli import (
     bench,
     campaign,
+    check,
     clock,
     coupons,
     dev,
@@ -45,6 +46,7 @@ _MODULES = (
     coupons,
     outbox,
     inventory,
+    check,
     keys,
     bench,
     generate,

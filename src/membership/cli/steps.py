@@ -15,7 +15,7 @@ Report: TypeAlias = Callable[[int, int], None]
 class Steps:
     """`with Steps() as steps: with steps.step("Migrating") as report: report(1, 8)`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shown: bool = True) -> None:
         self._progress = Progress(
             SpinnerColumn(finished_text="[green]✓[/]"),
             TextColumn("{task.description:<28}"),
@@ -23,6 +23,7 @@ class Steps:
             TaskProgressColumn(),
             TimeElapsedColumn(),
             console=Console(stderr=True),
+            disable=not shown,
         )
 
     def __enter__(self) -> Self:

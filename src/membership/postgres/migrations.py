@@ -83,6 +83,24 @@ async def pending(conn: Conn, phase: Phase) -> list[str]:
     return [step.version for step in migrations() if step.phase is phase and step.version not in applied]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database has of the migrations that this code knows. `changed`: applied from another text."""
+
+    missing: tuple[Migration, ...]
+    changed: tuple[Migration, ...]
+
+
+async def standing(conn: Conn) -> Standing:
+    exists = await conn.fetchval("SELECT to_regclass('public.schema_migrations') IS NOT NULL")
+    applied = await _applied_versions(conn) if exists else {}
+    known = migrations()
+    return Standing(
+        missing=tuple(step for step in known if step.version not in applied),
+        changed=tuple(step for step in known if applied.get(step.version, step.checksum) != step.checksum),
+    )
+
+
 def _read(file: Path) -> Migration:
     version, phase, _ = file.name.rsplit(".", 2)
     return Migration(version, Phase(phase), file.read_text(encoding="utf-8"))
