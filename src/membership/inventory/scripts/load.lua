@@ -4,13 +4,15 @@
 -- KEYS  1 head hash, 2 claims hash, 3 holds zset, 4 members hash: see hold.lua
 --       5, 6, 7 hashes under names of this epoch, to become 1, 2 and 4
 -- ARGV  epoch, and how many fields each staged hash must have: a flush may have come between
--- Returns { 'OK', run_id of this server }, also to a repeat; { 'OLD', epoch }: one that is not smaller is loaded;
---   { 'INCOMPLETE' }: stage again.
+-- Returns { 'OK', run_id of this server }, also to a repeat, whose staged hashes are there no more; { 'OLD', epoch }: one
+--   that is not smaller is loaded, or the very same, by whom PostgreSQL has forgotten since: it was restored from a
+--   backup, and its sequence counts from there again; { 'INCOMPLETE' }: stage again.
 
 local head, claims, holds, members = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local epoch = ARGV[1]
 local loaded = redis.call('HMGET', head, 'epoch', 'run_id')
-if loaded[1] == epoch and loaded[2] == own_run_id() then return { 'OK', loaded[2] } end
+local repeated = loaded[1] == epoch and loaded[2] == own_run_id() and redis.call('EXISTS', KEYS[5]) == 0
+if repeated then return { 'OK', loaded[2] } end
 if loaded[1] and tonumber(loaded[1]) >= tonumber(epoch) then return { 'OLD', loaded[1] } end
 
 for i = 5, 7 do
