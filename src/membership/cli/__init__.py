@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from membership.cli import (
+    backup,
     bench,
     campaign,
     check,
@@ -16,6 +17,7 @@ from membership.cli import (
     keys,
     migrate,
     outbox,
+    restore,
     seed,
     serve,
     till,
@@ -47,6 +49,8 @@ _MODULES = (
     outbox,
     inventory,
     check,
+    backup,
+    restore,
     keys,
     bench,
     generate,

@@ -23,5 +23,6 @@ Laws, and what guards them:
     I9  SOLD_OUT only if nothing was free    a read of PostgreSQL begun after the call
 
 Where to look: `claiming` a claim from hold to answer; `loading` rebuild, fall back, return; `keeping` sweep, probe,
-check; `stocking` open, change, give back, merge; `stock` the calls to Redis; `rules` what is decided.
+check; `stocking` open, change, give back, merge; `recovering` after a restore; `stock` the calls to Redis; `rules` what
+is decided.
 """

@@ -24,6 +24,7 @@ from membership.inventory.model import (
     Record,
     Shelf,
 )
+from membership.inventory.recovering import Recovered, Recovering
 from membership.inventory.refusing import Refusing
 from membership.inventory.shelves import Shelves
 from membership.inventory.stock import Stock
@@ -48,6 +49,7 @@ class Inventory:
         self._stocking = Stocking(stock, loading)
         self._levels = Levels(database, stock, shelves)
         self._keeping = Keeping(database, stock=stock, shelves=shelves, loading=loading)
+        self._recovering = Recovering(database, stock, loading)
         self._claiming = Claiming(
             database,
             shelves=shelves,
@@ -151,3 +153,7 @@ class Inventory:
     async def rebuild(self, offer_id: OfferId, now: datetime) -> Shelf | None:
         """Load an offer into Redis anew. None: there is no such offer."""
         return await self._loading.rebuild(offer_id, now)
+
+    async def begin_anew(self, now: datetime, *, real_now: datetime, hold_back: bool = True) -> Sequence[Recovered]:
+        """After PostgreSQL was restored from a backup, before any process serves. See `recovering`."""
+        return await self._recovering.begin_anew(now, real_now=real_now, hold_back=hold_back)

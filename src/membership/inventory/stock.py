@@ -152,6 +152,15 @@ class Stock:
         pairs = zip(answers[0::2], answers[1::2], strict=True)
         return [_held_claim(_text(claim), _text(record)) for claim, record in pairs]
 
+    async def confirmed(self, offer_id: OfferId) -> dict[ClaimId, PoolId]:
+        """Every claim that has a unit by what is in Redis, whatever load that is of: for after a restore alone."""
+        found: dict[ClaimId, PoolId] = {}
+        async for claim, record in self._client.hscan_iter(_keys(offer_id)[1], count=_STAGED_AT_ONCE):
+            if record.startswith(b"C "):
+                held = _held_claim(_text(claim), _text(record))
+                found[held.claim_id] = held.pool_id
+        return found
+
     async def load(self, wanted: ToLoad) -> str:
         """Replace all that Redis knew of an offer. Returns the run_id of its server. Raises OldLoad."""
         live, staged = _keys(wanted.offer_id), _staged_keys(wanted.offer_id, wanted.epoch)
