@@ -12,8 +12,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TOOLS := .tools/bin
 TOOLS_READY := .tools/.ready
+CHECKOV := .checkov/bin/checkov
+CHECKOV_READY := .checkov/.ready
 # Hashes of packages and of documents look like keys.
-NOT_SECRET := ':!*requirements.lock' ':!*package-lock.json' ':!graphql'
+NOT_SECRET := ':!*.lock' ':!*package-lock.json' ':!graphql'
 NODE_READY := conformance/node_modules/.package-lock.json
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 # When make itself is killed, the service under it ends too, and the next start finds port and data free.
@@ -23,22 +25,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance check audit generate bench lock clean
+.PHONY: help run test conformance check manifests image-steps audit generate bench lock clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SAMPLE=demo TODAY=2026-11-12 ARGS=--reset]
 	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE) \
 		$(if $(TODAY),--today '$(TODAY)') $(ARGS)
 
-test: $(READY) ## run all tests against real servers of their own [ARGS="-k commit"]
+test: $(READY) $(TOOLS_READY) ## run all tests against real servers of their own [ARGS="-k commit"]
 	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)
 
 conformance: $(READY) $(NODE_READY) ## try the service with clients, audits and linters of the npm world [ARGS="-k audit"]
 	$(BIN)/pytest conformance $(ARGS)
 
-check: $(READY) $(TOOLS_READY) ## format, lint, types, import contracts, migrations, generated files, secrets
+check: $(READY) $(TOOLS_READY) manifests ## format, lint, types, import contracts, migrations, generated files, manifests, secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -48,6 +50,14 @@ check: $(READY) $(TOOLS_READY) ## format, lint, types, import contracts, migrati
 		$(BIN)/squawk --config sql/squawk.toml --no-assume-in-transaction $$outside
 	$(BIN)/membership generate --check
 	git ls-files -z -- $(NOT_SECRET) | xargs -0 $(TOOLS)/detect-secrets-hook
+
+manifests: $(TOOLS_READY) $(CHECKOV_READY) ## render what k8s/ holds, hold it against the schemas of its kinds, let hadolint and checkov judge
+	$(TOOLS)/hadolint Dockerfile
+	$(TOOLS)/python tools/manifests.py --write .manifests
+	$(CHECKOV) --config-file tools/checkov.yaml
+
+image-steps: $(READY) ## carry out the Dockerfile without an engine, and try what comes out of it
+	$(BIN)/python tools/image_steps.py
 
 audit: $(TOOLS_READY) ## known holes in what we depend on; says so where the source does not answer
 	$(TOOLS)/python tools/dependency_audit.py $(ARGS)
@@ -60,10 +70,13 @@ bench: $(READY) ## measure the hot paths, print a table, write .bench/results.js
 
 lock: $(READY) ## pin all dependencies anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(LOCKED) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml -c requirements.lock $(LOCKED) -o requirements-runtime.lock
+	$(BIN)/uv pip compile tools/build.in -c requirements.lock $(LOCKED) -o tools/build.lock
 	$(BIN)/uv pip compile tools/requirements.in $(LOCKED) -o tools/requirements.lock
+	$(BIN)/uv pip compile tools/checkov.in $(LOCKED) -o tools/checkov.lock
 
 clean: ## remove what was built and measured; keeps the data of `make run`
-	rm -rf $(VENV) .tools conformance/node_modules conformance/generated .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .tools .checkov .manifests conformance/node_modules conformance/generated .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
 
 $(READY): requirements.lock pyproject.toml
 	@if ! $(BIN)/python -c '' 2>/dev/null; then \
@@ -83,6 +96,11 @@ $(READY): requirements.lock pyproject.toml
 $(TOOLS_READY): tools/requirements.lock $(READY)
 	$(BIN)/python -m venv --clear .tools
 	$(TOOLS)/python -m pip install --require-hashes -r $<
+	@touch $@
+
+$(CHECKOV_READY): tools/checkov.lock $(READY)
+	$(BIN)/python -m venv --clear .checkov
+	.checkov/bin/python -m pip install --require-hashes -r $<
 	@touch $@
 
 $(NODE_READY): conformance/package-lock.json conformance/package.json conformance/.npmrc
