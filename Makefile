@@ -70,7 +70,7 @@ bench: $(READY) ## measure the hot paths, print a table, write .bench/results.js
 
 lock: $(READY) ## pin all dependencies anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(LOCKED) -o requirements.lock
-	$(BIN)/uv pip compile pyproject.toml -c requirements.lock $(LOCKED) -o requirements-runtime.lock
+	$(BIN)/uv pip compile pyproject.toml tools/image.in -c requirements.lock $(LOCKED) -o requirements-runtime.lock
 	$(BIN)/uv pip compile tools/build.in -c requirements.lock $(LOCKED) -o tools/build.lock
 	$(BIN)/uv pip compile tools/requirements.in $(LOCKED) -o tools/requirements.lock
 	$(BIN)/uv pip compile tools/checkov.in $(LOCKED) -o tools/checkov.lock

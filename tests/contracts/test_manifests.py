@@ -62,7 +62,7 @@ KNOWN = {_variable(field): field for field in Settings.model_fields}
 def _settings(overlay: str, container: Object, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for variable, value in settings_of(overlay, container).items():
         monkeypatch.setenv(variable, SECRET_VALUES[variable] if value is None else value)
-    return Settings()  # type: ignore[call-arg]  # from the environment
+    return Settings()
 
 
 def _long_running(overlay: str) -> list[tuple[Object, Object]]:

@@ -29,7 +29,8 @@ KUBERNETES = 6443
 
 def _components(overlay: str) -> set[str]:
     made_by_operators = {
-        of["kind"]: of["metadata"]["labels"].get("app.kubernetes.io/component") for of in objects(overlay, "RedisCluster")
+        of["kind"]: of["metadata"]["labels"].get("app.kubernetes.io/component")
+        for of in objects(overlay, "RedisCluster")
     }
     for of in objects(overlay, "Cluster"):
         made_by_operators["Cluster"] = of["spec"]["inheritedMetadata"]["labels"]["app.kubernetes.io/component"]
@@ -79,7 +80,7 @@ def _ways(overlay: str, direction: str) -> Iterator[Way]:
 
 def _drawn(overlay: str) -> set[Way]:
     text = (ROOT / "k8s/network.md").read_text(encoding="utf-8")
-    (section,) = re.findall(rf"^## `{overlay}`$(.*?)(?=^## |\\Z)", text, re.MULTILINE | re.DOTALL)
+    (section,) = re.findall(rf"^## `{overlay}`$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     lines = re.findall(r"^ +(\S+) -->\|([\d, ]+)\| (\S+)$", section, re.MULTILINE)
     return {(source, target, int(port)) for source, ports, target in lines for port in ports.split(",")}
 
@@ -101,7 +102,9 @@ def test_both_ends_of_a_way_allow_it(overlay: str) -> None:
 @by_overlay
 def test_whatever_is_not_allowed_is_denied(overlay: str) -> None:
     deny = [of["spec"] for of in objects(overlay, "NetworkPolicy") if of["spec"]["podSelector"] == {}]
-    closed = {kind for spec in deny if not spec.get("ingress") and not spec.get("egress") for kind in spec["policyTypes"]}
+    closed = {
+        kind for spec in deny if not spec.get("ingress") and not spec.get("egress") for kind in spec["policyTypes"]
+    }
     assert closed == {"Ingress", "Egress"}
     for policy in objects(overlay, "NetworkPolicy"):
         # A direction that a policy does not name would be decided by whether it has rules for it.
