@@ -4,7 +4,19 @@ import re
 
 import pytest
 
-from support.manifests import OVERLAYS, Object, containers, is_ours, name, names, objects, pod, workloads
+from support.manifests import (
+    OVERLAYS,
+    WORKLOADS,
+    Object,
+    containers,
+    folder,
+    is_ours,
+    name,
+    names,
+    objects,
+    pod,
+    workloads,
+)
 
 by_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 
@@ -98,6 +110,22 @@ def test_what_is_referred_to_is_there(overlay: str) -> None:
         there = {volume["name"] for volume in volumes}
         there |= {of["metadata"]["name"] for of in of["spec"].get("volumeClaimTemplates", [])}
         assert {one["name"] for container in containers(of) for one in container.get("volumeMounts", [])} <= there
+
+
+@by_overlay
+def test_servers_and_the_first_migration_need_nothing_that_comes_after_them(overlay: str) -> None:
+    """They are applied alone, before the rest is."""
+    there = [*folder(f"{overlay}-servers"), *folder(f"{overlay}-pre")]
+    by_kind = {kind: {name(of) for of in there if of["kind"] == kind} for kind in ("PriorityClass", "ServiceAccount")}
+    assert {name(of) for of in there if of["kind"] == "Namespace"} == {"membership"}
+    assert "deny-all" in {name(of) for of in there if of["kind"] == "NetworkPolicy"}
+    specs = [pod(of)["spec"] for of in there if of["kind"] in WORKLOADS]
+    assert specs
+    for spec in specs:
+        assert spec.get("priorityClassName", "membership") in by_kind["PriorityClass"]
+        assert spec.get("serviceAccountName", "membership") in by_kind["ServiceAccount"]
+    for of in there:
+        assert of["kind"] != "Cluster" or of["spec"]["priorityClassName"] in by_kind["PriorityClass"]
 
 
 @by_overlay
