@@ -75,6 +75,15 @@ async def _enter(port: int) -> Client:
     return client
 
 
+async def test_a_second_interrupt_ends_it_too(settings: Settings, tmp_path: Path) -> None:
+    async with running_command("serve", settings, tmp_path, MEMBERSHIP_DRAIN_SECONDS="300") as process:
+        await process.port()
+        process.send(signal.SIGTERM)
+        await process.said("draining")
+        process.send(signal.SIGINT)
+        assert await process.ended() == 128 + signal.SIGINT
+
+
 async def test_after_the_drain_streams_are_told_to_come_again_and_what_is_in_hand_is_finished(
     settings: Settings, tmp_path: Path, conn: Conn
 ) -> None:
@@ -162,6 +171,6 @@ async def test_a_worker_ends_at_once_when_it_is_told_twice(
             await until_blocked(conn)
             process.send(signal.SIGTERM)
             await process.said("finishing what is in hand")
-            process.send(signal.SIGINT)
-            assert await process.ended() == 128 + signal.SIGINT
+            process.send(signal.SIGTERM)
+            assert await process.ended() == 128 + signal.SIGTERM
     assert await states_of(conn, ANN) == ["PENDING"]

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from redis.crc import key_slot
 
+from membership.embedded.valkey_cluster import ValkeyCluster
 from membership.inventory.errors import MemberLimitReached, SoldOut
 from membership.inventory.model import GiveBackTo, GrantedClaim
 from membership.postgres.connection import Conn
@@ -17,7 +18,6 @@ from membership.redis.client import RedisClient, open_redis
 from support.clock import StoppedClock
 from support.drop_contest import Contest, tally
 from support.drop_world import APP, open_drop
-from support.valkey_cluster import ValkeyCluster
 
 _NODES = 3
 

@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 
 from membership.embedded.process import free_port
 from membership.embedded.valkey import EmbeddedValkey
+from membership.embedded.valkey_cluster import ValkeyCluster
 from membership.redis.breaker import Breaker
 from membership.redis.client import RedisClient, is_ready, open_redis
 from membership.settings import Rate
 from membership.web.buckets import Buckets, LocalBuckets, Taken
 from support.patience import open_patiently
 from support.processes import until
-from support.valkey_cluster import ValkeyCluster
 
 FIVE = Rate(5, 3_600)
 _PATIENCE_SECONDS = 20

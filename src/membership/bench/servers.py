@@ -77,8 +77,8 @@ class Server:
         self._log = log
         with log.open("ab") as stream:
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                [*_dying_with_us(), sys.executable, *arguments],
-                env={**_plain_environment(), **environment},
+                [*dying_with_us(), sys.executable, *arguments],
+                env={**plain_environment(), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
@@ -162,7 +162,7 @@ class Driver:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own command line
-            [*_dying_with_us(), sys.executable, "-m", "membership.bench.driver"],
+            [*dying_with_us(), sys.executable, "-m", "membership.bench.driver"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -210,12 +210,13 @@ def start_hello(log: Path) -> Fleet:
     return Fleet([Server(["-m", "membership.bench.hello", str(port)], {}, port=port, log=log) for port in ports])
 
 
-def _dying_with_us() -> list[str]:
+def dying_with_us() -> list[str]:
+    """What to put before the command line of a server of ours."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM"] if setpriv else []
 
 
-def _plain_environment() -> dict[str, str]:
+def plain_environment() -> dict[str, str]:
     """Ours without settings of the service: those of the run are given."""
     ours = {name for name in os.environ if name.startswith("MEMBERSHIP_")} | {"DATABASE_URL", "REDIS_URL"}
     return {name: value for name, value in os.environ.items() if name not in ours}

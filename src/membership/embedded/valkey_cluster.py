@@ -1,19 +1,22 @@
 """Three Valkey nodes that share the hash slots: `with ValkeyCluster(folder) as cluster: await cluster.meet()`."""
 
 import asyncio
+import os
+import secrets
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from redis.asyncio import Redis
+from redis.crc import key_slot
 
 from membership.embedded.process import free_port
 from membership.embedded.valkey import EmbeddedValkey
 
 _NODES = 3
 _SLOTS = 16_384
-_PASSWORD = "of-the-cluster"  # pragma: allowlist secret
 _PATIENCE_SECONDS = 20
 
 
@@ -21,9 +24,10 @@ class ValkeyCluster:
     """Start it from the main thread. No replicas: a node that dies takes its slots with it."""
 
     def __init__(self, folder: Path) -> None:
+        self._password = secrets.token_hex(32)
         self._buses = [free_port() for _ in range(_NODES)]
         self.nodes = [
-            EmbeddedValkey(folder / str(node), options=_options(bus), durable=False)
+            EmbeddedValkey(folder / str(node), options=_options(bus, self._password), durable=False)
             for node, bus in enumerate(self._buses)
         ]
         self._running = ExitStack()
@@ -39,10 +43,22 @@ class ValkeyCluster:
         self._running.close()
 
     def url(self, node: int = 0) -> str:
-        return f"redis://:{_PASSWORD}@127.0.0.1:{self.port(node)}"
+        return f"redis://:{self._password}@127.0.0.1:{self.port(node)}"
 
     def port(self, node: int) -> int:
         return int(self.nodes[node].url().rpartition(":")[2].partition("/")[0])
+
+    def owner(self, key: str) -> int:
+        """Which node has a key."""
+        slot = key_slot(key.encode())
+        return next(node for node in range(_NODES) if slot < (node + 1) * _SLOTS // _NODES)
+
+    def kill(self, node: int) -> None:
+        """As a machine that loses its power. Started again, it has its slots and none of its data."""
+        process_id = self.nodes[node].process_id
+        if process_id is None:
+            raise RuntimeError(f"node {node} does not run")
+        os.kill(process_id, signal.SIGKILL)
 
     async def meet(self) -> None:
         """Returns when every node knows the others and all slots are served."""
@@ -72,12 +88,12 @@ async def _is_whole(client: Redis) -> bool:
     return f"cluster_known_nodes:{_NODES}" in info and "cluster_state:ok" in info
 
 
-def _options(bus: int) -> dict[str, str]:
+def _options(bus: int, password: str) -> dict[str, str]:
     return {
         "cluster-enabled": "yes",
         "cluster-node-timeout": "2000",
         "cluster-require-full-coverage": "no",
         "cluster-port": str(bus),
-        "requirepass": _PASSWORD,
-        "masterauth": _PASSWORD,
+        "requirepass": password,
+        "masterauth": password,
     }
