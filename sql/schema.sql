@@ -682,7 +682,10 @@ END)),
     CONSTRAINT gifts_ended CHECK (((ended_at IS NOT NULL) = (state = ANY (ARRAY['CANCELLED'::text, 'FORFEITED'::text, 'RETURNED'::text, 'WAIVED'::text])))),
     CONSTRAINT gifts_minimum_spend CHECK ((minimum_spend_minor > 0)),
     CONSTRAINT gifts_state CHECK ((state = ANY (ARRAY['CONFIRMED'::text, 'READY'::text, 'COLLECTED'::text, 'CANCELLED'::text, 'FORFEITED'::text, 'CLAWBACK_DUE'::text, 'RETURNED'::text, 'WAIVED'::text]))),
-    CONSTRAINT gifts_threshold CHECK (((minimum_spend_minor IS NULL) = (spend_group IS NULL)))
+    CONSTRAINT gifts_threshold CHECK (((minimum_spend_minor IS NULL) = (spend_group IS NULL))),
+    CONSTRAINT gifts_waits CHECK ((num_nonnulls(waits_at, waits_for, waits_until, desk_until) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT gifts_waits_in_time CHECK ((GREATEST(waits_until, desk_until) <= collect_until)),
+    CONSTRAINT gifts_waits_state CHECK (((waits_at IS NULL) OR (state <> ALL (ARRAY['CANCELLED'::text, 'FORFEITED'::text]))))
 );
 
 ALTER TABLE ONLY gifts.gifts FORCE ROW LEVEL SECURITY;
@@ -1172,11 +1175,13 @@ CREATE TABLE receipts.lines (
     returned_minor bigint DEFAULT 0 NOT NULL,
     discount_minor bigint DEFAULT 0 NOT NULL,
     returned_discount_minor bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT lines_discount CHECK (((discount_minor >= 0) AND (discount_minor <= net_minor))),
     CONSTRAINT lines_earn CHECK (((earn_minor >= 0) AND (earn_minor <= net_minor))),
     CONSTRAINT lines_line_no CHECK ((line_no > 0)),
     CONSTRAINT lines_net CHECK ((net_minor >= 0)),
     CONSTRAINT lines_points CHECK ((points >= 0)),
     CONSTRAINT lines_quantity CHECK ((quantity > 0)),
+    CONSTRAINT lines_returned_discount CHECK (((returned_discount_minor >= 0) AND (returned_discount_minor <= discount_minor))),
     CONSTRAINT lines_returned_minor CHECK (((returned_minor >= 0) AND (returned_minor <= net_minor))),
     CONSTRAINT lines_returned_quantity CHECK (((returned_quantity >= 0) AND (returned_quantity <= quantity))),
     CONSTRAINT lines_tier CHECK (((tier_minor >= 0) AND (tier_minor <= net_minor)))
@@ -1216,6 +1221,7 @@ CREATE TABLE receipts.return_lines (
     discount_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT return_lines_amount CHECK ((amount_minor >= 0)),
     CONSTRAINT return_lines_clawed CHECK ((points_clawed_back >= 0)),
+    CONSTRAINT return_lines_discount CHECK (((discount_minor >= 0) AND (discount_minor <= amount_minor))),
     CONSTRAINT return_lines_quantity CHECK ((quantity > 0))
 );
 
@@ -1240,6 +1246,7 @@ CREATE TABLE receipts.returns (
     discount_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT returns_amount CHECK ((amount_minor >= 0)),
     CONSTRAINT returns_clawed CHECK ((points_clawed_back >= 0)),
+    CONSTRAINT returns_discount CHECK (((discount_minor >= 0) AND (discount_minor <= amount_minor))),
     CONSTRAINT returns_given CHECK ((points_given_back >= 0)),
     CONSTRAINT returns_kind CHECK ((kind = ANY (ARRAY['VOID'::text, 'RETURN'::text, 'EXCHANGE'::text]))),
     CONSTRAINT returns_shortfall CHECK ((points_shortfall >= 0))
@@ -1274,10 +1281,12 @@ CREATE TABLE receipts.sales (
     answer jsonb NOT NULL,
     discount_minor bigint DEFAULT 0 NOT NULL,
     returned_discount_minor bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT sales_discount CHECK (((discount_minor >= 0) AND (discount_minor <= net_minor))),
     CONSTRAINT sales_net CHECK ((net_minor >= 0)),
     CONSTRAINT sales_points_returned CHECK (((points_returned >= 0) AND (points_returned <= points_redeemed))),
     CONSTRAINT sales_redeemed CHECK ((points_redeemed >= 0)),
     CONSTRAINT sales_returned CHECK (((returned_minor >= 0) AND (returned_minor <= net_minor))),
+    CONSTRAINT sales_returned_discount CHECK (((returned_discount_minor >= 0) AND (returned_discount_minor <= discount_minor))),
     CONSTRAINT sales_sequence CHECK ((sequence > 0)),
     CONSTRAINT sales_state CHECK ((state = ANY (ARRAY['COMMITTED'::text, 'VOIDED'::text, 'PART_RETURNED'::text, 'RETURNED'::text])))
 );
@@ -1684,15 +1693,6 @@ ALTER TABLE ONLY gifts.changes
 ALTER TABLE ONLY gifts.gifts
     ADD CONSTRAINT gifts_pkey PRIMARY KEY (gift_id);
 
-ALTER TABLE gifts.gifts
-    ADD CONSTRAINT gifts_waits CHECK ((num_nonnulls(waits_at, waits_for, waits_until, desk_until) = ANY (ARRAY[0, 4]))) NOT VALID;
-
-ALTER TABLE gifts.gifts
-    ADD CONSTRAINT gifts_waits_in_time CHECK ((GREATEST(waits_until, desk_until) <= collect_until)) NOT VALID;
-
-ALTER TABLE gifts.gifts
-    ADD CONSTRAINT gifts_waits_state CHECK (((waits_at IS NULL) OR (state <> ALL (ARRAY['CANCELLED'::text, 'FORFEITED'::text])))) NOT VALID;
-
 ALTER TABLE ONLY gifts.judgements
     ADD CONSTRAINT judgements_pkey PRIMARY KEY (member_id, programme_id, store_id, day);
 
@@ -1807,35 +1807,20 @@ ALTER TABLE ONLY receipts.business_days
 ALTER TABLE ONLY receipts.group_amounts
     ADD CONSTRAINT group_amounts_pkey PRIMARY KEY (sale_id, line_no, exclusive_group);
 
-ALTER TABLE receipts.lines
-    ADD CONSTRAINT lines_discount CHECK (((discount_minor >= 0) AND (discount_minor <= net_minor))) NOT VALID;
-
 ALTER TABLE ONLY receipts.lines
     ADD CONSTRAINT lines_pkey PRIMARY KEY (sale_id, line_no);
-
-ALTER TABLE receipts.lines
-    ADD CONSTRAINT lines_returned_discount CHECK (((returned_discount_minor >= 0) AND (returned_discount_minor <= discount_minor))) NOT VALID;
 
 ALTER TABLE ONLY receipts.quotes
     ADD CONSTRAINT quotes_pkey PRIMARY KEY (quote_id);
 
-ALTER TABLE receipts.return_lines
-    ADD CONSTRAINT return_lines_discount CHECK (((discount_minor >= 0) AND (discount_minor <= amount_minor))) NOT VALID;
-
 ALTER TABLE ONLY receipts.return_lines
     ADD CONSTRAINT return_lines_pkey PRIMARY KEY (return_id, line_no);
-
-ALTER TABLE receipts.returns
-    ADD CONSTRAINT returns_discount CHECK (((discount_minor >= 0) AND (discount_minor <= amount_minor))) NOT VALID;
 
 ALTER TABLE ONLY receipts.returns
     ADD CONSTRAINT returns_natural_key UNIQUE (store_id, till_id, business_date, sequence);
 
 ALTER TABLE ONLY receipts.returns
     ADD CONSTRAINT returns_pkey PRIMARY KEY (return_id);
-
-ALTER TABLE receipts.sales
-    ADD CONSTRAINT sales_discount CHECK (((discount_minor >= 0) AND (discount_minor <= net_minor))) NOT VALID;
 
 ALTER TABLE ONLY receipts.sales
     ADD CONSTRAINT sales_natural_key UNIQUE (store_id, till_id, business_date, sequence);
@@ -1845,9 +1830,6 @@ ALTER TABLE ONLY receipts.sales
 
 ALTER TABLE ONLY receipts.sales
     ADD CONSTRAINT sales_quote_key UNIQUE (quote_id);
-
-ALTER TABLE receipts.sales
-    ADD CONSTRAINT sales_returned_discount CHECK (((returned_discount_minor >= 0) AND (returned_discount_minor <= discount_minor))) NOT VALID;
 
 ALTER TABLE ONLY receipts.tenders
     ADD CONSTRAINT tenders_pkey PRIMARY KEY (sale_id, tender_no);
@@ -2797,6 +2779,8 @@ GRANT USAGE ON SCHEMA planning TO membership_reader;
 
 GRANT USAGE ON SCHEMA platform TO membership_engine;
 GRANT USAGE ON SCHEMA platform TO membership_reader;
+GRANT USAGE ON SCHEMA platform TO membership_api;
+GRANT USAGE ON SCHEMA platform TO membership_worker;
 
 GRANT USAGE ON SCHEMA points TO membership_engine;
 GRANT USAGE ON SCHEMA points TO membership_reader;
@@ -3005,6 +2989,8 @@ GRANT SELECT ON TABLE platform.audit_entries TO membership_reader;
 
 GRANT SELECT ON TABLE platform.clock TO membership_engine;
 GRANT SELECT ON TABLE platform.clock TO membership_reader;
+GRANT SELECT ON TABLE platform.clock TO membership_api;
+GRANT SELECT ON TABLE platform.clock TO membership_worker;
 
 GRANT UPDATE(ahead_by) ON TABLE platform.clock TO membership_engine;
 
@@ -3026,6 +3012,8 @@ GRANT SELECT ON TABLE points.lot_uses TO membership_reader;
 
 GRANT SELECT ON TABLE public.schema_migrations TO membership_engine;
 GRANT SELECT ON TABLE public.schema_migrations TO membership_reader;
+GRANT SELECT ON TABLE public.schema_migrations TO membership_api;
+GRANT SELECT ON TABLE public.schema_migrations TO membership_worker;
 
 GRANT SELECT,INSERT,DELETE ON TABLE receipts.amounts_used TO membership_engine;
 GRANT SELECT ON TABLE receipts.amounts_used TO membership_reader;
