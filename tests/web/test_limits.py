@@ -96,9 +96,9 @@ LIMITS = {
         repeated("__typename @skip(if: false)", 50),
         repeated("__typename @skip(if: false)", 51),
     ),
-    "repeats of a plain field": Limit("TOO_MANY_REPEATS", repeated("__typename", 200), repeated("__typename", 201)),
+    "repeats of a plain field": Limit("TOO_MANY_REPEATS", repeated("__typename", 100), repeated("__typename", 101)),
     "repeats of a field with fields": Limit(
-        "TOO_MANY_REPEATS", repeated("stores { __typename }", 36), repeated("stores { __typename }", 37)
+        "TOO_MANY_REPEATS", repeated("stores { __typename }", 28), repeated("stores { __typename }", 29)
     ),
     "fragments in one place": Limit("TOO_MANY_REPEATS", spread(14), spread(15)),
     "values": Limit("TOO_MANY_VALUES", text("{ __typename }", x=[0] * 2_499), text("{ __typename }", x=[0] * 2_500)),

@@ -170,7 +170,14 @@ _VALIDATED: Final[Mapping[str, Callable[[int], str]]] = {
     "fields: 400 that look like known ones": lambda number: _fields_of(number, "storesx visitProposal", 200),
     "fields: 490 repeated": lambda number: _fields_of(number, "__typename", 490),
     "fields: 490 times one that needs more": lambda number: _fields_of(number, "stores", 490),
+    "fields: 100 alike and one unknown": lambda number: _fields_of(number, "__typename", 100)[:-1] + "nothing }",
     "fields: 70 that overlap": _overlapping,
+    "fields: 19 that overlap, and one unknown": lambda number: (
+        _fields_of(number, "stores{nodes{code}}", 19)[:-1] + "nothing }"
+    ),
+    "fields: 12 that overlap deep, and one unknown": lambda number: (
+        _fields_of(number, "stores{nodes{counters{nodes{store{code}}}}}", 12)[:-1] + "nothing }"
+    ),
     "fields: 31 that overlap deep": lambda number: _fields_of(
         number, "stores{nodes{counters{nodes{store{programme{code}}}}}}", 31
     ),
@@ -195,6 +202,9 @@ _VALIDATED: Final[Mapping[str, Callable[[int], str]]] = {
     "variables: 49 undefined": _variables_undefined,
     "directives: 60": lambda number: _fields_of(number, "__typename @skip(if: false)", 60),
     "inline fragments: 240 deep": lambda number: f"query Q{number} {'{...' * 240}",
+    "inline fragments: 100 beside each other": lambda number: (
+        _fields_of(number, "...{__typename}", 100)[:-1] + "nothing }"
+    ),
     "inline fragments: 120 beside each other": lambda number: (
         _fields_of(number, "...{__typename}", 120)[:-1] + "nothing }"
     ),

@@ -30,7 +30,7 @@ from membership.graph.operations.cost import OperationPrice, Pricer
 from membership.graph.operations.faults import FaultCode, bad_user_input, extended, fault
 from membership.graph.operations.limits import MAX_TEXT_TOKENS, MAX_TOKENS, Survey, Surveyor
 from membership.graph.operations.repeats import Repeats
-from membership.graph.operations.validation import Traits, validate
+from membership.graph.operations.validation import Traits, suggest, validate
 from membership.graph.permissions import Access, access_to
 
 _TEXTS = (TokenKind.STRING, TokenKind.BLOCK_STRING)
@@ -186,11 +186,10 @@ class Documents:
         return prices if len(operations) > 1 else {**prices, None: next(iter(prices.values()))}
 
     def _invalid(self, node: DocumentNode, traits: Traits, text: str) -> list[GraphQLError]:
-        found = validate(self._schema, node, traits, most_errors=_MAX_ERRORS, hide_suggestions=True)
+        found = validate(self._schema, node, traits, most_errors=_MAX_ERRORS)
         if len(found) == 1 and self._introspection and len(text) <= _SHORT:
-            # What may have been meant is looked for among all names there are, so only in a document that is all but
-            # right.
-            found = validate(self._schema, node, traits, most_errors=1, hide_suggestions=False)
+            # Only in a document that is all but right, and by the few rules that know other names.
+            found = suggest(self._schema, node) or found
         return [_coded(error, FaultCode.VALIDATION_FAILED) for error in found]
 
 

@@ -2,8 +2,8 @@
 
 `OverlappingFieldsCanBeMerged` looks at every pair of fields that end up under one name, and at every pair of fragments
 that are spread in one place: a thousand tokens make half a million pairs, for which it takes a tenth of a second. So
-pairs are counted before, in steps as many as the document is long, and only until they are too many: 200 times the same
-plain field, 36 times one with fields of its own, 14 fragments.
+pairs are counted before, in steps as many as the document is long, and only until they are too many: 100 times the same
+plain field, 28 times one with fields of its own, 14 fragments. Comparing takes two to three milliseconds then.
 """
 
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ from graphql import (
 
 from membership.graph.operations.limits import MAX_TEXT_TOKENS
 
-MOST_COMPARED: Final = 20_000
-_OF_PARTS: Final = 30
+MOST_COMPARED: Final = 5_000
+_OF_PARTS: Final = 12
 """How many pairs of plain fields take as long as one of fields with fields of their own."""
-_OF_FRAGMENTS: Final = 200
+_OF_FRAGMENTS: Final = 53
 """The same for a pair of fragments."""
 _MAX_STEPS: Final = 2 * MAX_TEXT_TOKENS
 """Selections looked at, with those of fragments each time that they are spread."""

@@ -20,14 +20,17 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     FieldNode,
+    FieldsOnCorrectTypeRule,
     FragmentDefinitionNode,
     FragmentsOnCompositeTypesRule,
     FragmentSpreadNode,
     GraphQLError,
     GraphQLNamedType,
     GraphQLSchema,
+    KnownArgumentNamesRule,
     KnownDirectivesRule,
     KnownFragmentNamesRule,
+    KnownTypeNamesRule,
     ListValueNode,
     MaxIntrospectionDepthRule,
     NoFragmentCyclesRule,
@@ -47,6 +50,7 @@ from graphql import (
     UniqueFragmentNamesRule,
     ValidationContext,
     ValueNode,
+    ValuesOfCorrectTypeRule,
     VariableNode,
     VariablesInAllowedPositionRule,
     Visitor,
@@ -83,6 +87,7 @@ _OF_DIRECTIVES: Final = frozenset(
         UniqueDirectivesPerLocationRule,
     }
 )
+_SUGGESTING: Final = (FieldsOnCorrectTypeRule, KnownArgumentNamesRule, KnownTypeNamesRule, ValuesOfCorrectTypeRule)
 # No rule asks for names by themselves: they read them of the nodes that have them.
 _KEYS: Final = {
     kind: tuple(key for key in keys if key not in ("name", "alias", "description"))
@@ -121,9 +126,20 @@ class Traits:
 
 
 def validate(
-    schema: GraphQLSchema, document: DocumentNode, traits: Traits, *, most_errors: int, hide_suggestions: bool
+    schema: GraphQLSchema, document: DocumentNode, traits: Traits, *, most_errors: int
 ) -> Sequence[GraphQLError]:
-    """The first errors; none for a valid document."""
+    """The first errors, without a word of what may have been meant; none for a valid document."""
+    return _errors(schema, document, [rule for rule in RULES if traits.concern(rule)], most_errors, suggests=False)
+
+
+def suggest(schema: GraphQLSchema, document: DocumentNode) -> Sequence[GraphQLError]:
+    """The first error that can tell what may have been meant, with that. All names there are are looked through."""
+    return _errors(schema, document, _SUGGESTING, 1, suggests=True)
+
+
+def _errors(
+    schema: GraphQLSchema, document: DocumentNode, asked: Sequence[Rule], most_errors: int, *, suggests: bool
+) -> Sequence[GraphQLError]:
     found: list[GraphQLError] = []
 
     def add(error: GraphQLError) -> None:
@@ -132,8 +148,8 @@ def validate(
             raise _Enough
 
     types = TypeInfo(schema)
-    context = _Context(schema, document, types, add, hide_suggestions)
-    rules = [rule(context) for rule in RULES if traits.concern(rule)]
+    context = _Context(schema, document, types, add, not suggests)
+    rules = [rule(context) for rule in asked]
     together = ParallelVisitor(rules)
     overseer = TypeInfoVisitor(types, together)
     try:
@@ -145,7 +161,17 @@ def validate(
         found.append(aborted)
     finally:
         _let_go(*rules, together, overseer)
+    for error in found:
+        _forget_trace(error)
     return found
+
+
+def _forget_trace(error: GraphQLError) -> None:
+    """Of an error that a scalar raised: the trace leads by our own variables to the error again."""
+    raised: BaseException | None = error
+    while raised is not None:
+        raised.__traceback__ = None
+        raised = raised.original_error if isinstance(raised, GraphQLError) else None
 
 
 def _let_go(*visitors: Visitor) -> None:
