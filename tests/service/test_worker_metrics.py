@@ -311,13 +311,16 @@ async def test_a_job_is_counted_with_its_failures_and_is_overdue_when_nobody_tak
     await running
     seen = await watching.scrape()
 
-    assert overdue.value("membership_job_overdue_seconds", job="tiers.ranks") >= 3_600
+    assert overdue.value("membership_job_overdue_seconds", task="tiers.ranks") >= 3_600
     assert seen.value("membership_job_overdue_seconds") == 0
-    assert seen.value("membership_job_runs_total", job="platform.outbox", outcome="ok") == 1
-    assert seen.value("membership_job_runs_total", job="tiers.ranks", outcome="failed") == 1
-    assert seen.value("membership_job_runs_total", job="tiers.ranks", outcome="ok") == 0
-    assert seen.value("membership_job_seconds_total", job="platform.outbox") > 0
-    assert [labels["job"] for labels in seen.labels("membership_job_age_seconds")] == ["platform.outbox", "tiers.ranks"]
+    assert seen.value("membership_job_runs_total", task="platform.outbox", outcome="ok") == 1
+    assert seen.value("membership_job_runs_total", task="tiers.ranks", outcome="failed") == 1
+    assert seen.value("membership_job_runs_total", task="tiers.ranks", outcome="ok") == 0
+    assert seen.value("membership_job_seconds_total", task="platform.outbox") > 0
+    assert [labels["task"] for labels in seen.labels("membership_job_age_seconds")] == [
+        "platform.outbox",
+        "tiers.ranks",
+    ]
 
 
 async def test_loops_are_told(watching: Watching) -> None:

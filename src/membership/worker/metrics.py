@@ -101,18 +101,18 @@ def _jobs(tally: Tally) -> list[Reading]:
         return found
 
     return [
-        _counter("membership_job_runs", "Runs of periodic jobs by this process.", runs, "job", "outcome"),
+        _counter("membership_job_runs", "Runs of periodic jobs by this process.", runs, "task", "outcome"),
         _counter(
             "membership_job_seconds",
             "How long they took, altogether.",
             lambda: {(name,): job.seconds for name, job in tally.jobs.items()},
-            "job",
+            "task",
         ),
         _gauge(
             "membership_job_last_seconds",
             "How long the last one took.",
             lambda: {(name,): job.last_seconds for name, job in tally.jobs.items()},
-            "job",
+            "task",
         ),
     ]
 
@@ -136,9 +136,9 @@ def _schedules(sight: Sight, host_clock: Clock) -> list[Reading]:
 
     return [
         _gauge(
-            "membership_job_overdue_seconds", "For how long a job has been due that no worker takes.", overdue, "job"
+            "membership_job_overdue_seconds", "For how long a job has been due that no worker takes.", overdue, "task"
         ),
-        _gauge("membership_job_age_seconds", "Since some worker last began the job.", age, "job"),
+        _gauge("membership_job_age_seconds", "Since some worker last began the job.", age, "task"),
     ]
 
 
@@ -213,12 +213,15 @@ def _proof(tally: Tally) -> list[Reading]:
 def _stock(sight: Sight) -> list[Reading]:
     def units() -> Values:
         found: dict[tuple[str, ...], float] = {}
-        for pool, level in sight.seen.pools if sight.seen else ():
-            named = (str(pool.offer_id), str(pool.pool_id))
-            found[*named, "available"] = level.available
-            found[*named, "held"] = level.held
-            found[*named, "confirmed"] = level.confirmed
-            found[*named, "voided"] = level.voided
+        if (seen := sight.seen) is None:
+            return found
+        for pool in seen.pools:
+            if (level := seen.levels.get(pool.pool_id)) is not None:
+                named = (str(pool.offer_id), str(pool.pool_id))
+                found[*named, "available"] = level.available
+                found[*named, "held"] = level.held
+                found[*named, "confirmed"] = level.confirmed
+                found[*named, "voided"] = level.voided
         return found
 
     def offers() -> Values:

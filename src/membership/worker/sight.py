@@ -15,7 +15,7 @@ from typing import Final
 import asyncpg
 import structlog
 
-from membership.inventory.model import Mode, PoolLevel
+from membership.inventory.model import Mode, PoolId, PoolLevel
 from membership.inventory.service import Inventory
 from membership.inventory.store import WatchedPool, list_watched_pools
 from membership.kernel.clock import Clock
@@ -35,6 +35,7 @@ _MOST_EVENTS: Final = 20_000
 _MOST_POOLS: Final = 200
 _KEEP_SECONDS: Final = 5.0
 """How old a look may be: several may scrape."""
+_LEVELS_SECONDS: Final = 1.5
 _LOOK_SECONDS: Final = 3.0
 """Prometheus waits for ten as a rule."""
 
@@ -43,17 +44,18 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`pools`: of the latest offers, with their levels; `open_pools`: how many there are. `schedules`: by job."""
+    """`pools`: of the latest offers, of `open_pools` in all. `schedules`: by job."""
 
     at: datetime
     backlog: Backlog
     open_pools: int
-    pools: Sequence[tuple[WatchedPool, PoolLevel]]
+    pools: Sequence[WatchedPool]
+    levels: Mapping[PoolId, PoolLevel]
     schedules: Mapping[str, Due]
 
     def offers(self, mode: Mode) -> int:
         """How many of those offers are decided so."""
-        return len({pool.offer_id for pool, _ in self.pools if pool.mode is mode})
+        return len({pool.offer_id for pool in self.pools if pool.mode is mode})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,11 @@ class Sight:
             waiting = await backlog(conn, most=_MOST_EVENTS)
             pools = await list_watched_pools(conn, most=_MOST_POOLS)
             schedules = await list_due(conn, self._jobs)
-        levels = await self._inventory.levels([pool.pool_id for pool in pools], now)
-        return Seen(
-            now,
-            waiting,
-            pools[0].open if pools else 0,
-            [(pool, levels[pool.pool_id]) for pool in pools if pool.pool_id in levels],
-            schedules,
-        )
+        return Seen(now, waiting, pools[0].open if pools else 0, pools, await self._levels(pools, now), schedules)
+
+    async def _levels(self, pools: Sequence[WatchedPool], now: datetime) -> Mapping[PoolId, PoolLevel]:
+        """None where a Redis that hangs is asked for one offer after the other: all else is told all the same."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LEVELS_SECONDS):
+                return await self._inventory.levels([pool.pool_id for pool in pools], now)
+        return {}
