@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 import yaml  # type: ignore[import-untyped]
-from graphql import OperationDefinitionNode, parse
+from graphql import GraphQLError, OperationDefinitionNode, parse
 
 from membership.app import create_app
 from membership.graph.operations.documents import load_manifest
@@ -220,6 +220,7 @@ def test_whatever_comes_in_makes_no_label_without_end() -> None:
     for number in range(50):
         caller = Actor(Role.MEMBER, f"somebody {number}", member_id=new_id())
         metrics.ended(f"Made{number}", caller, code=f"MADE_{number}", refusals=[f"MADE_{number}"], seconds=0.1)
+        metrics.told([GraphQLError("no", extensions={"code": f"MADE_{number}"})])
     labels = {
         tuple(sorted(sample.labels.items()))
         for family in registry.collect()

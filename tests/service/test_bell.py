@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -11,9 +12,11 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import Database, open_pool
 from membership.postgres.outbox import Delivery, Handlers
 from membership.postgres.transaction import Event, Transaction
+from membership.worker import relay
 from membership.worker.relay import Relay, RelayLimits, listen
 from support.clock import StoppedClock
 from support.outbox import COUNTED, STAFF, counted, emit
+from support.proxy import Line
 
 PATIENCE_SECONDS = 10
 
@@ -85,6 +88,25 @@ async def test_a_ring_wakes_a_worker_that_would_look_only_in_an_hour(postgres_ds
         stop.set()
     await bell.close()
     await pool.close()
+
+
+async def test_a_listener_finds_out_that_its_server_is_gone_without_a_word(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It only listens, so nothing that it sends would ever fail: it would be deaf, and called well."""
+    monkeypatch.setattr(relay, "_ASK_EVERY_SECONDS", 0.05)
+    address = urlsplit(postgres_dsn)
+    assert address.port is not None
+    async with Line(address.port) as line:
+        behind = postgres_dsn.replace(f":{address.port}/", f":{line.port}/")
+        stop, wake, heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        listening = asyncio.create_task(listen(behind, stop, wake, beat=heard.set))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await heard.wait()
+            line.fall_silent()
+            monkeypatch.setattr(relay, "_ANSWER_SECONDS", 0.1)
+            with pytest.raises(TimeoutError):
+                await listening
 
 
 async def test_a_worker_whose_call_was_lost_polls(database: Database, clock: StoppedClock) -> None:

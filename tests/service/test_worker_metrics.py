@@ -266,6 +266,29 @@ async def test_what_was_seen_of_a_lost_database_is_not_told_and_what_was_counted
     assert lost.value("membership_outbox_events_total", outcome="HANDED_ON") == 1
 
 
+async def test_a_redis_that_hangs_keeps_nothing_else_from_being_told(
+    watching: Watching,
+    database: Database,
+    conn: Conn,
+    client: RedisClient,
+    clock: StoppedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await open_drop(database, conn, client, clock, units=[3])
+    await emit(database, clock.now(), [counted(ANN, 1)])
+
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(sights, "_LEVELS_SECONDS", 0.05)
+    monkeypatch.setattr(Inventory, "levels", hang)
+    seen = await watching.scrape()
+
+    assert (seen.value("membership_sight_up"), seen.value("membership_outbox_pending")) == (1, 1)
+    assert seen.labels("membership_inventory_pool_units") == []
+    assert seen.value("membership_inventory_pools_open") == 1
+
+
 async def test_many_scrapes_are_one_look(watching: Watching, statements: list[str]) -> None:
     await watching.scrape()
     statements.clear()

@@ -6,7 +6,7 @@ from typing import Self
 
 
 class Line:
-    """Listens on a port of its own and passes bytes on. Connections are cut, never paused: a client sees them close."""
+    """Listens on a port of its own and passes bytes on. A client sees connections close that are cut."""
 
     def __init__(self, port: int) -> None:
         self.target = port
@@ -14,6 +14,7 @@ class Line:
         self.lost_answers = 0
         self._losing: bytes | None = None
         self._is_cut = False
+        self._is_silent = False
         self._connections: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -37,6 +38,10 @@ class Line:
 
     def mend(self) -> None:
         self._is_cut = False
+
+    def fall_silent(self) -> None:
+        """Keep every connection open and pass on nothing of what clients send: the server is gone without a word."""
+        self._is_silent = True
 
     def lose_answer_to(self, request: bytes) -> None:
         """Pass the next request that holds these bytes on, and close its connection instead of answering."""
@@ -63,6 +68,8 @@ class Line:
         answers = asyncio.create_task(_copy(there_reader, writer))
         try:
             while data := await reader.read(65_536):
+                if self._is_silent:
+                    continue
                 losing = self._losing is not None and self._losing in data
                 if losing:
                     self._losing = None

@@ -3,7 +3,10 @@
 import asyncio
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
+from membership.worker.health import Liveness
 from membership.worker.pulses import PATIENCE_SECONDS, Pulses
 from membership.worker.supervise import keep_running
 
@@ -65,6 +68,22 @@ def test_a_job_hangs_only_while_it_runs(pulses: Pulses, seconds: Seconds) -> Non
         assert pulses.hanging() == []
         seconds.now += PATIENCE_SECONDS + 1
     assert pulses.hanging() == []
+
+
+async def test_a_worker_calls_itself_dead_by_what_hangs_and_by_nothing_else(pulses: Pulses, seconds: Seconds) -> None:
+    relay, bell = pulses.loop("relay"), pulses.loop("bell")
+    seconds.now += PATIENCE_SECONDS + 1
+    bell.fail()
+    hanging = await _asked(pulses)
+    relay.beat()
+    alive = await _asked(pulses)
+
+    assert (hanging.status_code, hanging.body) == (503, b'{"status":"hangs","hanging":["loop relay"]}')
+    assert (alive.status_code, alive.body) == (200, b'{"status":"alive"}')
+
+
+async def _asked(pulses: Pulses) -> Response:
+    return await Liveness(pulses).answer(Request({"type": "http"}))
 
 
 async def test_a_loop_whose_failures_are_caught_is_heard(pulses: Pulses) -> None:
