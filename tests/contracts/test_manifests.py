@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import redis.asyncio
@@ -138,11 +139,12 @@ def test_ports_are_those_that_the_settings_say(overlay: str, monkeypatch: pytest
 
 
 @by_overlay
-def test_every_command_is_one_that_there_is_with_its_options(overlay: str) -> None:
+def test_every_command_is_one_that_there_is_with_its_options(overlay: str, tmp_path: Path) -> None:
     group = typer.main.get_command(command)
     assert isinstance(group, TyperGroup)
     for _, container in ours(overlay):
-        word, *options = container["args"]
+        mounted = {mount["mountPath"]: str(tmp_path) for mount in container.get("volumeMounts", [])}
+        word, *options = [mounted.get(argument, argument) for argument in container["args"]]
         assert "command" not in container
         # Parses them, and runs nothing. Raises for what it does not know.
         group.commands[word].make_context(word, options)
