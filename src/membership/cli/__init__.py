@@ -17,6 +17,7 @@ from membership.cli import (
     keys,
     migrate,
     outbox,
+    rehearse,
     restore,
     seed,
     serve,
@@ -53,6 +54,7 @@ _MODULES = (
     restore,
     keys,
     bench,
+    rehearse,
     generate,
 )
 

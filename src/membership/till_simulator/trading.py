@@ -16,6 +16,7 @@ from membership.till_simulator.till import Customer, Till
 
 Advance = Callable[[float], None]
 """Called with the seconds that have passed."""
+IsOpen = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,24 @@ class Mix:
 
 
 class Day:
-    """`most`: customers in all, whatever the time."""
+    """`most`: customers in all, whatever the time. Once `is_open` says no, nobody comes in any more."""
 
-    def __init__(self, doors: Doors, rng: Random, *, seconds: float, most: int, mix: Mix = Mix()) -> None:
+    def __init__(
+        self,
+        doors: Doors,
+        rng: Random,
+        *,
+        seconds: float,
+        most: int,
+        mix: Mix = Mix(),
+        is_open: IsOpen = lambda: True,
+    ) -> None:
         self._doors = doors
         self._rng = rng
         self._seconds = seconds
         self._most = most
         self._mix = mix
+        self._is_open = is_open
         self._served = count(1)
 
     async def trade(self, advance: Advance = lambda _seconds: None) -> float:
@@ -53,7 +64,7 @@ class Day:
 
         async def stand_at(till: Till) -> None:
             own: list[Receipt] = []
-            while clock() < ends_at and next(self._served) <= self._most:
+            while clock() < ends_at and self._is_open() and next(self._served) <= self._most:
                 await self._serve(till, own)
                 advance(clock() - began)
 

@@ -23,7 +23,19 @@ from membership.graph.kit.scalars import MinorUnits, Points
 from membership.kernel.errors import DomainError, Part, part_types
 
 _NO_SLICES = frozenset(
-    {"bench", "cli", "console", "embedded", "graph", "sample", "till_client", "till_simulator", "web", "worker"}
+    {
+        "bench",
+        "cli",
+        "console",
+        "embedded",
+        "graph",
+        "rehearsal",
+        "sample",
+        "till_client",
+        "till_simulator",
+        "web",
+        "worker",
+    }
 )
 
 
