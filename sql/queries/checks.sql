@@ -87,7 +87,8 @@ SELECT count(*)::bigint AS keys FROM appointments.appointments;
 SELECT format('member %s', account.member_id) AS subject, account.balance::text AS stored, moved.points::text AS due
 FROM points.accounts AS account
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(CASE WHEN entry.credit = 'MEMBER' THEN entry.points ELSE -entry.points END), 0)::bigint AS points
+    SELECT coalesce(sum(CASE 'MEMBER' WHEN entry.credit THEN entry.points WHEN entry.debit THEN -entry.points ELSE 0 END),
+        0)::bigint AS points
     FROM points.entries AS entry
     WHERE entry.member_id = account.member_id AND entry.programme_id = account.programme_id
 ) AS moved

@@ -1,21 +1,20 @@
 """Laws that a slice's own rules prove: the fold of tiers, decisions of sales, stories of gifts and appointments."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from enum import StrEnum
 from itertools import pairwise
-from typing import Final
+from typing import TypeVar
 
 import asyncpg
 from pydantic import TypeAdapter, ValidationError
 
 from membership.accounts.keys_needed import VARIABLES, lacking, under_keys
-from membership.appointments.model import AppointmentState
 from membership.appointments.rules.states import TRANSITIONS as APPOINTMENT_STEPS
 from membership.campaigns.engine import decide_sale
 from membership.campaigns.model import RevisionId, SaleDecision, SaleFacts
 from membership.checks.knowledge import Knowledge
 from membership.checks.model import Found, Stretch
 from membership.checks.walking import SQL
-from membership.gifts.model import GiftState
 from membership.gifts.rules.states import TRANSITIONS as GIFT_STEPS
 from membership.postgres.connection import Conn
 from membership.tiers.model import Hold, LadderRevision
@@ -23,13 +22,20 @@ from membership.tiers.records import days_of, records_of
 from membership.tiers.rules.standing import Facts, settled, standing_on
 
 _FACTS, _DECISION = TypeAdapter(SaleFacts), TypeAdapter(SaleDecision)
-_BEGUN_AS_CONFIRMED: Final = GiftState.CONFIRMED
+State = TypeVar("State", bound=StrEnum)
 
 
 async def standings(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequence[Found]:
     """T1. The stored standing is what the fold makes of days, grants and reviews."""
-    rows = await SQL.list_facts_of_members.many(conn, stretch.after, stretch.until)
-    return [found for row in rows if (found := _apart(row, stretch, knowledge)) is not None]
+    found = []
+    for row in await SQL.list_facts_of_members.many(conn, stretch.after, stretch.until):
+        try:
+            apart = _apart(row, stretch, knowledge)
+        except KeyError as unknown:
+            apart = Found(f"member {row['member_id']}", f"records name tier {unknown}", "a tier of the ladder")
+        if apart is not None:
+            found.append(apart)
+    return found
 
 
 def _apart(row: asyncpg.Record, stretch: Stretch, knowledge: Knowledge) -> Found | None:
@@ -56,14 +62,22 @@ async def step_downs(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequ
     found = []
     taken: set[tuple[object, ...]] = set()
     for row in await SQL.list_step_downs.many(conn, stretch.after, stretch.until):
-        ladder = _ladder(knowledge.ladders.get(row["programme_id"], ()), row["ladder_revision"])
+        ladders = knowledge.ladders.get(row["programme_id"], ())
         once = (row["member_id"], row["programme_id"], row["due_on"])
-        steps = None if ladder is None else ladder.levels[row["from_tier"]] - ladder.levels[row["to_tier"]]
-        if steps not in (None, 1) or once in taken:
+        if not _is_one_step(ladders, row) or once in taken:
             stored = f"from {row['from_tier']} to {row['to_tier']} on {row['due_on']}"
             found.append(Found(f"member {row['member_id']}", stored, "one step"))
         taken.add(once)
     return found
+
+
+def _is_one_step(ladders: Sequence[LadderRevision], row: asyncpg.Record) -> bool:
+    """By the ladder of the review. One of a ladder that was published since the check began is left for the next."""
+    levels = next((entry.levels for entry in ladders if entry.revision == row["ladder_revision"]), None)
+    if levels is None:
+        return True
+    above, below = levels.get(row["from_tier"]), levels.get(row["to_tier"])
+    return above is not None and below is not None and above - below == 1
 
 
 async def decisions(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequence[Found]:
@@ -94,30 +108,39 @@ async def decisions(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Seque
 async def gift_stories(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequence[Found]:
     """A gift went through steps that there are, and is where the last one led."""
     del knowledge
-    found = []
-    for row in await SQL.list_gift_stories.many(conn, stretch.after, stretch.until):
-        after = [GiftState(state) for state in row["after"] or ()]
-        states = [_BEGUN_AS_CONFIRMED, *after]
-        follow = all(to in GIFT_STEPS[state] for state, to in pairwise(states))
-        told = list(row["before"] or ()) == states[:-1] and list(row["steps"] or ()) == list(range(2, len(states) + 1))
-        if not (follow and told and (row["state"], row["step"]) == (states[-1], len(states))):
-            found.append(_story(f"gift {row['gift_id']}", row, states))
-    return found
+    rows = await SQL.list_gift_stories.many(conn, stretch.after, stretch.until)
+    # The log begins with the second step.
+    return [
+        _story(f"gift {row['gift_id']}", row)
+        for row in rows
+        if not _follows(row, GIFT_STEPS, ["CONFIRMED", *(row["after"] or ())], first=2)
+    ]
 
 
 async def appointment_stories(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequence[Found]:
     """An appointment went through steps that there are, and is where the last one led."""
     del knowledge
-    found = []
-    for row in await SQL.list_appointment_stories.many(conn, stretch.after, stretch.until):
-        states = [AppointmentState(state) for state in row["after"] or ()]
-        follow = all(to in APPOINTMENT_STEPS[state] for state, to in pairwise(states))
-        told = list(row["before"] or ()) == [None, *states[:-1]] and list(row["steps"] or ()) == list(
-            range(1, len(states) + 1)
-        )
-        if not (states and follow and told and (row["state"], row["step"]) == (states[-1], len(states))):
-            found.append(_story(f"appointment {row['appointment_id']}", row, states))
-    return found
+    rows = await SQL.list_appointment_stories.many(conn, stretch.after, stretch.until)
+    return [
+        _story(f"appointment {row['appointment_id']}", row)
+        for row in rows
+        if not _follows(row, APPOINTMENT_STEPS, row["after"] or (), first=1)
+    ]
+
+
+def _follows(
+    row: asyncpg.Record, steps: Mapping[State, Collection[State]], states: Sequence[str], *, first: int
+) -> bool:
+    """Whether a story's log, whose steps count from `first`, is whole and leads where the row says."""
+    allowed = {str(state): {str(to) for to in following} for state, following in steps.items()}
+    before, after = list(row["before"] or ()), list(row["after"] or ())
+    return (
+        bool(states)
+        and all(to in allowed.get(state, ()) for state, to in pairwise(states))
+        and before == [*([None] if first == 1 else []), *states[:-1]]
+        and list(row["steps"] or ()) == list(range(first, first + len(after)))
+        and (row["state"], row["step"]) == (states[-1], len(states))
+    )
 
 
 async def keys(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequence[Found]:
@@ -130,13 +153,9 @@ async def keys(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequence[F
     ]
 
 
-def _story(subject: str, row: asyncpg.Record, states: Iterable[str]) -> Found:
-    told = " → ".join(states) or "nothing"
+def _story(subject: str, row: asyncpg.Record) -> Found:
+    told = " → ".join(row["after"] or ()) or "nothing"
     return Found(subject, f"{row['state']} at step {row['step']}", f"{told}, by its log")
-
-
-def _ladder(ladders: Sequence[LadderRevision], revision: int) -> LadderRevision | None:
-    return next((entry for entry in ladders if entry.revision == revision), None)
 
 
 def _named(facts: SaleFacts) -> Iterable[RevisionId]:
