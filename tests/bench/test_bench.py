@@ -48,6 +48,7 @@ DIARIES = [
 ]
 WATCHED = "20 subscriptions"
 BOOKINGS = ["book one stop", "storm of visits, 40 clients"]
+TRACED = ["member home, traced", "commit, traced"]
 OVERTIME = "query past its time limit"
 
 
@@ -68,6 +69,7 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
         *DIARIES,
         *BOOKINGS,
         OVERTIME,
+        *TRACED,
         WATCHED,
     ]
     rows, issued = {row["operation"]: row for row in found}, found[-1]
@@ -86,6 +88,7 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     assert storm["slots"] == 3 * storm["won"] <= storm["contested"]
     assert rows[OVERTIME]["calls"] == 2
     assert 0 < rows[OVERTIME]["gone_p50_ms"] <= rows[OVERTIME]["gone_most_ms"]
+    assert all(rows[name][part] > 0 for name in TRACED for part in ("cpu_ms", "cpu_at_ratio", "cpu_of_all"))
     for row, fields in [*((row, FIELDS) for row in api), *((row, DROP_FIELDS) for row in dropped)]:
         assert row.keys() >= fields
         assert all(row[name] > 0 for name in fields - {"operation"} if row[name] is not None)

@@ -18,6 +18,7 @@ from membership.bench.pace import Pace
 from membership.bench.rejection import RejectionResult
 from membership.bench.servers import PROCESSES, Measured
 from membership.bench.storm import Stormed
+from membership.bench.traced import TracedResult
 from membership.bench.watchers import Watched
 
 PROCESSORS = os.cpu_count() or 1
@@ -191,6 +192,7 @@ AnyResult: TypeAlias = (
     | OvertimeResult
     | RejectionResult
     | WatchResult
+    | TracedResult
 )
 
 

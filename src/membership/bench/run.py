@@ -34,6 +34,7 @@ from membership.bench.season import refill_wallets
 from membership.bench.servers import Datastores, Driver, start_api, start_hello, start_one_api
 from membership.bench.study import Studied, study
 from membership.bench.table import print_table
+from membership.bench.traced import measure_traced
 from membership.bench.watchers import allow_many_files, measure_watchers
 from membership.bench.world import Places, copy_diaries, open_places
 from membership.kernel.clock import SystemClock
@@ -58,6 +59,7 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyRes
             *bench.drop(),
             *bench.diaries(),
             bench.overtime(),
+            *bench.traced(),
             *bench.rejections(),
             bench.watch(),
             bench.issue(),
@@ -154,6 +156,23 @@ class _Bench:
         measured = uvloop.run(measure_overtime(self._places.plain.settings, calls=calls))
         self._progress.update(waiting, completed=1)
         return overtime_result(measured)
+
+    def traced(self) -> list[AnyResult]:
+        """Through the API, with traces and without."""
+        plan, folder = self._plan, self._stores.folder
+        now = SystemClock().now()
+        tracing = self._progress.add_task("Tracing", total=1 + plan.rounds)
+        found = measure_traced(
+            self._places.plain,
+            self._crowd,
+            operations(self._crowd, self._season, now),
+            Callers(folder / "keys", now),
+            folder,
+            seconds=self._seconds,
+            rounds=plan.rounds,
+            advance=lambda: self._progress.advance(tracing),
+        )
+        return [*found]
 
     def rejections(self) -> list[AnyResult]:
         """In this process, which is not the API's."""

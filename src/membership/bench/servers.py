@@ -205,6 +205,11 @@ def start_one_api(environment: Mapping[str, str], log: Path) -> Server:
     return Server(serve, {**environment, "MEMBERSHIP_PORT": str(port)}, port=port, log=log)
 
 
+def start_collector(log: Path) -> Server:
+    port = free_port()
+    return Server(["-m", "membership.bench.collector", str(port)], {}, port=port, log=log)
+
+
 def start_hello(log: Path) -> Fleet:
     ports = [free_port() for _ in range(PROCESSES)]
     return Fleet([Server(["-m", "membership.bench.hello", str(port)], {}, port=port, log=log) for port in ports])

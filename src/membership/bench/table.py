@@ -20,6 +20,7 @@ from membership.bench.figures import (
 )
 from membership.bench.rejection import RejectionResult
 from membership.bench.servers import PROCESSES
+from membership.bench.traced import TracedResult
 
 _COLUMNS = ("per s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "SQL", "pgbench tps", "to pgbench", "to hello")
 _NONE = "–"
@@ -103,6 +104,11 @@ def _(result: WatchResult) -> Mapping[str, str]:
     return {"p50 ms": f"{result.all_told_ms:.1f}"}
 
 
+@_cells.register
+def _(result: TracedResult) -> Mapping[str, str]:
+    return {"CPU ms": f"{result.cpu_ms:.2f}"}
+
+
 @_cells.register(DropResult)
 @_cells.register(BookingResult)
 def _paced(result: Result | ConversationResult | DropResult | DiaryResult | BookingResult) -> Mapping[str, str]:
@@ -142,6 +148,12 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
                 f"{overtime.operation}: after a limit of {overtime.limit_ms:g} ms its statement has gone from "
                 f"pg_stat_activity within {overtime.gone_most_ms:.1f} ms, and the caller is told within "
                 f"{overtime.told_most_ms:.1f} ms; the most of {overtime.calls} calls."
+            )
+    for traced in results:
+        if isinstance(traced, TracedResult):
+            yield (
+                f"{traced.operation}: CPU without traces; {traced.cpu_at_ratio:.3f} of that where a part of "
+                f"{traced.ratio:g} is told, {traced.cpu_of_all:.3f} where all are; in turns, {traced.rounds} rounds."
             )
     for watched in results:
         if isinstance(watched, WatchResult):
