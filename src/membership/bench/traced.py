@@ -106,7 +106,7 @@ def measure_traced(
     with ExitStack() as stack:
         collector = stack.enter_context(start_collector(folder / "collector.log"))
         fleets = {
-            who: stack.enter_context(Fleet([start_one_api(place.environment | traces, folder / "traced.log")]))
+            who: stack.enter_context(Fleet([start_one_api({**place.environment, **traces}, folder / "traced.log")]))
             for who, traces in _variants(collector.port).items()
         }
         turns = _Turns(fleets, stack.enter_context(Driver()), crowd, callers)
