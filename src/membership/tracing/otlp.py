@@ -27,7 +27,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from membership.kernel.randomness import chance
 from membership.logging import without_personal_text
 from membership.tracing.calls import NO_FACTS, UNTRACED, Facts, Origin, Traced
-from membership.tracing.sampled import Sampled
+from membership.tracing.sampled import Sampled, given
 
 EXPORT_SECONDS: Final = 3.0
 """For one batch, with every repetition."""
@@ -92,12 +92,11 @@ class OpenTelemetry:
         if self._chance() >= self._ratio:
             return UNTRACED
         # In an empty context: what a caller sent decides nothing, and neither does another operation around this one.
-        root = self._tracer.start_span(name, Context(), _KINDS[origin], links=_links(traceparent))
-        traced = Sampled(self._tracer, root)
-        traced.tell(facts)
+        attributes = given(facts)
         if correlation_id is not None:
-            traced.tell({"membership.correlation_id": without_personal_text(correlation_id)})
-        return traced
+            attributes["membership.correlation_id"] = without_personal_text(correlation_id)
+        root = self._tracer.start_span(name, Context(), _KINDS[origin], attributes, _links(traceparent))
+        return Sampled(self._tracer, root)
 
     async def close(self) -> None:
         self._before_close()

@@ -55,9 +55,7 @@ class Sampled:
     def tell(self, facts: Facts, *, name: str | None = None) -> None:
         if self._id is None:
             return
-        for fact, value in facts.items():
-            if value is not None:
-                self._root.set_attribute(fact, value)
+        self._root.set_attributes(given(facts))
         if name is not None:
             self._root.update_name(name)
 
@@ -118,6 +116,11 @@ class _Timed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._take((self._step, self._began, time_ns(), error))
+
+
+def given(facts: Facts) -> dict[str, str | int]:
+    """Without what there is not."""
+    return {fact: value for fact, value in facts.items() if value is not None}
 
 
 @cache
