@@ -17,6 +17,7 @@ CHECKOV_READY := .checkov/.ready
 # Hashes of packages and of documents look like keys.
 NOT_SECRET := ':!*.lock' ':!*package-lock.json' ':!graphql'
 NODE_READY := conformance/node_modules/.package-lock.json
+POOLER_READY := .venv/.pgbouncer
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 # When make itself is killed, the service under it ends too, and the next start finds port and data free.
 WITH_MAKE := $(if $(shell command -v setpriv),setpriv --pdeathsig KILL)
@@ -34,7 +35,7 @@ run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SA
 	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE) \
 		$(if $(TODAY),--today '$(TODAY)') $(ARGS)
 
-test: $(READY) $(TOOLS_READY) ## run all tests against real servers of their own [ARGS="-k commit"]
+test: $(READY) $(TOOLS_READY) $(POOLER_READY) ## run all tests against real servers of their own [ARGS="-k commit"]
 	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)
 
 conformance: $(READY) $(NODE_READY) ## try the service with clients, audits and linters of the npm world [ARGS="-k audit"]
@@ -101,6 +102,16 @@ $(TOOLS_READY): tools/requirements.lock $(READY)
 $(CHECKOV_READY): tools/checkov.lock $(READY)
 	$(BIN)/python -m venv --clear .checkov
 	.checkov/bin/python -m pip install --require-hashes -r $<
+	@touch $@
+
+$(POOLER_READY): $(READY)
+	@if ! PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "make: PgBouncer is needed (Debian, Ubuntu: apt-get install pgbouncer)" >&2; \
+			exit 2; \
+		fi; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends pgbouncer; \
+	fi
 	@touch $@
 
 $(NODE_READY): conformance/package-lock.json conformance/package.json conformance/.npmrc

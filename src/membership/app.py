@@ -25,6 +25,7 @@ from membership.postgres.bell import OutboxBell
 from membership.postgres.clock import REFRESH_SECONDS, adjust, adjust_if_reachable
 from membership.postgres.connection import Pool
 from membership.postgres.database import Database, open_pool
+from membership.postgres.snapshot import as_login
 from membership.redis.client import RedisClient, open_redis
 from membership.settings import Profile, Settings
 from membership.tracing.calls import OFF, Tracing
@@ -180,7 +181,7 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
 async def _service_clock(pool: Pool) -> AsyncIterator[SystemClock]:
     """Kept where the database has it, in the background: no request pays a round trip for the time."""
     clock = SystemClock()
-    async with pool.acquire() as conn:
+    async with as_login(pool) as conn:
         await adjust(clock, conn)
     following = asyncio.create_task(_follow(clock, pool))
     try:

@@ -18,7 +18,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.database import open_pool
 from membership.postgres.migrations import Phase, pending
 from membership.postgres.schema_level import SchemaTooNew
-from membership.postgres.snapshot import require_admission
+from membership.postgres.snapshot import as_login, require_admission
 from membership.redis.client import is_ready, open_redis
 from membership.settings import DatabaseSettings, Settings
 
@@ -102,7 +102,7 @@ async def require_known_schema(dsn: str) -> None:
     """Raises CommandFailed when the database is too new for this code. Says nothing of one that is to be migrated."""
     pool = await open_pool(dsn, max_size=1, statement_cache_size=0)
     try:
-        async with pool.acquire() as conn:
+        async with as_login(pool) as conn:
             if await pending(conn, Phase.PRE):
                 return
         await require_admission(pool)

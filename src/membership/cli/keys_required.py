@@ -8,7 +8,7 @@ from membership.members.keyring import KeyringError
 from membership.postgres.clock import read_offset
 from membership.postgres.database import open_pool
 from membership.postgres.migrations import Phase, pending
-from membership.postgres.snapshot import snapshot
+from membership.postgres.snapshot import as_login, snapshot
 from membership.settings import Settings
 
 IN_SETTINGS = "Start with the settings of the processes that serve; `membership keys --help` says when a key may go."
@@ -21,7 +21,7 @@ async def require_keys_of(settings: Settings, *, way_out: str = IN_SETTINGS) -> 
         str(settings.database_url), max_size=1, statement_cache_size=settings.database_statement_cache_size
     )
     try:
-        async with pool.acquire() as conn:
+        async with as_login(pool) as conn:
             if await pending(conn, Phase.PRE):
                 return
             now = SystemClock(await read_offset(conn)).now()

@@ -13,6 +13,7 @@ from membership.kernel.clock import SystemClock
 from membership.kernel.ids import move_ids
 from membership.postgres.catalogue import queries_of
 from membership.postgres.connection import Conn, Pool
+from membership.postgres.snapshot import as_login
 
 SQL = queries_of("platform")
 
@@ -42,7 +43,7 @@ async def clock_of(pool: Pool) -> SystemClock:
     Without a word in the log, which is the command's terminal.
     """
     clock = SystemClock()
-    async with pool.acquire() as conn:
+    async with as_login(pool) as conn:
         _move(clock, await read_offset(conn))
     return clock
 
@@ -64,7 +65,7 @@ def _move(clock: SystemClock, offset: timedelta) -> None:
 async def adjust_if_reachable(clock: SystemClock, pool: Pool) -> None:
     """For repeating: while the database is away the clock stays as it is."""
     try:
-        async with pool.acquire() as conn:
+        async with as_login(pool) as conn:
             await adjust(clock, conn)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
         _log.warning("the clock's offset could not be read", reason=type(error).__name__)

@@ -16,7 +16,7 @@ from membership.members.keyring import Keyring
 from membership.postgres.database import Database
 from membership.postgres.migrations import Phase, pending
 from membership.postgres.schema_level import SchemaTooNew
-from membership.postgres.snapshot import snapshot
+from membership.postgres.snapshot import as_login, snapshot
 from membership.redis.client import RedisClient, is_ready
 from membership.web.draining import DRAINING, Drain
 
@@ -96,7 +96,7 @@ class Readiness:
         )
 
     async def _postgres(self) -> str | None:
-        async with self._database.pool.acquire() as conn:
+        async with as_login(self._database.pool) as conn:
             if missing := await pending(conn, Phase.PRE):
                 return f"migrations are missing: {', '.join(missing)}"
             before = self._host_clock.now()
