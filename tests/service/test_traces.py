@@ -18,6 +18,7 @@ from membership.tracing.sampled import MOST_STEPS
 from membership.worker.pulses import Pulses
 from membership.worker.relay import Relay
 from membership.worker.schedules import PeriodicJob, Told, tick
+from membership.worker.supervise import step_by_step
 from membership.worker.tally import Tally
 from support.campaign_desk import gift
 from support.clock import StoppedClock
@@ -151,3 +152,17 @@ async def test_what_goes_on_after_its_operation_is_over_is_not_told(recorder: Re
     assert await task is None
     _, steps = recorder.only()
     assert steps == []
+
+
+async def test_a_step_that_found_something_to_do_is_an_operation(clock: StoppedClock, recorder: Recorder) -> None:
+    found, stop = [0, 7, 0], asyncio.Event()
+
+    async def step(_: object) -> int:
+        if len(found) == 1:
+            stop.set()
+        return found.pop(0)
+
+    await step_by_step(step, clock, stop, name="of a test", look_every_seconds=0, tracing=recorder.tracing)
+
+    operation, _ = recorder.only()
+    assert (operation.name, operation.attributes["membership.done"]) == ("of a test", 7)

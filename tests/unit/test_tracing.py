@@ -12,6 +12,7 @@ from membership.settings import Settings
 from membership.tracing.calls import OFF, UNTRACED, Origin
 from membership.tracing.opening import API, tracing_of
 from membership.tracing.otlp import OpenTelemetry
+from support.traces import Recorder
 
 _LOADED = "import sys, membership.app, membership.worker, membership.cli.serving; print(*sys.modules)"
 
@@ -59,6 +60,14 @@ def test_a_wrong_one_names_itself(monkeypatch: pytest.MonkeyPatch, name: str, wr
     monkeypatch.setenv(f"MEMBERSHIP_TRACES_{name}", wrong)
     with pytest.raises(CommandFailed, match=f"MEMBERSHIP_TRACES_{name}"):
         read_settings(Settings)
+
+
+def test_no_variable_of_the_library_has_a_say_in_what_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    recorder = Recorder()
+    with recorder.tracing.operation(Origin.REQUEST, "any"):
+        pass
+    assert recorder.only()[0].name == "any"
 
 
 def test_a_step_that_nobody_records_is_nothing() -> None:

@@ -21,6 +21,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, SpanKind, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -73,7 +74,8 @@ class OpenTelemetry:
         before_close: Callable[[], None] = lambda: None,
     ) -> None:
         resource = Resource.create({"service.name": service, "service.version": version("membership")})
-        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+        # Which operations, is our throw: otherwise OTEL_TRACES_SAMPLER would have a say too.
+        self._provider = TracerProvider(sampler=ALWAYS_ON, resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("membership")
         self._ratio = ratio

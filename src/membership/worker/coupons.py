@@ -11,13 +11,16 @@ from membership.postgres.database import Database
 from membership.postgres.outbox import RELAY
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.tracing.calls import OFF, Tracing
 from membership.worker.pulses import Beat, unheard
 from membership.worker.supervise import step_by_step
 
 LOOK_EVERY_SECONDS = 2.0
 
 
-async def keep_issuing(database: Database, clock: Clock, stop: asyncio.Event, *, beat: Beat = unheard) -> None:
+async def keep_issuing(
+    database: Database, clock: Clock, stop: asyncio.Event, *, beat: Beat = unheard, tracing: Tracing = OFF
+) -> None:
     """Until `stop` is set: what was scheduled, cancelled or is to be looked at again.
 
     A campaign may be approved minutes before it opens, and members have its coupons from that moment on.
@@ -28,4 +31,6 @@ async def keep_issuing(database: Database, clock: Clock, stop: asyncio.Event, *,
     async def step(now: datetime) -> int:
         return await step_due(workings, RELAY, now)
 
-    await step_by_step(step, clock, stop, look_every_seconds=LOOK_EVERY_SECONDS, beat=beat)
+    await step_by_step(
+        step, clock, stop, name="coupons.issue", look_every_seconds=LOOK_EVERY_SECONDS, beat=beat, tracing=tracing
+    )

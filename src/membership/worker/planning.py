@@ -9,6 +9,7 @@ from membership.planning.service import Simulations
 from membership.postgres.database import Database
 from membership.stores.service import DirectoryCache
 from membership.tiers.service import LadderCache
+from membership.tracing.calls import OFF, Tracing
 from membership.worker.pulses import Beat, unheard
 from membership.worker.supervise import step_by_step
 
@@ -20,6 +21,16 @@ def simulations_on(database: Database, clock: Clock) -> Simulations:
     return Simulations(database, DirectoryCache(pool), LadderCache(pool), CampaignCache(pool), new_id, clock)
 
 
-async def keep_simulating(simulations: Simulations, clock: Clock, stop: asyncio.Event, *, beat: Beat = unheard) -> None:
+async def keep_simulating(
+    simulations: Simulations, clock: Clock, stop: asyncio.Event, *, beat: Beat = unheard, tracing: Tracing = OFF
+) -> None:
     """Until `stop` is set. A simulation that is cut off is taken over by another worker, from its beginning."""
-    await step_by_step(simulations.run_next, clock, stop, look_every_seconds=LOOK_EVERY_SECONDS, beat=beat)
+    await step_by_step(
+        simulations.run_next,
+        clock,
+        stop,
+        name="planning.simulate",
+        look_every_seconds=LOOK_EVERY_SECONDS,
+        beat=beat,
+        tracing=tracing,
+    )

@@ -108,15 +108,15 @@ async def run_worker(
 
     async def coupons(beat: Beat) -> None:
         async with _database(dsn, _COUPON_CONNECTIONS, moved) as database:
-            await keep_issuing(database, clock, stop, beat=beat)
+            await keep_issuing(database, clock, stop, beat=beat, tracing=tracing)
 
     async def waitlist(beat: Beat) -> None:
         async with _database(dsn, _WAITLIST_CONNECTIONS, moved) as database:
-            await keep_offering(Passes(database, offering_on(database)), clock, stop, beat=beat)
+            await keep_offering(Passes(database, offering_on(database)), clock, stop, beat=beat, tracing=tracing)
 
     async def planning(beat: Beat) -> None:
         async with _database(dsn, _PLANNING_CONNECTIONS, moved) as database:
-            await keep_simulating(simulations_on(database, clock), clock, stop, beat=beat)
+            await keep_simulating(simulations_on(database, clock), clock, stop, beat=beat, tracing=tracing)
 
     async def time(beat: Beat) -> None:
         async with _database(dsn, 1, moved) as database:

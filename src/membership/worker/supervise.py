@@ -11,6 +11,7 @@ from membership.kernel.clock import Clock
 from membership.logging import summary
 from membership.postgres.connection import Pool
 from membership.postgres.schema_level import SchemaTooNew
+from membership.tracing.calls import OFF, Origin, Tracing
 from membership.worker.pulses import Beat, Pulse, unheard
 
 _PAUSE_SECONDS = 1.0
@@ -120,15 +121,21 @@ async def step_by_step(
     clock: Clock,
     stop: asyncio.Event,
     *,
+    name: str,
     look_every_seconds: float,
     beat: Beat = unheard,
+    tracing: Tracing = OFF,
 ) -> None:
     """One step after the other until `stop` is set; after one that found nothing to do (0), the next look is later.
 
     For work that people wait for: a periodic job would begin with the next minute at the earliest.
     """
     while not stop.is_set():
-        done = await step(clock.now())
+        with tracing.operation(Origin.SCHEDULE, name) as traced:
+            done = await step(clock.now())
+            traced.tell({"membership.done": done})
+            if done == 0:
+                traced.forget()
         beat()
         if done == 0:
             await any_set(stop, timeout_seconds=look_every_seconds)
