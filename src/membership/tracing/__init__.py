@@ -1,8 +1,9 @@
 """OpenTelemetry traces: of one operation in so many, what it asked of PostgreSQL and Redis, and how long each took.
 
 An operation is what somebody asked for, or what a worker does in one go: a request or an operation over WebSocket, a
-fetched calendar, an event handed on, the tick of a periodic job, a step of what people wait for. A subscription counts until its first result: what
-comes later is read once for all who watch, and a span that is open for hours shows nothing until it ends.
+fetched calendar, an event handed on, the tick of a periodic job, a step of what people wait for. A subscription counts
+until its first result: what comes later is read once for all who watch, and a span that is open for hours shows nothing
+until it ends.
 
     membership.kernel.recording   what every layer below calls: `with noted(step)`
     calls.py                      what whoever begins an operation says of it; `UNTRACED` where traces are off
