@@ -39,6 +39,8 @@ class Told:
     began: int
     ended: int
     kind: int
+    words: str
+    """Whatever else it says: of its state, in its events."""
 
 
 class Recorder:
@@ -152,6 +154,7 @@ def _of_sdk(span: ReadableSpan) -> Told:
         began=span.start_time or 0,
         ended=span.end_time or 0,
         kind=span.kind.value + 1,
+        words=f"{span.status.description or ''}{[(event.name, dict(event.attributes or {})) for event in span.events]}",
     )
 
 
@@ -167,6 +170,7 @@ def _of_wire(span: Span) -> Told:
         began=span.start_time_unix_nano,
         ended=span.end_time_unix_nano,
         kind=span.kind,
+        words=f"{span.status.message}{[(event.name, _values(event.attributes)) for event in span.events]}",
     )
 
 
