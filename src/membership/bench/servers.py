@@ -24,7 +24,7 @@ from membership.embedded.valkey import EmbeddedValkey
 PROCESSES = max(1, (os.cpu_count() or 1) // 2)
 """Of the API, and of hello: Python uses one processor each, and PostgreSQL needs some too."""
 
-_READY_SECONDS = 30
+_READY_SECONDS = 120  # on a machine that has much else to do
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 POSTGRES_OPTIONS = {
