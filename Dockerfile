@@ -29,7 +29,7 @@ COPY src src
 # Compiled here, once: what runs may not write. By hash and unchecked, so that no time of a file matters.
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/build/bin/python -m pip --python /opt/membership/bin/python install --no-compile --no-deps --no-index dist/*.whl \
-    && /opt/membership/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/membership/lib
+    && /opt/membership/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/membership/lib
 
 
 FROM python:3.11.14-slim-trixie

@@ -99,7 +99,7 @@ $(TOOLS_READY): tools/requirements.lock $(READY)
 	$(TOOLS)/python -m pip install --require-hashes -r $<
 	@touch $@
 
-$(CHECKOV_READY): tools/checkov.lock $(READY)
+$(CHECKOV_READY): tools/checkov.lock | $(READY)
 	$(BIN)/python -m venv --clear .checkov
 	.checkov/bin/python -m pip install --require-hashes -r $<
 	@touch $@

@@ -97,7 +97,8 @@ class Stage:
                     self._copy(source, self._here / target, into=len(sources) > 1 or target.endswith("/"))
             case "RUN":
                 command = step.argument.replace("/opt/", f"{self._folder}/opt/")
-                subprocess.run(["/bin/sh", "-ec", command], cwd=self._here, env=self._environment, check=True)
+                quiet = {**self._environment, "PIP_QUIET": "1"}
+                subprocess.run(["/bin/sh", "-ec", command], cwd=self._here, env=quiet, check=True)
             case "FROM":
                 pass
             case other:
@@ -135,7 +136,7 @@ class Image:
     settings: Mapping[str, str]
     health: list[str]
 
-    def run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, may_write: bool = False, **settings: str) -> None:
         done = subprocess.run(
             self._command(*arguments),
             env=self._environment(settings),
@@ -143,11 +144,10 @@ class Image:
             capture_output=True,
             text=True,
             check=False,
-            preexec_fn=write_no_file,
+            preexec_fn=None if may_write else write_no_file,
         )
         if done.returncode:
             raise Failed(f"membership {' '.join(arguments)}: {done.stdout}{done.stderr}")
-        return done
 
     @contextmanager
     def started(self, *arguments: str, **settings: str) -> "Iterator[subprocess.Popen[bytes]]":
@@ -221,7 +221,7 @@ def until_healthy(image: Image, process: "subprocess.Popen[bytes]", settings: Ma
         time.sleep(0.2)
 
 
-def try_out(image: Image, servers: Mapping[str, str]) -> None:
+def try_out(image: Image, servers: Mapping[str, str], folder: Path) -> None:
     image.run("--help")
     print("membership --help answers")
     image.run("migrate", DATABASE_URL=servers["DATABASE_URL"])
@@ -240,6 +240,12 @@ def try_out(image: Image, servers: Mapping[str, str]) -> None:
             if command == "serve" and not (answers(port, "/healthz") and answers(port, "/readyz")):
                 raise Failed("membership serve is alive, and not ready on its own port")
         print(f"membership {command} is healthy and ends well after SIGTERM")
+    volume = folder / "volume"
+    volume.mkdir()
+    if os.geteuid() == 0:
+        os.chown(volume, *map(int, image.user.split(":")))
+    image.run("backup", "--to", str(volume), may_write=True, DATABASE_URL=servers["DATABASE_URL"])
+    print("membership backup finds pg_dump in the image, and writes to the volume it is given")
 
 
 @contextmanager
@@ -267,8 +273,11 @@ def build(folder: Path) -> Image:
     building, final = read_stages((ROOT / "Dockerfile").read_text(encoding="utf-8"))
     stage = Stage(folder)
     for step in building:
+        began = time.monotonic()
         print(f"{step.word} {step.argument}", flush=True)
         stage.carry_out(step)
+        if step.word == "RUN":
+            print(f"  {time.monotonic() - began:.0f} s", flush=True)
     if (taken := only(final, "COPY")) != f"--from=build {ENVIRONMENT} {ENVIRONMENT}":
         raise Failed(f"the second stage copies {taken}: teach tools/image_steps.py what that is")
     health = json.loads(only(final, "HEALTHCHECK").partition(" CMD ")[2])
@@ -284,7 +293,7 @@ def main() -> int:
         size = sum(path.stat().st_size for path in held if path.is_file() and not path.is_symlink())
         print(f"{ENVIRONMENT}: {size / 1_000_000:.0f} MB in {len(held)} files and folders")
         with servers(folder / "data") as addresses:
-            try_out(image, addresses)
+            try_out(image, addresses, folder)
         if sorted(image.tree.rglob("*")) != held:
             raise Failed(f"something was written to {ENVIRONMENT}")
     except (Failed, subprocess.CalledProcessError) as failure:
