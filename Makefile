@@ -5,6 +5,7 @@ PORT ?= 8000
 DATA_DIR ?= .data
 SAMPLE ?= demo
 TODAY ?=
+PGBOUNCER ?=
 ARGS ?=
 
 VENV := .venv
@@ -17,7 +18,7 @@ CHECKOV_READY := .checkov/.ready
 # Hashes of packages and of documents look like keys.
 NOT_SECRET := ':!*.lock' ':!*package-lock.json' ':!graphql'
 NODE_READY := conformance/node_modules/.package-lock.json
-POOLER_READY := .venv/.pgbouncer
+PROXIES_READY := $(VENV)/.proxies
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 # When make itself is killed, the service under it ends too, and the next start finds port and data free.
 WITH_MAKE := $(if $(shell command -v setpriv),setpriv --pdeathsig KILL)
@@ -26,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test conformance check manifests image-steps audit generate bench lock clean
+.PHONY: help run test conformance check manifests image-steps audit generate bench rehearse lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -35,7 +36,7 @@ run: $(READY) ## start the service with sample data [PORT=8000 DATA_DIR=.data SA
 	@$(WITH_MAKE) $(BIN)/membership dev --port $(PORT) --data-dir $(DATA_DIR) --sample $(SAMPLE) \
 		$(if $(TODAY),--today '$(TODAY)') $(ARGS)
 
-test: $(READY) $(TOOLS_READY) $(POOLER_READY) ## run all tests against real servers of their own [ARGS="-k commit"]
+test: $(READY) $(TOOLS_READY) $(PROXIES_READY) ## run all tests against real servers of their own [ARGS="-k commit"]
 	$(BIN)/pytest -n logical --maxprocesses 8 $(ARGS)
 
 conformance: $(READY) $(NODE_READY) ## try the service with clients, audits and linters of the npm world [ARGS="-k audit"]
@@ -68,6 +69,9 @@ generate: $(READY) $(TOOLS_READY) ## write the generated files: sql/schema.sql, 
 
 bench: $(READY) ## measure the hot paths, print a table, write .bench/results.json [ARGS="--seconds 5"]
 	$(BIN)/membership bench $(ARGS)
+
+rehearse: $(READY) $(PROXIES_READY) ## the group's topology on this machine, taken apart while tills sell [PGBOUNCER=path ARGS="--short"]
+	@$(WITH_MAKE) $(BIN)/membership rehearse $(if $(PGBOUNCER),--pgbouncer '$(PGBOUNCER)') $(ARGS)
 
 lock: $(READY) ## pin all dependencies anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra embedded --extra dev $(LOCKED) -o requirements.lock
@@ -104,14 +108,15 @@ $(CHECKOV_READY): tools/checkov.lock | $(READY)
 	.checkov/bin/python -m pip install --require-hashes -r $<
 	@touch $@
 
-$(POOLER_READY): $(READY)
-	@if ! PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null; then \
+$(PROXIES_READY): $(READY)
+	@for program in haproxy pgbouncer; do \
+		PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $$program >/dev/null && continue; \
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-			echo "make: PgBouncer is needed (Debian, Ubuntu: apt-get install pgbouncer)" >&2; \
+			echo "make: $$program is needed (Debian, Ubuntu: apt-get install $$program)" >&2; \
 			exit 2; \
 		fi; \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends pgbouncer; \
-	fi
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$program; \
+	done
 	@touch $@
 
 $(NODE_READY): conformance/package-lock.json conformance/package.json conformance/.npmrc

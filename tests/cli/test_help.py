@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from membership.cli import app
 from membership.cli.help_text import flowing
 
-COMMANDS = ["dev", "serve", "worker", "migrate", "seed", "token", "till", "clock", "bench", "generate"]
+COMMANDS = ["dev", "serve", "worker", "migrate", "seed", "token", "till", "clock", "bench", "rehearse", "generate"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -85,7 +85,7 @@ class Traffic:
         self._drop = drop
         self._plan = plan
         self._rng = Random(seed)  # noqa: S311 - the same customers every time
-        self._closing, self._contested = threading.Event(), threading.Event()
+        self._closing, self._contested, self._abandoned = threading.Event(), threading.Event(), threading.Event()
         self._thread = ThreadPoolExecutor(1, "traffic")
         self._done: Future[Carried] | None = None
         self._retries = Counter[str]()
@@ -106,6 +106,9 @@ class Traffic:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """After a failure nobody waits for what can no longer be proven."""
+        if error is not None:
+            self._abandoned.set()
         self._closing.set()
         self._thread.shutdown()
 
@@ -145,6 +148,8 @@ class Traffic:
                 group.create_task(day.trade())
                 for _ in range(plan.claimers):
                     group.create_task(claiming.stand(self._is_open))
+            if self._abandoned.is_set():
+                raise RehearsalFailed("the fault could not be carried out")
             return await self._prove(doors, claiming)
 
     async def _prove(self, doors: Doors, claiming: Claiming) -> Carried:
