@@ -13,6 +13,7 @@ from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database, TransactionAborted, open_pool
 from membership.postgres.savepoints import savepoint
+from membership.postgres.snapshot import snapshot
 from membership.postgres.transaction import Event
 from support.blocked import until_blocked
 
@@ -117,6 +118,39 @@ async def test_a_cancelled_use_case_rolls_back_and_gives_a_clean_connection_back
     await rival.close()
     async with single.engine(TILL, NOW) as transaction:
         assert await transaction.conn.fetchval("SELECT to_regclass('scratch')") is None
+
+
+@pytest.mark.parametrize("way", ["engine", "snapshot"])
+async def test_who_is_cancelled_while_it_rolls_back_gives_no_connection_back_that_is_still_at_it(
+    postgres_dsn: str, way: str
+) -> None:
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    class Slow(asyncpg.Connection):
+        async def execute(self, query: str, *arguments: object, **options: float | None) -> str:
+            if query == "ROLLBACK":
+                began.set()
+                await may_end.wait()
+            return str(await super().execute(query, *arguments, **options))
+
+    pool = await open_pool(postgres_dsn, max_size=1, connection_class=Slow)
+
+    async def work() -> None:
+        async with Database(pool).engine(TILL, NOW) if way == "engine" else snapshot(pool):
+            raise RuntimeError
+
+    task = asyncio.create_task(work())
+    await began.wait()
+    task.cancel()
+    other = asyncio.create_task(pool.fetchval("SELECT 1"))
+    for _ in range(5):  # turns of the loop, in which the connection would be handed on
+        await asyncio.sleep(0)
+    assert not task.done() and not other.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await other == 1
+    await pool.close()
 
 
 async def test_a_swallowed_failure_never_passes_for_a_commit(single: Database) -> None:

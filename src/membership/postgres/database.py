@@ -117,7 +117,7 @@ class Database:
                     await _commit(conn)
             except BaseException:
                 # A cancelled caller must not leave the connection inside its transaction.
-                await asyncio.shield(roll_back(conn))
+                await roll_back(conn)
                 raise
 
     def _statement_timeout(self) -> int:
@@ -225,7 +225,23 @@ async def _commit(conn: Conn) -> None:
 
 
 async def roll_back(conn: Conn) -> None:
-    """Never raises for a connection that is lost: that is given up, and the pool replaces it."""
+    """Never raises for a connection that is lost: that is given up, and the pool replaces it.
+
+    Returns when it is done, also to a caller who is cancelled meanwhile: the pool would hand on, or wait to close, a
+    connection that is still at it.
+    """
+    ending = asyncio.ensure_future(_roll_back(conn))
+    cancelled = False
+    while not ending.done():
+        try:
+            await asyncio.shield(ending)
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        raise asyncio.CancelledError
+
+
+async def _roll_back(conn: Conn) -> None:
     try:
         with noted(ROLLBACK):
             await conn.execute("ROLLBACK", timeout=_LAST_SECONDS)

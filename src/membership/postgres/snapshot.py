@@ -5,7 +5,6 @@ that way. Its connection is never handed to a resolver: what one caller asks goe
 row-level security holds to what they may see.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
@@ -42,7 +41,7 @@ async def _reading(pool: Pool, opening: str) -> AsyncIterator[Conn]:
             yield conn
         finally:
             # Nothing was written, so it does not matter how it ends. Nobody who is cancelled may leave it open.
-            await asyncio.shield(roll_back(conn))
+            await roll_back(conn)
 
 
 async def require_admission(pool: Pool) -> None:
