@@ -13,6 +13,7 @@ from typer.main import get_command
 from membership.app import create_app
 from membership.cli import app, serving
 from membership.settings import Settings
+from membership.web.streams import StreamLimits
 from membership.worker import run, supervise
 
 UNITS = Path(__file__).parents[2] / "systemd"
@@ -99,7 +100,7 @@ def test_no_unit_may_more_than_the_api(name: str) -> None:
     def hardening(unit: Unit) -> list[tuple[str, str]]:
         names = [key for key, _ in unit]
         kept = unit[names.index(_HARDENING_BEGINS_WITH) :]
-        return [(key, value) for key, value in kept if key not in ("WantedBy", "StateDirectory", "StateDirectoryMode")]
+        return [(key, value) for key, value in kept if key != "WantedBy"]
 
     wanted = hardening(read("membership-api@.service"))
     assert hardening(read(name)) == wanted
@@ -109,7 +110,7 @@ def test_no_unit_may_more_than_the_api(name: str) -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_understands_them(tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("membership")
-    for file in UNITS.iterdir():
+    for file in UNITS.glob("membership*"):
         text = file.read_text(encoding="utf-8").replace(PROGRAM, str(command)).replace("/usr/bin/curl", str(command))
         (tmp_path / file.name).write_text(text, encoding="utf-8")
     for file in sorted(tmp_path.iterdir()):
@@ -121,3 +122,18 @@ def test_systemd_understands_them(tmp_path: Path) -> None:
             # It looks at the machine's own units too, and has its opinion of them.
             ours = [line for line in checked.stderr.splitlines() if line.startswith(("membership", str(tmp_path)))]
             assert (checked.returncode, ours) == (0, [])
+
+
+def test_what_stands_in_front_waits_longer_than_we_do_and_hears_of_a_drain() -> None:
+    text = (UNITS / "haproxy.cfg").read_text(encoding="utf-8")
+    seconds = dict(re.findall(r"^ +timeout ([a-z-]+) (\d+)s$", text, re.MULTILINE))
+    longest = max(Settings.model_fields[f"{name}_seconds"].default for name in ("query", "till", "mutation"))
+    assert int(seconds["server"]) > max(longest, StreamLimits(connections=1).keep_alive_seconds)
+    assert int(seconds["http-keep-alive"]) < serving._KEEP_ALIVE_SECONDS
+    found = re.search(r"default-server check inter (\d+)s fall (\d+)", text)
+    assert found is not None and int(found[1]) * int(found[2]) < DRAIN_SECONDS
+    ports = re.findall(r"^ +server api-(\d+) 127\.0\.0\.1:(\d+)$", text, re.MULTILINE)
+    readme = (UNITS.parent / "k8s" / "README.md").read_text(encoding="utf-8")
+    assert ports == [(port, port) for port in re.findall(r"systemctl restart membership-api@(\d+)", readme)]
+    assert f"MEMBERSHIP_DRAIN_SECONDS={DRAIN_SECONDS}\n" in readme
+    assert "MEMBERSHIP_TRUSTED_PROXIES=127.0.0.1\n" in readme
