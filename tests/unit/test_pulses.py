@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from membership.worker.health import Liveness
-from membership.worker.pulses import PATIENCE_SECONDS, Pulses
+from membership.worker.pulses import PATIENCE_SECONDS, PATIENCE_WITH_JOBS_SECONDS, Pulses
 from membership.worker.supervise import keep_running
 
 
@@ -62,11 +62,11 @@ def test_a_loop_may_have_more_patience(pulses: Pulses, seconds: Seconds) -> None
 def test_a_job_hangs_only_while_it_runs(pulses: Pulses, seconds: Seconds) -> None:
     """No other worker takes the tick of one that says it is at it."""
     with pulses.job("points.expiries") as job:
-        seconds.now += PATIENCE_SECONDS + 1
+        seconds.now += PATIENCE_WITH_JOBS_SECONDS + 1
         assert pulses.hanging() == ["job points.expiries"]
         job.beat()
         assert pulses.hanging() == []
-        seconds.now += PATIENCE_SECONDS + 1
+        seconds.now += PATIENCE_WITH_JOBS_SECONDS + 1
     assert pulses.hanging() == []
 
 

@@ -16,6 +16,9 @@ Beat: TypeAlias = Callable[[], None]
 
 PATIENCE_SECONDS: Final = 600.0
 """Far longer than any step: statements end after 15 s, whoever holds what they wait for."""
+PATIENCE_WITH_JOBS_SECONDS: Final = 3_600.0
+"""One step may be the ranks of a whole programme, and to be cut off in it again and again would be worse than to wait.
+An alert rings long before: `membership_job_overdue_seconds`."""
 PATIENCE_WITH_SIMULATIONS_SECONDS: Final = 7_200.0
 """One simulation is one step."""
 
@@ -79,7 +82,7 @@ class Pulses:
     @contextmanager
     def job(self, name: str) -> Iterator[Pulse]:
         """A periodic job while it runs, which is to beat with each step."""
-        pulse = self._jobs[name] = Pulse(seconds=self._seconds)
+        pulse = self._jobs[name] = Pulse(patience_seconds=PATIENCE_WITH_JOBS_SECONDS, seconds=self._seconds)
         try:
             yield pulse
         finally:
