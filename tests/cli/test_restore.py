@@ -1,6 +1,7 @@
 """membership backup and restore, as an operator uses them: what comes back, and that no later life counts any more."""
 
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,11 +15,13 @@ from membership.inventory.model import GrantedClaim
 from membership.inventory.service import Inventory
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database, open_pool
-from membership.recovery import programs
+from membership.recovery import manifest, programs
+from membership.recovery.backup import back_up
 from membership.recovery.errors import RecoveryFailed
 from membership.recovery.programs import Program
+from membership.recovery.restoring import restore
 from membership.redis.client import RedisClient
-from support.clock import StoppedClock
+from support.clock import START, StoppedClock
 from support.command import Command, Environment
 from support.drop_world import DropWorld, open_drop
 from support.patience import open_patiently
@@ -68,11 +71,14 @@ def another_server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
         yield server
 
 
-def taken(membership: Command, dsn: str, folder: Path) -> Path:
-    shown = membership("backup", "--to", str(folder), DATABASE_URL=dsn)
-    assert shown.returncode == 0, shown.stderr
-    (file,) = folder.glob("*.dump")
-    return file
+async def taken(dsn: str, folder: Path) -> Path:
+    """A backup, without the command."""
+    pool = await open_pool(dsn, max_size=1, statement_cache_size=0)
+    try:
+        await back_up(pool, dsn, folder / "taken.dump", now=START, real_now=START)
+    finally:
+        await pool.close()
+    return folder / "taken.dump"
 
 
 def names(folder: Path) -> list[str]:
@@ -99,7 +105,7 @@ async def test_what_redis_knows_was_promised_after_the_backup_is_promised_to_nob
     empty: str,
     folder: Path,
 ) -> None:
-    file = taken(membership, postgres_dsn, folder)
+    file = await taken(postgres_dsn, folder)
     before = await epoch_of(drop.conn, drop)
     assert isinstance(await drop.claim(2), GrantedClaim)
     shown = membership("restore", "--from", str(file), DATABASE_URL=empty, REDIS_URL=redis_url, **KEYS)
@@ -126,7 +132,7 @@ async def test_a_fresh_redis_is_loaded_and_an_old_process_is_fenced(
     empty: str,
     folder: Path,
 ) -> None:
-    file = taken(membership, postgres_dsn, folder)
+    file = await taken(postgres_dsn, folder)
     remembers = drop.inventory
     await client.flushdb()
     shown = membership("restore", "--from", str(file), DATABASE_URL=empty, REDIS_URL=redis_url, **KEYS)
@@ -171,7 +177,7 @@ async def test_a_server_where_nobody_made_roles(
     another_server: EmbeddedPostgres,
 ) -> None:
     """And everything that adds up there adds up here; the settings of tables came along."""
-    file = taken(membership, postgres_dsn, folder)
+    file = await taken(postgres_dsn, folder)
     server = await asyncpg.connect(another_server.dsn())
     await server.execute("CREATE DATABASE restored")
     await server.close()
@@ -189,7 +195,7 @@ async def test_a_server_where_nobody_made_roles(
 async def test_without_the_keys_nothing_is_restored(
     membership: Command, postgres_dsn: str, redis_url: str, till: TillWorld, empty: str, folder: Path
 ) -> None:
-    file = taken(membership, postgres_dsn, folder)
+    file = await taken(postgres_dsn, folder)
     there = {"DATABASE_URL": empty, "REDIS_URL": redis_url}
     nothing = membership("restore", "--from", str(file), **there)
     assert nothing.returncode == 2
@@ -203,29 +209,50 @@ async def test_without_the_keys_nothing_is_restored(
     await conn.close()
 
 
-async def test_only_an_empty_database_is_filled(
-    membership: Command, postgres_dsn: str, redis_url: str, till: TillWorld, folder: Path
-) -> None:
-    file = taken(membership, postgres_dsn, folder)
-    shown = membership("restore", "--from", str(file), DATABASE_URL=postgres_dsn, REDIS_URL=redis_url, **KEYS)
-    assert (shown.returncode, "The database is not empty" in shown.stderr) == (2, True), shown.stderr
+async def refusal(dsn: str, file: Path) -> str:
+    """Why it is not restored there."""
+    pool = await open_pool(dsn, max_size=1, statement_cache_size=0)
+    try:
+        with pytest.raises(RecoveryFailed) as failed:
+            await restore(pool, dsn, file, keyring=None)
+    finally:
+        await pool.close()
+    return str(failed.value)
 
 
-async def test_a_damaged_backup_is_refused(
-    membership: Command, postgres_dsn: str, redis_url: str, till: TillWorld, empty: str, folder: Path
-) -> None:
-    file = taken(membership, postgres_dsn, folder)
+async def test_only_an_empty_database_is_filled(postgres_dsn: str, till: TillWorld, folder: Path) -> None:
+    assert "The database is not empty" in await refusal(postgres_dsn, await taken(postgres_dsn, folder))
+
+
+async def test_a_damaged_backup_is_refused(postgres_dsn: str, till: TillWorld, empty: str, folder: Path) -> None:
+    file = await taken(postgres_dsn, folder)
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    shown = membership("restore", "--from", str(file), DATABASE_URL=empty, REDIS_URL=redis_url, **KEYS)
-    assert (shown.returncode, "is damaged" in shown.stderr) == (2, True), shown.stderr
+    assert "is damaged" in await refusal(empty, file)
+    manifest.beside(file).unlink()
+    assert "a backup is two files" in await refusal(empty, file)
 
 
-async def test_a_backup_is_one_moment_and_says_what_is_in_it(
-    membership: Command, postgres_dsn: str, till: TillWorld, folder: Path
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"server_major": 99}, r"The server is PostgreSQL \d+ and the backup is of 99"),
+        ({"migrations": ["9999_later"]}, "does not know the migrations 9999_later"),
+        ({"rows": {"members.members": 2}}, "members.members has 1 rows and had 2. Do not serve from this database"),
+    ],
+)
+async def test_a_backup_that_does_not_fit_is_refused(
+    postgres_dsn: str, till: TillWorld, empty: str, folder: Path, said: dict[str, object], why: str
 ) -> None:
-    file = taken(membership, postgres_dsn, folder)
+    file = await taken(postgres_dsn, folder)
+    words = manifest.beside(file)
+    words.write_text(json.dumps(json.loads(words.read_text()) | said))
+    assert re.search(why, (await refusal(empty, file)).replace("; ", ". "))
+
+
+async def test_a_backup_is_one_moment_and_says_what_is_in_it(postgres_dsn: str, till: TillWorld, folder: Path) -> None:
+    file = await taken(postgres_dsn, folder)
     said = json.loads(file.with_name(f"{file.name}.json").read_bytes())
     assert (said["encryption_keys"], said["rows"]["members.members"]) == ([1], 1)
     assert file.stat().st_mode & 0o077 == 0
@@ -233,15 +260,18 @@ async def test_a_backup_is_one_moment_and_says_what_is_in_it(
 
 
 async def test_a_role_that_row_level_security_holds_takes_no_backup(
-    membership: Command, addresses: Addresses, server_conn: Conn, postgres_dsn: str, folder: Path
+    server_conn: Conn, postgres_dsn: str, till: TillWorld, folder: Path
 ) -> None:
+    """The one that the message tells of takes one."""
     role = f"owner_{secrets.token_hex(4)}"
     await server_conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'it' IN ROLE pg_read_all_data")
+    its = f"postgresql://{role}:it@{postgres_dsn.partition('@')[2]}"
     try:
-        place = postgres_dsn.partition("@")[2]
-        shown = membership("backup", "--to", str(folder), DATABASE_URL=f"postgresql://{role}:it@{place}")
-        assert (shown.returncode, "may not see every row" in shown.stderr) == (2, True), shown.stderr
+        with pytest.raises(RecoveryFailed, match="may not see every row"):
+            await taken(its, folder)
         assert names(folder) == []
+        await server_conn.execute(f"ALTER ROLE {role} BYPASSRLS")
+        assert manifest.read(await taken(its, folder)).rows["members.members"] == 1
     finally:
         await server_conn.execute(f"DROP ROLE {role}")
 

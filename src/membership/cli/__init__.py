@@ -18,6 +18,7 @@ from membership.cli import (
     migrate,
     outbox,
     rehearse,
+    rehearse_restore,
     restore,
     seed,
     serve,
@@ -55,6 +56,7 @@ _MODULES = (
     keys,
     bench,
     rehearse,
+    rehearse_restore,
     generate,
 )
 

@@ -13,7 +13,7 @@ from membership.members.rekeying import UnderKey
 from membership.postgres.connection import Conn, Pool
 from membership.recovery import manifest
 from membership.recovery.errors import RecoveryFailed
-from membership.recovery.manifest import Manifest, beside
+from membership.recovery.manifest import Manifest, Role, beside
 from membership.recovery.programs import program, run
 
 COUNTED: Final = (
@@ -30,6 +30,21 @@ COUNTED: Final = (
 )
 """Counted again after a restore."""
 _SUFFIX: Final = ".dump"
+_GRANTED: Final = """
+    WITH granted AS (
+        SELECT DISTINCT held.oid, held.rolname, held.rolinherit
+        FROM pg_shdepend AS dependency JOIN pg_roles AS held ON held.oid = dependency.refobjid
+        WHERE dependency.refclassid = 'pg_authid'::regclass AND dependency.deptype IN ('a', 'r')
+            AND dependency.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
+    SELECT granted.rolname AS name, granted.rolinherit AS inherits, ARRAY(
+        SELECT DISTINCT above.rolname::text FROM pg_auth_members AS membership
+        JOIN granted AS above ON above.oid = membership.roleid
+        WHERE membership.member = granted.oid ORDER BY 1
+    ) AS member_of
+    FROM granted ORDER BY granted.rolname
+"""
+"""Roles that the database's grants and policies name."""
 
 
 async def back_up(pool: Pool, dsn: str, file: Path, *, now: datetime, real_now: datetime) -> Manifest:
@@ -52,6 +67,7 @@ async def back_up(pool: Pool, dsn: str, file: Path, *, now: datetime, real_now: 
                     server_major=major,
                     program_major=dump.major,
                     migrations=await _migrations(conn),
+                    roles=await _roles(conn),
                     hash_keys=_versions(needed, "HASH"),
                     encryption_keys=_versions(needed, "ENCRYPTION"),
                     rows=await count_rows(conn),
@@ -115,6 +131,12 @@ def _write(partial: Path, command: Sequence[str], dsn: str) -> tuple[int, str]:
 async def _migrations(conn: Conn) -> tuple[str, ...]:
     rows = await conn.fetch("SELECT version FROM public.schema_migrations ORDER BY version")
     return tuple(row["version"] for row in rows)
+
+
+async def _roles(conn: Conn) -> tuple[Role, ...]:
+    """Those that the dump grants something to: without them it cannot be restored."""
+    rows = await conn.fetch(_GRANTED)
+    return tuple(Role(name=row["name"], inherits=row["inherits"], member_of=tuple(row["member_of"])) for row in rows)
 
 
 def _versions(needed: Sequence[UnderKey], purpose: str) -> tuple[int, ...]:

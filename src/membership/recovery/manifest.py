@@ -12,8 +12,18 @@ from membership.recovery.errors import RecoveryFailed
 _AT_ONCE: Final = 1 << 20
 
 
+class Role(BaseModel):
+    """One that something in the database is granted to. Roles belong to the cluster and are in no backup."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    inherits: bool
+    member_of: tuple[str, ...]
+
+
 class Manifest(BaseModel):
-    """No value of anybody's: versions, counts, and the names of keys."""
+    """No value of anybody's: versions, counts, and the names of keys and roles."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -21,6 +31,7 @@ class Manifest(BaseModel):
     server_major: int
     program_major: int
     migrations: tuple[str, ...]
+    roles: tuple[Role, ...]
     hash_keys: tuple[int, ...]
     encryption_keys: tuple[int, ...]
     rows: dict[str, int]

@@ -1,7 +1,7 @@
 """A backup into an empty database: all of it or nothing."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +13,11 @@ from membership.postgres.migrations import migrations
 from membership.recovery import manifest
 from membership.recovery.backup import count_rows
 from membership.recovery.errors import RecoveryFailed
-from membership.recovery.manifest import Manifest
+from membership.recovery.manifest import Manifest, Role
 from membership.recovery.programs import program, run
 
-ROLES: Final = ("membership_engine", "membership_reader")
-"""Of the cluster and in no backup of a database, which grants them what they may."""
+TAKEN_ON: Final = ("membership_engine", "membership_reader")
+"""By whoever works on the database."""
 
 
 async def restore(
@@ -41,7 +41,7 @@ async def restore(
     async with pool.acquire() as conn:
         major = conn.get_server_version().major
         await _require_room(conn, said, major)
-        await _make_roles(conn)
+        await _make_roles(conn, said.roles)
     restoring = await asyncio.to_thread(program, "pg_restore", at_least=max(major, said.program_major))
     on_step("filling the database")
     command = [str(restoring.path), "--no-owner", "--exit-on-error"]
@@ -100,18 +100,28 @@ async def _require_room(conn: Conn, said: Manifest, major: int) -> None:
         )
 
 
-async def _make_roles(conn: Conn) -> None:
+async def _make_roles(conn: Conn, roles: Sequence[Role]) -> None:
+    """Those that are there stay as they are. None may log in until an operator gives it a password."""
     known = {row["rolname"] for row in await conn.fetch("SELECT rolname FROM pg_roles")}
-    for role in ROLES:
-        try:
-            if role not in known:
-                await conn.execute(f"CREATE ROLE {role} NOLOGIN")
-            await conn.execute(f"GRANT {role} TO CURRENT_USER")
-        except asyncpg.InsufficientPrivilegeError:
-            raise RecoveryFailed(
-                f"This role may not make {role}, or may not become it. As a superuser: CREATE ROLE {role} NOLOGIN; "
-                f"GRANT {role} TO the role that restores."
-            ) from None
+    made = [role for role in roles if role.name not in known]
+    try:
+        for role in made:
+            inherit = "INHERIT" if role.inherits else "NOINHERIT"
+            await conn.execute(f"CREATE ROLE {_quoted(role.name)} NOLOGIN {inherit}")
+        for role in made:
+            for above in role.member_of:
+                await conn.execute(f"GRANT {_quoted(above)} TO {_quoted(role.name)}")
+        for name in TAKEN_ON:
+            await conn.execute(f"GRANT {name} TO CURRENT_USER")
+    except asyncpg.InsufficientPrivilegeError:
+        missing = ", ".join(role.name for role in made) or "membership_engine and membership_reader"
+        raise RecoveryFailed(
+            f"The role that restores may not make or take on {missing}: run sql/roles.sql as a superuser first."
+        ) from None
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _compare(said: Mapping[str, int], there: Mapping[str, int]) -> None:
