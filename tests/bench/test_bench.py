@@ -13,7 +13,7 @@ from membership.bench import Plan, run_bench
 SMALL = Plan(
     people=25, rounds=1, connections=(2,), warm_up_seconds=0, members=2_000, units=50, claimers=8, drops=1,
     associates=2, past_days=1, listings=2, bookings=10, storms=2, tills=2, overtimes=2, refusals=1,
-    watchers=20, slow=2,
+    watchers=20, slow=2, together=3,
 )
 run_bench(Path(sys.argv[1]), 0.2, SMALL)
 """
@@ -50,6 +50,8 @@ WATCHED = "20 subscriptions"
 BOOKINGS = ["book one stop", "storm of visits, 40 clients"]
 TRACED = ["member home, traced", "commit, traced"]
 OVERTIME = "query past its time limit"
+SCALED = ["look-up by code", "quote", "commit", "member home", "levels of a drop", "claim a gift", "claim, sold out"]
+MIXED = ["the day's mix", "the day's mix"]
 
 
 def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> None:
@@ -58,7 +60,8 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     assert finished.returncode == 0, finished.stderr
     written = json.loads(results.read_text(encoding="utf-8"))
     refused = [row for row in written if row["operation"].startswith("refuse: ")]
-    found = [row for row in written if row not in refused]
+    scaled = [row for row in written if "postgres_ms" in row]
+    found = [row for row in written if row not in refused and row not in scaled]
     assert len(refused) > 50
     assert [row["p99_ms"] for row in refused] == sorted((row["p99_ms"] for row in refused), reverse=True)
     assert not {row["code"] for row in refused} & {"INTERNAL_SERVER_ERROR", "UNAVAILABLE"}
@@ -102,5 +105,9 @@ def test_a_small_run_writes_every_figure_of_every_operation(tmp_path: Path) -> N
     }
     assert (issued["members"], issued["coupons"]) == (2_000, 2_000)
     assert issued["rps"] > 0
-    assert all(row["operation"] in finished.stdout for row in found)
+    assert [row["operation"] for row in scaled] == SCALED + MIXED
+    assert [row["processes"] for row in scaled] == [1] * len(SCALED) + [1, 3]
+    assert all(row["rps"] > 0 and row["connections"] == 3 for row in scaled)
+    assert "| the minute of a drop |" in finished.stdout
+    assert all(row["operation"] in finished.stdout for row in [*found, *scaled])
     assert list(results.parent.iterdir()) == [results], "the servers' data are gone"

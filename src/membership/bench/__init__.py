@@ -15,10 +15,14 @@ Four databases: the sample without a campaign, a copy of it with one of fifty ru
 members as shall get a coupon (issue.py), and one whose diaries have a long past (diaries.py). A drop is measured
 through the API and in this process (drop.py), and so are free times, visits and their storms (listing.py, storm.py).
 
+Three processes of the API are measured against one, and what each operation costs of whose CPU (scaling.py); from that
+follows what a cluster needs for a day (sizing.py).
+
 Owns no tables; a room beside `cli`, which nothing else imports.
 """
 
 from membership.bench.contest import Plan
-from membership.bench.run import run_bench
+from membership.bench.run import run_bench, run_scaling
+from membership.bench.sizing import Day
 
-__all__ = ["Plan", "run_bench"]
+__all__ = ["Day", "Plan", "run_bench", "run_scaling"]

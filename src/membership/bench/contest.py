@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from membership.bench.crowd import Crowd
 from membership.bench.figures import Beside, Result, Rounds
-from membership.bench.load import Load
+from membership.bench.load import Kind, Load
 from membership.bench.operations import Callers, Operation
 from membership.bench.pgbench import Pgbench
 from membership.bench.servers import Driver, Fleet, Measured
@@ -48,7 +48,7 @@ class Plan:
     with so many `associates` each; `bookings` are made there one by one, and storms break out in `storms` rounds.
     `tills` sell at a time, through the typed client. `overtimes`: queries that wait longer than they may. Each of
     the costliest documents is refused `refusals` times. `watchers` subscribe at one process, and then `slow` clients
-    that do not read come to it."""
+    that do not read come to it. `together`: connections that ask one process of the API, and then three."""
 
     people: int = 2_000
     rounds: int = 5
@@ -68,6 +68,7 @@ class Plan:
     tills: int = 8
     watchers: int = 1_000
     slow: int = 50
+    together: int = 24
 
 
 class Contest:
@@ -137,10 +138,7 @@ class Contest:
             path="/graphql",
             connections=connections,
             seconds=self._slice,
-            template=ask.template,
-            callers=arena.callers.of(ask, shoppers, now),
-            first_number=self._number,
-            expects=ask.expects,
+            kinds=[Kind(ask.template, arena.callers.of(ask, shoppers, now), self._number, ask.expects)],
         )
         measured = arena.driver.put(load, fleet)
         self._number += measured.found.requests + connections
@@ -148,7 +146,7 @@ class Contest:
 
     def _hello(self, connections: int) -> Measured:
         hello = self._arena.hello
-        load = Load(hello.ports, "/", connections, self._slice, '{"query":"{ hello }"}', [{}], 0, '"world"')
+        load = Load(hello.ports, "/", connections, self._slice, [Kind('{"query":"{ hello }"}', [{}], 0, '"world"')])
         return self._arena.driver.put(load, hello)
 
     def _pgbench(self, entry: Studied, clients: int) -> float:

@@ -8,14 +8,14 @@ import asyncio
 import random
 import re
 import sys
-from itertools import cycle
+from itertools import accumulate, cycle
 from time import perf_counter
 from typing import cast
 
 import orjson
 import uvloop
 
-from membership.bench.load import NUMBER, Caller, Found, Load
+from membership.bench.load import NUMBER, Caller, Found, Kind, Load, load_of
 
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.IGNORECASE)
 _PLACE = re.compile(r"(<[a-z]+>)")
@@ -23,19 +23,21 @@ _GRACE_SECONDS = 10
 
 
 class _Requests:
-    """The requests of a load, one after the other, each by a caller taken by chance."""
+    """The requests of one kind, one after the other, each by a caller taken by chance."""
 
-    def __init__(self, load: Load) -> None:
-        self._load = load
-        self._number = load.first_number
-        self._chance = random.Random(load.first_number)  # noqa: S311 - to spread load, not to keep secrets
-        self._heads = [self._head(caller) for caller in load.callers]
-        self._pieces = [self._body(caller) for caller in load.callers]
+    def __init__(self, path: str, kind: Kind) -> None:
+        self._path = path
+        self._template = kind.template
+        self.expects = kind.expects.encode()
+        self._number = kind.first_number
+        self._chance = random.Random(kind.first_number)  # noqa: S311 - to spread load, not to keep secrets
+        self._heads = [self._head(caller) for caller in kind.callers]
+        self._pieces = [self._body(caller) for caller in kind.callers]
 
     def _head(self, caller: Caller) -> bytes:
         token = caller.get("token")
         lines = [
-            f"POST {self._load.path} HTTP/1.1",
+            f"POST {self._path} HTTP/1.1",
             "Host: 127.0.0.1",
             "Content-Type: application/json",
             "Accept: application/json",
@@ -46,7 +48,7 @@ class _Requests:
 
     def _body(self, caller: Caller) -> list[bytes]:
         """The body as pieces between which the number goes."""
-        parts = (caller.get(part[1:-1], part) for part in _PLACE.split(self._load.template))
+        parts = (caller.get(part[1:-1], part) for part in _PLACE.split(self._template))
         return "".join(parts).encode().split(NUMBER.encode())
 
     def next(self) -> bytes:
@@ -60,11 +62,18 @@ class _Run:
     """Shared by the connections of one load."""
 
     def __init__(self, load: Load) -> None:
-        self.requests = _Requests(load)
-        self.expects = load.expects.encode()
+        self._kinds = [_Requests(load.path, kind) for kind in load.kinds]
+        self._weights = list(accumulate(kind.weight for kind in load.kinds))
+        self._chance = random.Random(1)  # noqa: S311 - the same order every time
         self.latencies: list[float] = []
         self.failure: str | None = None
         self.ends_at = perf_counter() + load.seconds
+
+    def next(self) -> _Requests:
+        """The kind whose turn it is."""
+        if len(self._kinds) == 1:
+            return self._kinds[0]
+        return self._chance.choices(self._kinds, cum_weights=self._weights)[0]
 
 
 class _Connection(asyncio.Protocol):
@@ -73,6 +82,7 @@ class _Connection(asyncio.Protocol):
         self._done = done
         self._received = b""
         self._began = 0.0
+        self._expects = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -85,7 +95,7 @@ class _Connection(asyncio.Protocol):
         if length is None or len(self._received) < body_at + int(length[1]):
             return
         self._run.latencies.append(perf_counter() - self._began)
-        if not self._received.startswith(b"HTTP/1.1 200") or self._run.expects not in self._received:
+        if not self._received.startswith(b"HTTP/1.1 200") or self._expects not in self._received:
             self._run.failure = self._run.failure or self._received.decode(errors="replace")
         self._received = b""
         self._ask()
@@ -96,11 +106,13 @@ class _Connection(asyncio.Protocol):
             self._done.set_result(None)
 
     def _ask(self) -> None:
-        if self._run.failure or perf_counter() >= self._run.ends_at:
+        # Each asks at least once, however long the machine took to connect it.
+        if self._run.failure or (self._began and perf_counter() >= self._run.ends_at):
             self._done.set_result(None)
             self._transport.close()
             return
-        request = self._run.requests.next()
+        kind = self._run.next()
+        self._expects, request = kind.expects, kind.next()
         self._began = perf_counter()
         self._transport.write(request)
 
@@ -123,7 +135,7 @@ async def drive(load: Load) -> Found:
 
 def main() -> None:
     for line in sys.stdin.buffer:
-        found = uvloop.run(drive(Load(**orjson.loads(line))))
+        found = uvloop.run(drive(load_of(line)))
         sys.stdout.buffer.write(orjson.dumps(found) + b"\n")
         sys.stdout.buffer.flush()
 

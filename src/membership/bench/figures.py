@@ -16,6 +16,7 @@ from membership.bench.listing import STOPS, Listed, Proposed
 from membership.bench.overtime import LIMIT_SECONDS, Overtime
 from membership.bench.pace import Pace
 from membership.bench.rejection import RejectionResult
+from membership.bench.scaling import ScalingResult
 from membership.bench.servers import PROCESSES, Measured
 from membership.bench.storm import Stormed
 from membership.bench.traced import TracedResult
@@ -191,6 +192,7 @@ AnyResult: TypeAlias = (
     | BookingResult
     | OvertimeResult
     | RejectionResult
+    | ScalingResult
     | WatchResult
     | TracedResult
 )

@@ -120,6 +120,11 @@ def claim_of(pool_id: GiftPoolId, expects: str) -> Ask:
     return _ask("ClaimGift", Role.MEMBER, {"input": asked}, expects)
 
 
+def levels_of(pool_id: GiftPoolId) -> Ask:
+    """What is left of a drop, as an app that keeps no connection open asks for it."""
+    return _ask("StockLevels", Role.MEMBER, {"poolIds": [str(global_id(POOL, pool_id))]}, '"available":')
+
+
 def free_times_of_a_day(now: datetime) -> Ask:
     """Of everything that can be booked at the counters of the store."""
     counters = [str(global_id("Counter", ids.counter_id(STORE, code))) for code in _counters()]

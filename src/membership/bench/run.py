@@ -16,6 +16,7 @@ from membership.bench.conversation import measure_conversations
 from membership.bench.diary_run import STEPS, measure_diaries
 from membership.bench.drop import WAYS, measure_ways
 from membership.bench.figures import (
+    PROCESSORS,
     AnyResult,
     Result,
     conversation_result,
@@ -30,8 +31,11 @@ from membership.bench.operations import Callers, operations
 from membership.bench.overtime import measure_overtime
 from membership.bench.pgbench import Pgbench, find_pgbench
 from membership.bench.rejection import measure_rejections
+from membership.bench.scaling import ScalingResult, Stage, measure_scaling, steps
+from membership.bench.scaling_table import scaling_text
 from membership.bench.season import refill_wallets
 from membership.bench.servers import Datastores, Driver, start_api, start_hello, start_one_api
+from membership.bench.sizing import Day
 from membership.bench.study import Studied, study
 from membership.bench.table import print_table
 from membership.bench.traced import measure_traced
@@ -40,19 +44,18 @@ from membership.bench.world import Places, copy_diaries, open_places
 from membership.kernel.clock import SystemClock
 
 
-def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyResult]:  # noqa: B008 - frozen
+def run_bench(results: Path, seconds: float, plan: Plan = Plan(), day: Day = Day()) -> list[AnyResult]:  # noqa: B008
     """Measure, print a table, write `results`. `seconds`: for each operation and each competitor, over all rounds.
+    `day`: how many processors of a cluster it needs.
 
     Raises BenchFailed, EmbeddedServerError.
     """
-    logging.configure("WARNING")
-    # Wide enough for the table where nobody looks, as in a log of CI.
-    console = Console(width=None if sys.stdout.isatty() else 136)
-    load_average = os.getloadavg()[0]
+    console, load_average = _prepared(), os.getloadavg()[0]
     program = find_pgbench()
     with ExitStack() as stack, Progress(console=Console(stderr=True)) as progress:
         stores = stack.enter_context(Datastores(results.absolute().parent))
         bench = _Bench(stores, seconds, plan, program, progress)
+        scaled = bench.scaling(day)
         found: list[AnyResult] = [
             *bench.contest(),
             bench.conversation(),
@@ -63,12 +66,31 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan()) -> list[AnyRes
             *bench.rejections(),
             bench.watch(),
             bench.issue(),
+            *scaled,
         ]
     write_results(found, results)
     print_table(found, console, filesystem=stores.filesystem, load_average=load_average)
+    console.out(scaling_text(scaled, day, processors=PROCESSORS, load_average=load_average), highlight=False)
     if program is None:
         console.print("There is no pgbench on this machine, so nothing was compared with it.")
     return found
+
+
+def run_scaling(results: Path, seconds: float, plan: Plan, day: Day) -> list[ScalingResult]:
+    """That part alone. `seconds`: of each measurement."""
+    console, load_average = _prepared(), os.getloadavg()[0]
+    with ExitStack() as stack, Progress(console=Console(stderr=True)) as progress:
+        stores = stack.enter_context(Datastores(results.absolute().parent))
+        found = _Bench(stores, seconds, plan, None, progress).scaling(day)
+    write_results(found, results)
+    console.out(scaling_text(found, day, processors=PROCESSORS, load_average=load_average), highlight=False)
+    return found
+
+
+def _prepared() -> Console:
+    logging.configure("WARNING")
+    # Wide enough for the table where nobody looks, as in a log of CI.
+    return Console(width=None if sys.stdout.isatty() else 136)
 
 
 class _Bench:
@@ -220,6 +242,23 @@ class _Bench:
             measure_issue(settings, members, lambda looked_at: self._progress.advance(issuing, looked_at))
         )
         return issue_result(issued)
+
+    def scaling(self, day: Day) -> list[ScalingResult]:
+        """Three processes against one, while a campaign is live."""
+        plan, place = self._plan, self._places.season
+        scaling = self._progress.add_task("Three processes against one", total=steps(plan.rounds))
+        stage = Stage(
+            stores=self._stores,
+            place=place,
+            crowd=self._crowd,
+            season=self._season,
+            callers=Callers(self._stores.folder / "keys", SystemClock().now()),
+            refill=lambda: asyncio.run(refill_wallets(place.settings)),
+            seconds=self._seconds,
+            rounds=plan.rounds,
+            connections=plan.together,
+        )
+        return measure_scaling(stage, day, lambda: self._progress.advance(scaling))
 
     async def _study(self, places: Places, callers: Callers) -> list[Studied]:
         """In the order of the operations."""

@@ -17,6 +17,7 @@ from typing import Self
 import orjson
 
 from membership.bench.load import Found, Load
+from membership.bench.processors import Used, family_seconds
 from membership.embedded.postgres import EmbeddedPostgres
 from membership.embedded.process import free_port
 from membership.embedded.valkey import EmbeddedValkey
@@ -25,7 +26,6 @@ PROCESSES = max(1, (os.cpu_count() or 1) // 2)
 """Of the API, and of hello: Python uses one processor each, and PostgreSQL needs some too."""
 
 _READY_SECONDS = 120  # on a machine that has much else to do
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 POSTGRES_OPTIONS = {
     "shared_buffers": "256MB",
@@ -53,6 +53,13 @@ class Datastores:
         self.postgres.start()
         self.valkey.start()
         return self
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Of PostgreSQL with all its processes, and of Valkey."""
+        postgres, valkey = self.postgres.process_id, self.valkey.process_id
+        if postgres is None or valkey is None:
+            raise BenchFailed("a server is not running any more")
+        return family_seconds(postgres), family_seconds(valkey)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -100,8 +107,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """What the process has used so far, in user and kernel mode."""
-        stat = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(stat[11]) + int(stat[12])) / _TICKS
+        return Used.by(self._process.pid).own_seconds
 
     def resident_bytes(self) -> int:
         """What of its memory lies in RAM."""
@@ -156,6 +162,10 @@ class Fleet:
     def cpu_seconds(self) -> float:
         return sum(server.cpu_seconds() for server in self._servers)
 
+    def part(self, processes: int) -> "Fleet":
+        """The first so many of them, which run already."""
+        return Fleet(self._servers[:processes])
+
 
 class Driver:
     """The load generator's process."""
@@ -176,6 +186,9 @@ class Driver:
         self._process.terminate()
         self._process.communicate()
 
+    def cpu_seconds(self) -> float:
+        return Used.by(self._process.pid).own_seconds
+
     def put(self, load: Load, server: "Fleet") -> Measured:
         """Raises BenchFailed for an answer that was not as expected."""
         if self._process.stdin is None or self._process.stdout is None:
@@ -188,14 +201,14 @@ class Driver:
             raise BenchFailed("the load generator ended")
         found = Found(**orjson.loads(answer))
         if found.failure is not None or not found.requests:
-            raise BenchFailed(f"expected {load.expects!r}, got: {found.failure}")
+            raise BenchFailed(f"expected {[kind.expects for kind in load.kinds]}, got: {found.failure}")
         return Measured(found, (server.cpu_seconds() - before) / found.requests * 1000)
 
 
-def start_api(environment: Mapping[str, str], log: Path) -> Fleet:
+def start_api(environment: Mapping[str, str], log: Path, *, processes: int = PROCESSES) -> Fleet:
     """`membership serve`, its log going to a file."""
     serve = ["-c", "from membership.cli import app; app()", "serve"]
-    ports = [free_port() for _ in range(PROCESSES)]
+    ports = [free_port() for _ in range(processes)]
     return Fleet([Server(serve, {**environment, "MEMBERSHIP_PORT": str(port)}, port=port, log=log) for port in ports])
 
 

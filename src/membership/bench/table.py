@@ -19,6 +19,7 @@ from membership.bench.figures import (
     WatchResult,
 )
 from membership.bench.rejection import RejectionResult
+from membership.bench.scaling import ScalingResult
 from membership.bench.servers import PROCESSES
 from membership.bench.traced import TracedResult
 
@@ -34,7 +35,7 @@ def print_table(results: Sequence[AnyResult], console: Console, *, filesystem: s
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
-        if not isinstance(result, RejectionResult):
+        if not isinstance(result, RejectionResult | ScalingResult):
             cells = _cells(result)
             table.add_row(result.operation, *(cells.get(name, _NONE) for name in _COLUMNS))
     console.print(table)

@@ -14,7 +14,7 @@ from statistics import median
 from typing import Final
 
 from membership.bench.crowd import Crowd
-from membership.bench.load import Load
+from membership.bench.load import Kind, Load
 from membership.bench.operations import Callers, Operation
 from membership.bench.servers import Driver, Fleet, start_collector, start_one_api
 from membership.bench.world import Place
@@ -85,7 +85,8 @@ class _Turns:
         ask, fleet = operation.ask, self._fleets[who]
         shoppers = self._crowd.many[:_MOST_MEMBERS] if ask.role is Role.MEMBER else self._crowd.many
         callers = self._callers.of(ask, shoppers, SystemClock().now())
-        load = Load(fleet.ports, "/graphql", _CONNECTIONS, seconds, ask.template, callers, self._number, ask.expects)
+        kind = Kind(ask.template, callers, self._number, ask.expects)
+        load = Load(fleet.ports, "/graphql", _CONNECTIONS, seconds, [kind])
         measured = self._driver.put(load, fleet)
         self._number += measured.found.requests + _CONNECTIONS
         return measured.cpu_ms
