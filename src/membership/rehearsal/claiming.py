@@ -212,7 +212,8 @@ class Claiming:
                     found = (await member.client.run(self._document["MyGifts"], "MyGifts", asked, _Mine)).my_gifts
                     there.update((gift.id, gift.offer) for gift in found.nodes if gift.offer in offers)
                     after = found.page_info.end_cursor
-                    if not found.page_info.has_next_page:
+                    # The latest come first: what follows is of earlier faults.
+                    if not found.page_info.has_next_page or any(gift.offer not in offers for gift in found.nodes):
                         return
 
         async with asyncio.TaskGroup() as group:
