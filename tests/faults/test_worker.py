@@ -101,6 +101,39 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
+async def test_a_worker_that_is_stopped_with_an_event_in_hand_changes_nothing_when_it_goes_on(
+    settings: Settings, database: Database, conn: Conn
+) -> None:
+    """PostgreSQL ends its transaction; another takes the event over, and then the one that comes after it."""
+    await create_effects(conn)
+    await emit(database, SystemClock().now(), [counted(ANN, 1), counted(ANN, 2)])
+    paused = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("paused_worker.py")),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env=_environment(settings),
+    )
+    assert paused.stdout is not None
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await paused.stdout.readline() == b"effect carried out\n"
+        paused.send_signal(signal.SIGSTOP)
+        seen = Seen()
+        async with _worker(settings, _handling(seen.handle)):
+            await seen.at_least(2)
+        paused.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await paused.communicate(b"go on\n")
+    finally:
+        if paused.returncode is None:
+            paused.kill()
+            await paused.wait()
+    assert paused.returncode == 0
+    assert await effects_of(conn, ANN) == [1, 2]
+    assert await states_of(conn, ANN) == ["DONE", "DONE"]
+
+
 async def test_two_workers_keep_the_order_of_each_key_and_every_effect_happens_once(
     settings: Settings, database: Database, conn: Conn
 ) -> None:

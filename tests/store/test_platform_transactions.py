@@ -170,6 +170,23 @@ async def test_a_statement_that_takes_too_long_is_ended_by_the_server(single: Da
             await transaction.conn.execute("SELECT pg_sleep(60)")
 
 
+async def test_who_is_stopped_in_the_middle_is_fenced_off_and_changes_nothing(
+    single: Database, postgres_dsn: str, conn: Conn
+) -> None:
+    """Others go on with what it had locked."""
+    key = new_id()
+    stopped = Database(single.pool, idle_timeout_ms=50)
+    with pytest.raises((ConnectionError, asyncpg.PostgresConnectionError)):
+        async with stopped.engine(TILL, NOW) as transaction:
+            await transaction.conn.execute("LOCK TABLE platform.outbox")
+            transaction.emit(Event("test.event", key, {}))
+            assert await conn.fetchval("SELECT count(*) FROM platform.outbox") == 0  # waits until it is fenced off
+    assert await conn.fetchval("SELECT count(*) FROM platform.outbox") == 0
+    async with single.engine(TILL, NOW) as transaction:
+        transaction.emit(Event("test.event", key, {}))
+    assert await conn.fetchval("SELECT count(*) FROM platform.outbox") == 1
+
+
 async def test_a_part_that_failed_inside_another_leaves_that_to_be_undone_whole(single: Database, conn: Conn) -> None:
     """With what it wrote before: otherwise its rows stay and its events do not."""
     key = new_id()

@@ -33,6 +33,10 @@ SERVER_SETTINGS: Final[Mapping[str, str]] = {
 
 _PART_OF_TILLS: Final = 5
 """One of so many connections."""
+IDLE_TIMEOUT_MS: Final = 30_000
+"""Between two statements of a transaction, far above what any takes: a process that is stopped in the middle, with the
+locks of a member in hand, is fenced off. PostgreSQL ends its transaction, others go on, and when it wakes up it finds
+its connection gone and has changed nothing."""
 _LAST_SECONDS: Final = 1.0
 """For a server to end what a caller who has gone left behind; then the connection is cut."""
 
@@ -65,6 +69,7 @@ class Database:
         *,
         beside: Pool | None = None,
         statement_timeout_ms: int = 10_000,
+        idle_timeout_ms: int = IDLE_TIMEOUT_MS,
         on_events: Callable[[], None] = lambda: None,
     ) -> None:
         self._pool = pool
@@ -74,6 +79,7 @@ class Database:
         self.waits: Mapping[str, Waits] = {"till": Waits(), "other": Waits()}
         self._on_events = on_events
         self._statement_timeout_ms = statement_timeout_ms
+        self._fence = f"SET LOCAL idle_in_transaction_session_timeout = {idle_timeout_ms}"
 
     @property
     def pool(self) -> Pool:
@@ -111,13 +117,16 @@ class Database:
             wait.end()
             try:
                 with noted(BEGIN):
-                    await begin(conn, f"{opening}; SET LOCAL statement_timeout = {self._statement_timeout()}")
+                    limit = f"SET LOCAL statement_timeout = {self._statement_timeout()}"
+                    await begin(conn, f"{opening}; {limit}; {self._fence}")
                 yield conn
                 with noted(COMMIT):
                     await _commit(conn)
-            except BaseException:
+            except BaseException as error:
                 # A cancelled caller must not leave the connection inside its transaction.
                 await roll_back(conn)
+                if isinstance(error, asyncpg.InterfaceError) and _is_lost(conn):
+                    raise ConnectionError("the server has ended the connection") from error
                 raise
 
     def _statement_timeout(self) -> int:
@@ -207,6 +216,14 @@ async def open_pool(
 
 async def _no_reset(conn: Conn) -> None:
     """Saves the round trip of asyncpg's default reset."""
+
+
+def _is_lost(conn: Conn) -> bool:
+    """Then the pool has taken it from its holder, and asyncpg speaks as of a mistake of ours."""
+    try:
+        return conn.is_closed()
+    except asyncpg.InterfaceError:
+        return True
 
 
 async def _commit(conn: Conn) -> None:
