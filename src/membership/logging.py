@@ -80,6 +80,8 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+    # While the database is away every pool would say so with a trace, several times a second. Who needs it says so once.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 
 def name_trace(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -170,3 +170,10 @@ def test_a_refusal_of_ours_keeps_its_message_and_the_cause_is_told_too() -> None
     assert isinstance(told["cause"], dict)
     assert told["cause"]["type"] == "builtins.KeyError"
     assert "Li Hua" not in str(told)
+
+
+def test_a_pool_does_not_say_of_each_try_that_the_database_is_away() -> None:
+    """It would, several times a second, with a trace; whoever wanted a connection says so once."""
+    with _captured() as stream:
+        logging.getLogger("asyncpg.pool").warning("Failed to restore the pool connection floor; retrying")
+    assert stream.getvalue() == ""
