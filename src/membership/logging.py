@@ -80,7 +80,7 @@ def configure(level: str, stream: IO[str] | None = None) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
-    # While the database is away every pool would say so with a trace, several times a second. Who needs it says so once.
+    # While the database is away every pool would say so of each try, with a trace. Who needs a connection says so once.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
 
 

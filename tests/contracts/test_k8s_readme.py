@@ -96,3 +96,13 @@ def test_every_link_leads_somewhere(target: str) -> None:
         assert (PAGE.parent / path).exists()
     else:
         assert anchor in anchors()
+
+
+def test_every_alert_leads_to_an_entry_of_the_runbook() -> None:
+    alerts = (PAGE.parent / "monitoring" / "alerts.yaml").read_text(encoding="utf-8")
+    led = re.findall(r"runbook: k8s/README\.md#([a-z-]+)$", alerts, re.MULTILINE)
+    assert len(led) == alerts.count("- alert: ")
+    assert set(led) <= anchors()
+    entries = TEXT.partition("# Runbook\n")[2]
+    for name, severity in re.findall(r"- alert: (\w+)\n.*?severity: (\w+)", alerts, re.DOTALL):
+        assert re.search(rf"{severity.upper()}[^.;]*`{name}`", entries), f"{severity} {name} is not in the runbook"
