@@ -29,5 +29,7 @@ async def _main() -> None:
     await run_worker(Settings(), stop=stop, handlers=handlers, jobs=())
 
 
-database.Database.__init__.__kwdefaults__["idle_timeout_ms"] = 500
+_defaults = database.Database.__init__.__kwdefaults__
+assert _defaults is not None
+_defaults["idle_timeout_ms"] = 500
 asyncio.run(_main())

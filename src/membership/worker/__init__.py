@@ -18,7 +18,7 @@ Between two transactions each is fenced by what the next one finds:
 | calendars.reminders | rows, SKIP LOCKED | a row for each one that was told |
 | quotes, claims, keys, events that are forgotten | rows, SKIP LOCKED | what is gone cannot go again |
 | inventory: sweep, return to Redis, check | lock of the pools | the epoch: Redis refuses what comes with an older one |
-| simulations | `attempt`, raised by who takes over after two minutes of silence | progress and result name their attempt |
+| simulations | `attempt`, raised by who takes over after two silent minutes | progress and result name their attempt |
 | coupons to everybody | lock of the run, SKIP LOCKED | one coupon for a member, offer and ordinal; where the run is |
 | waitlist | lock of the due group, SKIP LOCKED, then of the member | the entry's state under its lock |
 """
