@@ -42,7 +42,7 @@ class Machine:
         script = f"trap 'kill -TERM $(jobs -p) 2>/dev/null || true; wait' EXIT\n{lines}"
         done = subprocess.run(
             ["bash", "-euc", script], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
-            timeout=400,
+            timeout=900,
         )  # fmt: skip
         logs = "".join(log.read_text(encoding="utf-8")[-3_000:] for log in self.folder.glob("*.log"))
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
