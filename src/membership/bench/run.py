@@ -55,7 +55,6 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan(), day: Day = Day
     with ExitStack() as stack, Progress(console=Console(stderr=True)) as progress:
         stores = stack.enter_context(Datastores(results.absolute().parent))
         bench = _Bench(stores, seconds, plan, program, progress)
-        scaled = bench.scaling(day)
         found: list[AnyResult] = [
             *bench.contest(),
             bench.conversation(),
@@ -66,8 +65,10 @@ def run_bench(results: Path, seconds: float, plan: Plan = Plan(), day: Day = Day
             *bench.rejections(),
             bench.watch(),
             bench.issue(),
-            *scaled,
         ]
+        # Last: it leaves receipts in the season that the contest compares.
+        scaled = bench.scaling(day)
+        found.extend(scaled)
     write_results(found, results)
     print_table(found, console, filesystem=stores.filesystem, load_average=load_average)
     console.out(scaling_text(scaled, day, processors=PROCESSORS, load_average=load_average), highlight=False)
