@@ -2,16 +2,20 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from time import monotonic
 
 import pytest
+import uvloop
+from redis.asyncio import RedisCluster
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from membership.embedded.valkey import EmbeddedValkey
-from membership.redis.client import RedisClient, is_ready, open_redis
+from membership.embedded.valkey_cluster import ValkeyCluster
+from membership.redis.client import AWAY, RedisClient, is_ready, open_redis
 from support.processes import until
 
 
@@ -79,3 +83,37 @@ async def test_a_cluster_is_reached_through_any_node(tmp_path: Path) -> None:
         await client.set("{member}:a", 1)
         assert await client.get("{member}:a") == b"1"
         await client.aclose()
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+def test_a_connection_that_the_loop_has_closed_counts_as_away(cluster: bool, tmp_path: Path) -> None:
+    """uvloop, which the service runs on, says so by a RuntimeError."""
+
+    async def write_to_a_closed_connection(url: str, node: ValkeyCluster | None) -> None:
+        if node is not None:
+            await node.meet()
+        client = open_redis(url, cluster=cluster)
+        try:
+            await client.incr("counter")
+            for connection in _connections(client):
+                connection._writer.transport.abort()  # type: ignore[union-attr]
+            with pytest.raises(AWAY):
+                await client.incr("counter")
+            assert await is_ready(client)
+        finally:
+            await client.aclose()
+
+    if cluster:
+        with ValkeyCluster(tmp_path) as nodes:
+            uvloop.run(write_to_a_closed_connection(nodes.url(), nodes))
+    else:
+        with EmbeddedValkey(tmp_path / "valkey", durable=False) as server:
+            uvloop.run(write_to_a_closed_connection(server.url(), None))
+
+
+def _connections(client: RedisClient) -> Iterator[AbstractConnection]:
+    if isinstance(client, RedisCluster):
+        for node in client.get_nodes():
+            yield from node._connections
+    else:
+        yield from client.connection_pool._available_connections

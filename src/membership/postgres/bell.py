@@ -8,10 +8,8 @@ within a moment. A lost ring costs at most the workers' polling interval.
 
 import asyncio
 
-import asyncpg
-
 from membership.kernel.time_limits import apart
-from membership.postgres.connection import Pool
+from membership.postgres.connection import LOST, Pool
 
 CHANNEL = "membership_outbox"
 _RING = f"BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}; COMMIT"
@@ -44,6 +42,6 @@ class OutboxBell:
             try:
                 async with self._pool.acquire() as conn:
                     await conn.execute(_RING)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            except LOST:
                 return  # the workers poll as well
             await asyncio.sleep(self._quiet_seconds)

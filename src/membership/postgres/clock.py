@@ -12,7 +12,7 @@ import structlog
 from membership.kernel.clock import SystemClock
 from membership.kernel.ids import move_ids
 from membership.postgres.catalogue import queries_of
-from membership.postgres.connection import Conn, Pool
+from membership.postgres.connection import LOST, Conn, Pool
 from membership.postgres.snapshot import as_login
 
 SQL = queries_of("platform")
@@ -67,5 +67,5 @@ async def adjust_if_reachable(clock: SystemClock, pool: Pool) -> None:
     try:
         async with as_login(pool) as conn:
             await adjust(clock, conn)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (*LOST, TimeoutError) as error:
         _log.warning("the clock's offset could not be read", reason=type(error).__name__)

@@ -1,6 +1,6 @@
 """The connection and pool types that stores take."""
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -12,3 +12,7 @@ if TYPE_CHECKING:
 else:
     Conn: TypeAlias = asyncpg.Connection | PoolConnectionProxy
     Pool: TypeAlias = asyncpg.Pool
+
+LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What a statement raises that did not come through. The last but one is what asyncpg says of a connection that the
+server, or a pooler, has ended while nothing was sent."""

@@ -13,7 +13,7 @@ from membership.bench.crowd import Shopper
 from membership.graph.operations.documents import document_id, graphql_folder
 from membership.kernel.ids import new_id
 from membership.rehearsal.world import Drop
-from membership.till_client import Busy, NoAnswer
+from membership.till_client import TillClientError
 from membership.till_client.base_client import BaseClient
 from membership.till_client.base_model import BaseModel
 
@@ -123,7 +123,7 @@ class Claiming:
     async def _surely(self, claim: Claim) -> None:
         try:
             await self._until_told(claim)
-        except (Busy, NoAnswer) as failure:
+        except TillClientError as failure:
             self.claims.given_up[failure.label] += 1
             self.claims.unsettled.append(claim)
 

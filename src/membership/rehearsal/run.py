@@ -76,7 +76,7 @@ def _until_recovered(traffic: Traffic, struck: Struck) -> None:
     deadline = time.monotonic() + _RECOVERY_SECONDS
     while True:
         last = max([struck.ended, *(sent.ended for sent in traffic.tally.failed())])
-        if traffic.tally.answered_since(last) >= _ANSWERS:
+        if traffic.tally.answered_since(last) >= _ANSWERS or not traffic.is_under_way:
             return
         if time.monotonic() > deadline:
             raise RehearsalFailed(f"clients were not served again within {_RECOVERY_SECONDS} s")

@@ -112,6 +112,10 @@ class Traffic:
         self._closing.set()
         self._thread.shutdown()
 
+    @property
+    def is_under_way(self) -> bool:
+        return self._done is not None and not self._done.done()
+
     def contest(self) -> None:
         self._contested.set()
 
@@ -144,7 +148,7 @@ class Traffic:
             members = [Member(shopper, self._app(token, http)) for shopper, token in self._people.claimers]
             claiming = Claiming(members, self._drop, rng, self._contested.is_set)
             async with asyncio.TaskGroup() as group:
-                day = Day(doors, rng, seconds=_ALL_DAY, most=10**9, is_open=self._is_open)
+                day = Day(doors, rng, seconds=_ALL_DAY, most=10**9, is_open=self._is_open, goes_on=True)
                 group.create_task(day.trade())
                 for _ in range(plan.claimers):
                     group.create_task(claiming.stand(self._is_open))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from random import Random
 
-from membership.till_client import Busy, NoAnswer, Refusal
+from membership.till_client import Busy, NoAnswer, Refusal, TillClientError
 from membership.till_client.generated.input_types import SaleLineInput
 from membership.till_client.generated.quote_sale import QuoteSaleQuoteSalePayload
 from membership.till_simulator.baskets import basket_of
@@ -36,7 +36,8 @@ class Mix:
 
 
 class Day:
-    """`most`: customers in all, whatever the time. Once `is_open` says no, nobody comes in any more."""
+    """`most`: customers in all, whatever the time. Once `is_open` says no, nobody comes in any more.
+    `goes_on`: also after what no repeat would mend, such as a bug; the customer is gone then."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class Day:
         most: int,
         mix: Mix = Mix(),
         is_open: IsOpen = lambda: True,
+        goes_on: bool = False,
     ) -> None:
         self._doors = doors
         self._rng = rng
@@ -54,6 +56,7 @@ class Day:
         self._most = most
         self._mix = mix
         self._is_open = is_open
+        self._lets_go: tuple[type[TillClientError], ...] = (TillClientError,) if goes_on else (Busy, NoAnswer)
         self._served = count(1)
 
     async def trade(self, advance: Advance = lambda _seconds: None) -> float:
@@ -81,7 +84,7 @@ class Day:
                 await self._bring_back(till, own)
             if own and self._is(self._mix.looked_up):
                 await self._look_up(till, self._rng.choice(own))
-        except (Busy, NoAnswer) as failure:
+        except self._lets_go as failure:
             till.book.given_up[failure.label] += 1
 
     async def _sell(self, till: Till, own: list[Receipt]) -> None:

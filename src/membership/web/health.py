@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
-import asyncpg
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -13,6 +12,7 @@ from membership.accounts.keys_needed import lacking_lately
 from membership.kernel.clock import Clock
 from membership.kernel.time_limits import apart
 from membership.members.keyring import Keyring
+from membership.postgres.connection import LOST
 from membership.postgres.database import Database
 from membership.postgres.migrations import Phase, pending
 from membership.postgres.schema_level import SchemaTooNew
@@ -124,5 +124,5 @@ async def _within_time(check: Check) -> str | None:
         return await asyncio.wait_for(check(), _TIMEOUT_SECONDS)
     except TimeoutError:
         return "does not answer in time"
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except LOST:
         return "cannot be reached"

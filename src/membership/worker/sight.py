@@ -12,7 +12,6 @@ from datetime import datetime
 from time import monotonic
 from typing import Final
 
-import asyncpg
 import structlog
 
 from membership.inventory.model import Mode, PoolId, PoolLevel
@@ -21,6 +20,7 @@ from membership.inventory.store import WatchedPool, list_watched_pools
 from membership.kernel.clock import Clock
 from membership.kernel.time_limits import apart
 from membership.points.store import list_liability
+from membership.postgres.connection import LOST
 from membership.postgres.database import Database
 from membership.postgres.outbox import Backlog, backlog
 from membership.postgres.snapshot import snapshot
@@ -113,7 +113,7 @@ class Sight:
         self._looking, self._looked_at = None, monotonic()
 
     async def _look(self) -> Seen | None:
-        with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(TimeoutError, *LOST):
             async with asyncio.timeout(_LOOK_SECONDS):
                 return await self._read()
         _log.warning("there is nothing to be told of the servers: they do not answer in time")

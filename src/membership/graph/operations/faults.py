@@ -27,6 +27,8 @@ _PASSING = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
+    # What asyncpg says of a connection that a pooler has ended while nothing was sent.
+    asyncpg.InternalClientError,
     # This process is to be replaced by a newer one, and another answers in the meantime.
     SchemaTooNew,
 )
@@ -226,4 +228,6 @@ def _masked(error: GraphQLError, correlation_id: str) -> GraphQLError:
 def _code_of_unexpected(cause: BaseException) -> FaultCode:
     if isinstance(cause, _TOO_LONG):
         return FaultCode.OPERATION_TIMED_OUT
-    return FaultCode.UNAVAILABLE if isinstance(cause, _PASSING) else FaultCode.INTERNAL
+    # Of a connection that is closed; the kinds below it are wrong arguments, and bugs.
+    closed = type(cause) is asyncpg.InterfaceError
+    return FaultCode.UNAVAILABLE if closed or isinstance(cause, _PASSING) else FaultCode.INTERNAL
