@@ -222,6 +222,8 @@ class Stage:
         if process_id is None:
             raise RehearsalFailed("PostgreSQL does not run")
         os.kill(process_id, signal.SIGKILL)
+        # Until then it counts as running, and would not be started again.
+        self.until(lambda: self.postgres.process_id is None, "PostgreSQL is gone")
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
