@@ -9,11 +9,11 @@ Between two transactions each is fenced by what the next one finds:
 
 | work | by one at a time | what fences off who comes back |
 |---|---|---|
-| events of the outbox | lock of the head of a key, SKIP LOCKED | a head that is done is a head no more |
-| ticks of periodic jobs | `jobs.pgqueuer_schedules`, picked by one; again after 30 s without a heartbeat | nothing: a job may run twice |
+| events of the outbox | lock of the head of a key, SKIP LOCKED | a head that is done is none |
+| ticks of periodic jobs | picked by one; again after 30 s without a heartbeat | nothing: a job may run twice |
 | points.expiries | lock of the member | one expiry of a lot on a day (unique cause of the entry) |
-| tiers.reviews, tiers.ranks | lock of the member; of the programme's award | standing read again; one award a rank year |
-| coupons.expiries, gifts.forfeits, appointments.lapses | rows, SKIP LOCKED | the state is asked for again under the lock |
+| tiers.reviews, tiers.ranks | lock of the member; of the award | standing read again; one award a rank year |
+| coupons.expiries, gifts.forfeits, appointments.lapses | rows, SKIP LOCKED | the state is asked for under the lock |
 | gifts.judgements, gifts.pools | lock of the member; of the pool | one judgement of a day; a pool closes once |
 | calendars.reminders | rows, SKIP LOCKED | a row for each one that was told |
 | quotes, claims, keys, events that are forgotten | rows, SKIP LOCKED | what is gone cannot go again |
