@@ -56,6 +56,7 @@ check: $(READY) $(TOOLS_READY) manifests ## format, lint, types, import contract
 manifests: $(TOOLS_READY) $(CHECKOV_READY) ## render what k8s/ holds, hold it against the schemas of its kinds, let hadolint and checkov judge
 	$(TOOLS)/hadolint Dockerfile
 	$(TOOLS)/python tools/manifests.py --write .manifests
+	@cp Dockerfile .manifests/
 	$(CHECKOV) --config-file tools/checkov.yaml
 
 image-steps: $(READY) ## carry out the Dockerfile without an engine, and try what comes out of it
