@@ -18,7 +18,7 @@ from membership.rehearsal.report import print_report, write_report
 from membership.rehearsal.run import run_rehearsal
 from membership.rehearsal.watching import Watching
 
-_WIDTH = 136
+_WIDTH = 144
 """Enough for the table where nobody looks, as in a log of CI."""
 
 

@@ -194,7 +194,8 @@ class Stage:
     def command(self, *arguments: str, code: Code | None = None) -> tuple[int, str]:
         """A command beside the processes, past the pooler. Returns its exit code and what it printed."""
         done = run_command(code or self.code, self._direct, *arguments, folder=self.plan.folder)
-        return done.returncode, (done.stdout + done.stderr).strip()
+        # Progress goes to the other stream.
+        return done.returncode, (done.stdout if done.returncode == 0 else done.stderr + done.stdout).strip()
 
     @contextmanager
     def aside(self, code: Code) -> Iterator[Running]:
