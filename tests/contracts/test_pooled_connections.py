@@ -18,7 +18,8 @@ CONNECTED_DIRECTLY = {
     "sample/copying.py": "loads the sample through a staging table",
     "worker/relay.py": "listens for the bell",
 }
-"""Who may, because they are never behind a pooler. No more is `bench`, which has servers of its own."""
+"""Who may, because they are never behind a pooler. No more are those with servers of their own."""
+_APART = ("bench/", "rehearsal/")
 
 _OF_A_SESSION = frozenset(
     {
@@ -126,9 +127,7 @@ def test_what_goes_with_its_transaction_is_not(text: str) -> None:
 
 def test_no_statement_in_the_code_leaves_anything_behind() -> None:
     files = {str(file.relative_to(_SOURCE)): file.read_text(encoding="utf-8") for file in _SOURCE.rglob("*.py")}
-    found = {
-        name: what for name, text in files.items() if not name.startswith("bench/") and (what := _lasting_in(text))
-    }
+    found = {name: what for name, text in files.items() if not name.startswith(_APART) and (what := _lasting_in(text))}
     assert set(found) == set(CONNECTED_DIRECTLY), found
 
 
