@@ -36,7 +36,7 @@ from support.manifests import (
 )
 
 SECRET_VALUES = {
-    "DATABASE_URL": "postgresql://somebody:something@membership-pooler:5432/membership",
+    "DATABASE_URL": "postgresql://somebody:something@membership-pooler:5432/membership",  # pragma: allowlist secret
     "REDIS_URL": "redis://:something@valkey:6379/0",
     "MEMBERSHIP_IDENTITY_HASH_KEYS": '{"1": "%s"}' % ("0" * 64),
     "MEMBERSHIP_IDENTITY_ENCRYPTION_KEYS": '{"1": "%s"}' % ("0" * 64),

@@ -16,7 +16,7 @@ from membership.postgres.connection import Conn
 from membership.postgres.migrations import Phase, migrate, pending
 from support.manifests import ROOT, Object, containers, name, objects
 
-PASSWORD = "something"
+PASSWORD = "something"  # pragma: allowlist secret
 
 
 @pytest.fixture
