@@ -265,7 +265,7 @@ async def test_a_role_that_row_level_security_holds_takes_no_backup(
     """The one that the message tells of takes one."""
     role = f"owner_{secrets.token_hex(4)}"
     await server_conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'it' IN ROLE pg_read_all_data")
-    its = f"postgresql://{role}:it@{postgres_dsn.partition('@')[2]}"
+    its = f"postgresql://{role}:it@{postgres_dsn.partition('@')[2]}"  # pragma: allowlist secret
     try:
         with pytest.raises(RecoveryFailed, match="may not see every row"):
             await taken(its, folder)
