@@ -11,10 +11,16 @@ from support.command import Command
 
 READS = "changes nothing"
 TABLE = {
+    "backup": "reads; the file and the manifest beside it say when and of what",
     "bench": "works on servers of its own",
+    "campaign end": "campaigns.end_early",
     "campaign export": READS,
     "campaign import": "campaigns.create",
+    "campaign list": READS,
+    "campaign pause": "campaigns.pause",
+    "campaign resume": "campaigns.resume",
     "campaign simulate": READS,
+    "check": READS,
     "clock": "platform.move_clock",
     "coupons issue": "coupons.issue",
     "dev": "sample.load",
@@ -27,6 +33,9 @@ TABLE = {
     "outbox discard": "outbox.discard",
     "outbox list": READS,
     "outbox retry": "outbox.retry",
+    "rehearse": "works on servers of its own",
+    "rehearse-restore": "works on servers of its own",
+    "restore": "platform.restore",
     "seed": "sample.load",
     "serve": "whoever asks it acts",
     "till": "a till's simulator: its token acts, and its receipts say so",

@@ -12,7 +12,7 @@ from membership.postgres.migrations import Migration, Phase, migrations
 
 OLD_CODE_GOES_ON = {
     "0026_trail_by_actor": "adds an index",
-    "0029_valid_constraints": "what it proves of old rows, old code has kept to in new ones",
+    "0028_valid_constraints": "what it proves of old rows, old code has kept to in new ones",
 }
 """`post` migrations that take nothing away from older code, and why."""
 

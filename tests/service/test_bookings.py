@@ -114,7 +114,7 @@ async def test_without_a_window_the_horizon_holds_and_nothing_is_asked(desk: Des
     await desk.admission(member, desk.campaigns.now)
     statements.clear()
     assert await desk.admission(member, desk.campaigns.now) is by_horizon
-    assert not [text for text in statements if "SELECT" in text]
+    assert not [text for text in statements if "SELECT" in text and not text.startswith("BEGIN")]
 
 
 async def test_a_higher_tier_books_first(desk: Desk) -> None:
