@@ -1,12 +1,15 @@
 """k8s/README.md leads from nothing to a running service on one machine, to its first sale and to a backup restored: its
 own lines are run, but for those that need a machine to themselves (packages, systemd, a port below 1024)."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +21,7 @@ from membership.embedded.postgres import EmbeddedPostgres
 from membership.embedded.valkey import EmbeddedValkey
 from membership.settings import Settings
 from support.command import Environment
+from support.processes import is_alive, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +37,24 @@ def block(name: str) -> str:
     return found[1]
 
 
+def end_group(group: int) -> None:
+    """What was started in the background goes with the terminal, in its own time."""
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGTERM)
+
+    until(lambda: not members(group), patience_seconds=120)
+
+
+def members(group: int) -> list[int]:
+    """Processes of a group, but for those that ended and that nobody has reaped."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if stat.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[2] == str(group):
+                found.append(int(stat.parent.name))
+    return [process for process in found if is_alive(process)]
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """`environment`: where the lines find what on a machine of its own is where they look by default."""
@@ -43,14 +65,22 @@ class Machine:
     def paste(self, *names: str) -> dict[str, str]:
         """What each block shows, one after the other in one terminal, which ends what it started."""
         lines = "".join(f"echo '== {name}'\n{block(name)}" for name in names)
-        script = f"trap 'kill -TERM $(jobs -p) 2>/dev/null || true; wait' EXIT\n{lines}"
-        done = subprocess.run(
-            ["bash", "-euc", script], cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
-            timeout=900,
-        )  # fmt: skip
+        process = subprocess.Popen(
+            ["bash", "-euc", lines],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            out, told = process.communicate(timeout=900)
+        finally:
+            end_group(process.pid)
         logs = "".join(log.read_text(encoding="utf-8")[-3_000:] for log in self.folder.glob("*.log"))
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{logs}"
-        shown = re.split(r"^== (\w+)\n", done.stdout, flags=re.MULTILINE)[1:]
+        assert process.returncode == 0, f"{out}\n{told}\n{logs}"
+        shown = re.split(r"^== (\w+)\n", out, flags=re.MULTILINE)[1:]
         return dict(zip(shown[::2], shown[1::2], strict=True))
 
 
