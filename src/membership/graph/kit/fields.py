@@ -7,14 +7,14 @@ annotation and its refusals. A refusal that was not declared is a bug and ends a
 
 import functools
 import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias, cast
 
 import strawberry
 from strawberry.types.field import StrawberryField
 from strawberry.types.union import StrawberryUnion
 
-from membership.graph.kit.context import Info, RequestContext
+from membership.graph.kit.context import Info
 from membership.graph.kit.errors import as_refusal, result_union
 from membership.kernel.errors import DomainError
 
@@ -112,12 +112,13 @@ def _answering(resolver: AsyncResolver, refusals: tuple[type[DomainError], ...])
         try:
             return await resolver(*arguments, **named)
         except refusals as refusal:
-            _context_of(named).refusals.append(refusal.code)
+            _note(refusal, named.get("info"))
             return as_refusal(refusal)
 
     return answer
 
 
-def _context_of(named: Mapping[str, object]) -> RequestContext:
-    """Resolvers that may refuse take `info`: strawberry hands it to them by its name."""
-    return cast(Info, named["info"]).context
+def _note(refusal: DomainError, info: object) -> None:
+    """For logs and metrics. `info` as strawberry hands it to resolvers that take it, as all of the service's do."""
+    if isinstance(info, strawberry.Info):
+        cast(Info, info).context.refusals.append(refusal.code)
