@@ -25,7 +25,7 @@ def rehearse(  # noqa: PLR0917 - typer makes an option of each
         float | None, typer.Option(min=0.5, max=120, help="Quiet trade before and after each fault.")
     ] = None,
     short: Annotated[
-        bool, typer.Option("--short", help="A small topology and little traffic, about a minute.")
+        bool, typer.Option("--short", help="A small topology and little traffic, without `restart`: about a minute.")
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave data and logs of all processes where they are.")] = False,
 ) -> None:

@@ -36,7 +36,7 @@ class Wanted:
 
 def run(wanted: Wanted) -> bool:
     """Whether every goal was met. Raises CommandFailed."""
-    faults = _faults(wanted.only)
+    faults = _faults(wanted.only, short=wanted.short)
     logging.configure("ERROR")
     with _folder(wanted) as folder:
         plan = _plan(wanted, folder)
@@ -50,11 +50,13 @@ def run(wanted: Wanted) -> bool:
     return rehearsed.is_good
 
 
-def _faults(only: tuple[str, ...]) -> tuple[Fault, ...]:
+def _faults(only: tuple[str, ...], *, short: bool) -> tuple[Fault, ...]:
+    """In the short form the migration stands for the restart: every process is replaced in it too."""
     if unknown := set(only) - {fault.name for fault in FAULTS}:
         names = ", ".join(fault.name for fault in FAULTS)
         raise CommandFailed(f"There is no {', '.join(sorted(unknown))}; choose of: {names}.")
-    return tuple(fault for fault in FAULTS if not only or fault.name in only)
+    left_out = {"restart"} if short and not only else set[str]()
+    return tuple(fault for fault in FAULTS if fault.name not in left_out and (not only or fault.name in only))
 
 
 def _plan(wanted: Wanted, folder: Path) -> Plan:

@@ -37,6 +37,9 @@ defaults
     retries 3
     option redispatch 1
     retry-on conn-failure empty-response
+    # Only what lies here as a whole can be sent again. Clients send head and body one after the other: a body that was
+    # still to come was lost with the process, and the client's connection was closed without a word.
+    option http-buffer-request
 {faults}
 frontend clients
     bind 127.0.0.1:{port}
