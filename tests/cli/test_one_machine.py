@@ -115,6 +115,9 @@ def machine(environment: Environment, free_port: int) -> Iterator[Machine]:
                     "BACKUPS": str(folder / "backups"),
                     "API": str(free_port),
                     "SECOND_API": str(free_port + 1),
+                    "SEEN": str(free_port + 2),
+                    "SECOND_SEEN": str(free_port + 3),
+                    "WORKER_SEEN": str(free_port + 4),
                 },
             )
     finally:
@@ -124,7 +127,7 @@ def machine(environment: Environment, free_port: int) -> Iterator[Machine]:
 def test_from_nothing_to_the_first_sale_and_a_backup_restored(machine: Machine) -> None:
     shown = machine.paste("settings", "trial", "schema", "processes", "sale", "backup")
     assert "applied 0001_platform" in shown["schema"]
-    assert shown["processes"].count('"status":"ready"') == 2
+    assert shown["processes"].count('"status":"ready"') == 3, "two of the API, and the worker at its monitoring port"
     *_, enrolled, sold = shown["sale"].splitlines()
     assert '"card":{' in enrolled
     assert '"pointsEarned":2999' in sold and '"exceptions":[]' in sold
