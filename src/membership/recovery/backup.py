@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -30,6 +31,7 @@ COUNTED: Final = (
 )
 """Counted again after a restore."""
 _SUFFIX: Final = ".dump"
+_OURS: Final = re.compile(rf"membership-\d{{8}}T\d{{6}}Z{re.escape(_SUFFIX)}")
 _GRANTED: Final = """
     WITH granted AS (
         SELECT DISTINCT held.oid, held.rolname, held.rolinherit
@@ -86,8 +88,11 @@ def name_of(real_now: datetime) -> str:
 
 
 def forget_older(folder: Path, keep: int) -> Sequence[Path]:
-    """Removes all but the newest `keep` backups of a folder, each with what is said beside it."""
-    old = sorted(folder.glob(f"membership-*{_SUFFIX}"))[:-keep]
+    """Removes all but the newest `keep` backups of a folder, each with what is said beside it.
+
+    Whoever gave a backup a name of its own wants it kept: it is neither counted nor removed.
+    """
+    old = sorted(file for file in folder.iterdir() if _OURS.fullmatch(file.name))[:-keep]
     for file in old:
         file.unlink()
         beside(file).unlink(missing_ok=True)

@@ -46,7 +46,7 @@ def run(command: Sequence[str], dsn: str) -> None:
     if password is not None:
         environment["PGPASSWORD"] = password
     done = subprocess.run(  # noqa: S603 - our own command line
-        [*command, "--dbname", address], env=environment, capture_output=True, text=True, check=False
+        [*command, "--no-password", "--dbname", address], env=environment, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
@@ -55,11 +55,22 @@ def run(command: Sequence[str], dsn: str) -> None:
 
 
 def without_password(dsn: str) -> tuple[str, str | None]:
-    address = urlsplit(dsn)
-    if address.password is None:
-        return dsn, None
-    user, _, place = address.netloc.rpartition("@")
-    return urlunsplit(address._replace(netloc=f"{user.partition(':')[0]}@{place}")), unquote(address.password)
+    """It may stand before the host or among the parameters, which come first, as with PostgreSQL's own programs."""
+    before, mark, query = dsn.partition("?")
+    kept, password = [], None
+    for parameter in query.split("&"):
+        name, _, value = parameter.partition("=")
+        if unquote(name) == "password":
+            password = unquote(value)
+        else:
+            kept.append(parameter)
+    address = urlsplit(before)
+    if address.password is not None:
+        user, _, place = address.netloc.rpartition("@")
+        before = urlunsplit(address._replace(netloc=f"{user.partition(':')[0]}@{place}"))
+        password = unquote(address.password) if password is None else password
+    parameters = "&".join(kept)
+    return f"{before}{mark}{parameters}" if parameters else before, password
 
 
 def _programs(name: str) -> Iterator[Program]:
