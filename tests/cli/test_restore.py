@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from membership.embedded.postgres import EmbeddedPostgres
+from membership.inventory import store
 from membership.inventory.errors import SoldOut
 from membership.inventory.model import GrantedClaim
 from membership.inventory.service import Inventory
@@ -168,6 +169,29 @@ async def test_a_database_that_is_back_by_other_means_is_settled(
     assert (row["actor"], json.loads(row["after"])) == ("operator:li.hua", {"offers": 1, "promised": 1, "held_back": 1})
 
 
+async def test_a_settling_that_stopped_after_redis_was_loaded_forgets_no_promise(
+    postgres_dsn: str, drop: DropWorld, conn: Conn, client: RedisClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was loaded is all that Redis knows from then on: what was promised has to be safe before."""
+    assert isinstance(await drop.claim(2), GrantedClaim)
+    await conn.execute("DELETE FROM inventory.claims WHERE member_id = $1", drop.request(2).member.member_id)
+    await conn.execute("DELETE FROM inventory.member_counts WHERE member_id = $1", drop.request(2).member.member_id)
+    await conn.execute("DELETE FROM public.gifts WHERE member_id = $1", drop.request(2).member.member_id)
+    await conn.execute("UPDATE inventory.pools SET confirmed = confirmed - 1")
+
+    async def stop(*_: object) -> None:
+        raise ConnectionError
+
+    inventory = Inventory(drop.database, client)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(store, "finish_rebuild", stop)
+        with pytest.raises(ConnectionError):
+            await inventory.begin_anew(START, real_now=START)
+    await inventory.begin_anew(START, real_now=START)
+    assert await conn.fetchval("SELECT voided FROM inventory.pools") == 1
+    await drop.check_quiet()
+
+
 async def test_a_server_where_nobody_made_roles(
     membership: Command,
     postgres_dsn: str,
@@ -277,14 +301,15 @@ async def test_a_role_that_row_level_security_holds_takes_no_backup(
 
 
 def test_old_backups_make_room(membership: Command, postgres_dsn: str, folder: Path) -> None:
-    for name in ("membership-20260101T000000Z.dump", "membership-20260102T000000Z.dump", "of-somebody-else.dump"):
+    of_others = ("membership-before-the-sale.dump", "of-somebody-else.dump")
+    for name in ("membership-20260101T000000Z.dump", "membership-20260102T000000Z.dump", *of_others):
         for file in (folder / name, folder / f"{name}.json"):
             file.touch()
     shown = membership("backup", "--to", str(folder), "--keep", "2", DATABASE_URL=postgres_dsn)
     assert shown.returncode == 0, shown.stderr
     there = sorted(file.name for file in folder.glob("*.dump"))
     assert there[0] == "membership-20260102T000000Z.dump"
-    assert (len(there), there[-1]) == (3, "of-somebody-else.dump")
+    assert (len(there), *there[-2:]) == (4, *of_others)
     assert not (folder / "membership-20260101T000000Z.dump.json").exists()
 
 
@@ -301,3 +326,5 @@ def test_a_program_is_never_older_than_the_server(monkeypatch: pytest.MonkeyPatc
 def test_a_password_is_in_no_list_of_processes() -> None:
     shown = programs.without_password("postgresql://me:p%40ss@db.example:5433/membership?sslmode=require")
     assert shown == ("postgresql://me@db.example:5433/membership?sslmode=require", "p@ss")
+    shown = programs.without_password("postgresql:///membership?host=/run/db&password=p%40s%2Bs&user=me")
+    assert shown == ("postgresql:///membership?host=/run/db&user=me", "p@s+s")
