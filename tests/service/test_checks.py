@@ -94,6 +94,16 @@ async def test_a_drift_is_named(copy: str, area: Area, law: str, statements: Seq
     assert all(found.subject and found.stored and found.due for found in verdict.examples)
 
 
+async def test_a_policy_that_opens_a_wall_is_named(copy: str) -> None:
+    """Policies are alternatives: one that lets everybody through makes the others say nothing."""
+    conn = await asyncpg.connect(copy)
+    await conn.execute("CREATE POLICY all_of_it ON members.members FOR SELECT TO membership_reader USING (true)")
+    await conn.close()
+    report = await checked(copy, NOW, areas={Area.SCHEMA})
+    assert drifting(report) == {"schema walls"}
+    assert [found.subject for found in report.drifting[0].examples] == ["policy all_of_it of members.members"]
+
+
 def test_every_law_is_broken_once() -> None:
     """A new law comes with the drift that shows it; that of keys is the next test."""
     broken = {(area, law) for area, laws in PLANTED.items() for law in laws}

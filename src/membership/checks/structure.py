@@ -82,25 +82,40 @@ async def indexes(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequenc
 
 
 async def walls(conn: Conn, stretch: Stretch, knowledge: Knowledge) -> Sequence[Found]:
-    """Row-level security is on, and for the owner of the tables too."""
+    """Row-level security is on, and for the owner of the tables too. One policy more opens what the others close."""
     del stretch
-    return _compared("policy", await SQL.list_policies.many(conn), expected().policies, knowledge)
+    rows, wanted = await SQL.list_policies.many(conn), expected().policies
+    known = {table.partition(".")[0] for table, _ in wanted}
+    waiting = _waiting(knowledge)
+    added = [
+        Found(f"policy {row['name']} of {row['on_table']}", "there, and of no migration", "no such policy")
+        for row in rows
+        if (row["on_table"], row["name"]) not in wanted
+        and row["on_table"].partition(".")[0] in known
+        and not re.search(rf"\b{re.escape(row['name'])}\b", waiting)
+    ]
+    return [*_compared("policy", rows, wanted, knowledge), *added]
 
 
 def _compared(
     kind: str, rows: Iterable[asyncpg.Record], wanted: Iterable[Named], knowledge: Knowledge
 ) -> Sequence[Found]:
-    waiting = "\n".join(step.text for step in knowledge.migrations.missing)
+    waiting = _waiting(knowledge)
     there = {(row["on_table"], row["name"]): bool(row["sound"]) for row in rows}
     ours = {table.partition(".")[0] for table, _ in wanted}
     found = []
     for table, name in sorted({*wanted, *(key for key in there if key[0].partition(".")[0] in ours)}):
         sound = there.get((table, name))
-        if sound or re.search(rf"\b{name}\b", waiting):
+        if sound or re.search(rf"\b{re.escape(name)}\b", waiting):
             continue
         stored = "missing" if sound is None else _UNSOUND[kind]
         found.append(Found(f"{kind} {name} of {table}", stored, _SOUND[kind]))
     return found
+
+
+def _waiting(knowledge: Knowledge) -> str:
+    """The text of what is still to be applied."""
+    return "\n".join(step.text for step in knowledge.migrations.missing)
 
 
 _UNSOUND: Final = {
