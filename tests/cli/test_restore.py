@@ -1,6 +1,8 @@
 """membership backup and restore, as an operator uses them: what comes back, and that no later life counts any more."""
 
+import errno
 import json
+import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -281,6 +283,18 @@ async def test_a_backup_is_one_moment_and_says_what_is_in_it(postgres_dsn: str, 
     assert (said["encryption_keys"], said["rows"]["members.members"]) == ([1], 1)
     assert file.stat().st_mode & 0o077 == 0
     assert names(folder) == [file.name, f"{file.name}.json"]
+
+
+async def test_a_full_disk_is_told_and_nothing_is_left_behind(
+    postgres_dsn: str, till: TillWorld, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RecoveryFailed, match=r"taken\.dump cannot be written: No space left on device"):
+        await taken(postgres_dsn, folder)
+    assert names(folder) == []
 
 
 async def test_a_role_that_row_level_security_holds_takes_no_backup(

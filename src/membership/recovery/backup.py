@@ -76,7 +76,10 @@ async def back_up(pool: Pool, dsn: str, file: Path, *, now: datetime, real_now: 
                     bytes=size,
                     sha256=sha256,
                 )
-        await asyncio.to_thread(_publish, partial, file, said)
+        try:
+            await asyncio.to_thread(_publish, partial, file, said)
+        except OSError as error:
+            raise RecoveryFailed(f"{file} cannot be written: {error.strerror or error}.") from None
     finally:
         await asyncio.to_thread(partial.unlink, missing_ok=True)
     return said
@@ -151,12 +154,16 @@ def _versions(needed: Sequence[UnderKey], purpose: str) -> tuple[int, ...]:
 def _publish(partial: Path, file: Path, said: Manifest) -> None:
     """The manifest first: a backup that has its name is whole, and so is what is said of it."""
     words = beside(file).with_name(f".{beside(file).name}.partial")
-    words.touch(mode=0o600)
-    words.write_text(said.model_dump_json(indent=2), encoding="utf-8")
-    for written, name in ((words, beside(file)), (partial, file)):
-        with written.open("rb") as opened:
-            os.fsync(opened.fileno())
-        written.rename(name)
+    try:
+        words.touch(mode=0o600)
+        words.write_text(said.model_dump_json(indent=2), encoding="utf-8")
+        for written in (words, partial):
+            with written.open("rb") as opened:
+                os.fsync(opened.fileno())
+        words.rename(beside(file))
+    finally:
+        words.unlink(missing_ok=True)
+    partial.rename(file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
