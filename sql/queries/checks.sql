@@ -503,7 +503,23 @@ CROSS JOIN LATERAL (
         AND claim.offer_id = held.offer_id AND claim.counts AND (held.day IS NULL OR claim.day = held.day)
 ) AS counted
 WHERE held.member_id > $1::uuid AND held.member_id <= $2::uuid
-    AND (held.claimed <> counted.claims OR held.claimed > held.most OR held.claimed < 0);
+    AND (held.claimed <> counted.claims OR held.claimed > held.most OR held.claimed < 0)
+UNION ALL
+SELECT format('member %s, offer %s', claim.member_id, claim.offer_id), 'not counted', format('%s claims', count(*))
+FROM inventory.claims AS claim
+JOIN inventory.offers AS offer ON offer.offer_id = claim.offer_id
+WHERE claim.member_id > $1::uuid AND claim.member_id <= $2::uuid AND claim.counts
+    AND (
+        (offer.limit_per_member IS NOT NULL AND NOT EXISTS (
+            SELECT FROM inventory.member_counts AS held
+            WHERE held.offer_id = claim.offer_id AND held.member_id = claim.member_id AND held.day IS NULL
+        ))
+        OR (offer.limit_per_member_day IS NOT NULL AND NOT EXISTS (
+            SELECT FROM inventory.member_counts AS held
+            WHERE held.offer_id = claim.offer_id AND held.member_id = claim.member_id AND held.day = claim.day
+        ))
+    )
+GROUP BY claim.member_id, claim.offer_id;
 
 -- name: list_event_keys :many
 -- The last key of the next $2 events after $1.

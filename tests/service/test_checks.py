@@ -104,6 +104,16 @@ async def test_a_policy_that_opens_a_wall_is_named(copy: str) -> None:
     assert [found.subject for found in report.drifting[0].examples] == ["policy all_of_it of members.members"]
 
 
+async def test_claims_that_nobody_counts_are_named(copy: str) -> None:
+    """Without a count a member begins at zero, and claims all of the limit again."""
+    conn = await asyncpg.connect(copy)
+    await conn.execute("DELETE FROM inventory.member_counts")
+    await conn.close()
+    report = await checked(copy, NOW, areas={Area.INVENTORY})
+    assert drifting(report) == {"inventory I4"}
+    assert {found.stored for found in report.drifting[0].examples} == {"not counted"}
+
+
 def test_every_law_is_broken_once() -> None:
     """A new law comes with the drift that shows it; that of keys is the next test."""
     broken = {(area, law) for area, laws in PLANTED.items() for law in laws}
