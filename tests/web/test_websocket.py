@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 import structlog.testing
+from structlog.testing import capture_logs
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from membership.graph.operations.documents import document_id
@@ -359,15 +360,18 @@ class TestLimits:
         self, serve: Serve, issue: Issue, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(SOURCE, "padding", "x" * 200_000)
-        async with serve(limits=StreamLimits(send_seconds=0.2)) as served, client_of(served) as client:
-            await client.begin(authorization=f"Bearer {issue(Role.MEMBER)}")
-            client.connection.transport.pause_reading()
-            await client.subscribe(LEVEL)
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while len(served.streams):
-                    SOURCE.value += 1
-                    await asyncio.sleep(0.005)
-            client.connection.transport.resume_reading()
+        limits = StreamLimits(send_seconds=0.2)
+        with capture_logs() as lines:
+            async with serve(limits=limits) as served, client_of(served) as client:
+                await client.begin(authorization=f"Bearer {issue(Role.MEMBER)}")
+                client.connection.transport.pause_reading()
+                await client.subscribe(LEVEL)
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    while len(served.streams):
+                        SOURCE.value += 1
+                        await asyncio.sleep(0.005)
+                client.connection.transport.resume_reading()
+        assert "SLOW" in [line.get("outcome") for line in lines]
 
 
 class TestTheEnd:

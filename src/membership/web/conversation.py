@@ -211,6 +211,7 @@ class Conversation:
         except RateLimited as limited:
             await self._refuse(run, present([limited.error], correlation_id=run.correlation_id))
         except (SlowConsumer, OSError):
+            run.outcome = End.SLOW.name
             self._stream.end(End.SLOW)
         except Exception as error:
             (masked,) = present([GraphQLError("", original_error=error)], correlation_id=run.correlation_id)
