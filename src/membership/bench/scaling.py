@@ -26,6 +26,8 @@ MIX: Final = "the day's mix"
 _IN_SEASON: Final = {QUOTE: QUOTE_IN_SEASON, COMMIT: COMMIT_IN_SEASON}
 _FIRST_NUMBER: Final = 1_500_000_000
 """Beyond those of the contest."""
+APART: Final = 20_000_000
+"""Numbers for each operation: claims share their keys with claims of what is sold out, whoever makes them."""
 _MOST_MEMBERS: Final = 500
 _WARM_UP: Final = 0.2
 """Of what is measured."""
@@ -84,6 +86,11 @@ def steps(rounds: int) -> int:
     return len(Day().whole()) + rounds * len(PROCESSES)
 
 
+def first_number_of(operation: str, made: int) -> int:
+    """Of the next load, where so many requests were made."""
+    return _FIRST_NUMBER + APART * list(Day().whole()).index(operation) + made
+
+
 def costs(results: Sequence[ScalingResult]) -> Mapping[str, Cost]:
     """By operation."""
     return {result.operation: result.cost for result in results if result.operation != MIX}
@@ -103,7 +110,7 @@ class _Trial:
         self._weights = day.whole()
         self._driver = driver
         self._fleet = fleet
-        self._number = _FIRST_NUMBER
+        self._made = 0
 
     def warm_up(self) -> None:
         """Every process has seen every document, and has its connections."""
@@ -127,7 +134,7 @@ class _Trial:
         before = self._used(fleet)
         found = self._driver.put(load, fleet).found
         used = [after - earlier for after, earlier in zip(self._used(fleet), before, strict=True)]
-        self._number += found.requests + stage.connections
+        self._made += found.requests + stage.connections
         api, postgres, valkey, generator = (round(1000 * spent / found.requests, 3) for spent in used)
         return ScalingResult(
             operation=operation,
@@ -151,7 +158,7 @@ class _Trial:
         ask, stage = self._asks[name], self._stage
         shoppers = stage.crowd.many[:_MOST_MEMBERS] if ask.role is Role.MEMBER else stage.crowd.many
         callers = stage.callers.of(ask, shoppers, SystemClock().now())
-        return Kind(ask.template, callers, self._number, ask.expects, weight)
+        return Kind(ask.template, callers, first_number_of(name, self._made), ask.expects, weight)
 
 
 def _middle(found: Sequence[ScalingResult]) -> ScalingResult:

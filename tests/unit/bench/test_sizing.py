@@ -1,11 +1,12 @@
 """What a day needs follows from what shoppers do and what it costs."""
 
+import itertools
 from dataclasses import replace
 from typing import Final
 
 import pytest
 
-from membership.bench.scaling import MIX, ScalingResult, costs
+from membership.bench.scaling import APART, MIX, ScalingResult, costs, first_number_of
 from membership.bench.scaling_table import scaling_text
 from membership.bench.sizing import CLAIM, COMMIT, HOME, LEVELS, LOOK_UP, QUOTE, SOLD_OUT, Cost, Day, needs
 
@@ -61,6 +62,15 @@ def test_processors_are_rate_times_cost_with_room_for_bursts() -> None:
     assert most.per_second == pytest.approx(330)
     assert (most.api, most.postgres, most.valkey) == pytest.approx((0.66, 0.33, 0.033))
     assert (most.pods, most.postgres_processors) == (2, 1)
+
+
+def test_no_two_operations_have_a_number_in_common() -> None:
+    """Claims and claims of what is sold out have the same keys; a receipt's number ends at 2^31 - 1."""
+    first = sorted(first_number_of(name, 0) for name in OPERATIONS)
+
+    assert all(later - earlier >= APART for earlier, later in itertools.pairwise(first))
+    assert first[-1] + APART < 2**31
+    assert first_number_of(CLAIM, 7) == first_number_of(CLAIM, 0) + 7
 
 
 def test_the_table_says_what_was_measured_and_what_is_needed() -> None:
