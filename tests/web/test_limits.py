@@ -196,6 +196,18 @@ async def test_a_body_may_be_so_large(transport: str, make_app: MakeApp) -> None
     assert (exceeds.status_code, told(exceeds.json())[0]) == (413, "BODY_TOO_LARGE")
 
 
+@pytest.mark.parametrize(("brackets", "code"), [(15_000, "BAD_REQUEST"), (15_001, "TOO_MANY_VALUES")])
+async def test_brackets_are_counted_before_a_body_is_read(brackets: int, code: str, make_app: MakeApp) -> None:
+    """No JSON: what is told shows whether it was read."""
+    asgi = httpx.ASGITransport(make_app())
+    async with httpx.AsyncClient(
+        transport=asgi, base_url="http://membership.test", headers={"Content-Type": "application/json"}
+    ) as client:
+        for bracket in "{[":
+            refused = await client.post("/graphql", content=bracket * brackets)
+            assert (refused.status_code, told(refused.json())[0]) == (400, code)
+
+
 async def test_a_frame_may_be_as_large(make_app: MakeApp) -> None:
     said = json.dumps(
         {"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }", "x": "茶"}}, ensure_ascii=False

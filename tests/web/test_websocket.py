@@ -250,6 +250,11 @@ class TestWhatTheProtocolForbids:
         assert code == 4400
         assert reason
 
+    async def test_brackets_are_counted_before_a_message_is_read(self, client: Client) -> None:
+        await client.begin()
+        await client.connection.send("[" * 15_001)
+        assert await client.hear_close() == (4400, "The message has too many opening brackets")
+
     async def test_a_beginning_that_is_no_object(self, client: Client) -> None:
         await client.say("connection_init", payload=[])
         assert (await client.hear_close())[0] == 4400

@@ -35,7 +35,15 @@ from membership.web.answers import body_of
 from membership.web.bearers import close_code
 from membership.web.operations import Operations, was_executed
 from membership.web.rates import RateLimited
-from membership.web.requests import MAX_BODY_BYTES, GraphQLRequest, Headers, Malformed, request_of, text
+from membership.web.requests import (
+    MAX_BODY_BYTES,
+    GraphQLRequest,
+    Headers,
+    Malformed,
+    has_too_many_brackets,
+    request_of,
+    text,
+)
 from membership.web.streams import End, SlowConsumer, Stream, TooManyStreams
 from membership.web.tracing import of_subscribe, over
 
@@ -289,6 +297,8 @@ def _parsed(frame: object) -> Message:
         raise Violation(4400, "Messages are JSON in text frames")
     if len(frame) > MAX_BODY_BYTES:
         raise Violation(4400, "The message is too large")
+    if has_too_many_brackets(frame.encode()):
+        raise Violation(4400, "The message has too many opening brackets")
     try:
         message = orjson.loads(frame)
     except orjson.JSONDecodeError:

@@ -18,6 +18,9 @@ from membership.web.negotiation import is_json
 MAX_BODY_BYTES = 256_000
 """More than the usual 100 kB, because a paid receipt is never refused: 200 lines whose descriptions have 60 Chinese
 characters, each escaped in 6 bytes, are beyond that already. Here 180 characters a line fit."""
+MAX_BRACKETS = 15_000
+"""Opening ones, in texts too. Variables that may run have at most 2,500."""
+_TOO_MANY_BRACKETS = f"A request may hold {MAX_BRACKETS:,} opening brackets; this one holds more."
 
 BODY_SECONDS = 20.0
 """Time enough for the longest on a line of 13 kB a second. Who says how much will come and sends nothing is let go."""
@@ -85,6 +88,8 @@ async def read_post(headers: Headers, receive: Receive) -> GraphQLRequest:
     except TimeoutError:
         late = fault(FaultCode.BAD_REQUEST, f"The body did not come within {BODY_SECONDS:g} seconds. Send it again.")
         raise Malformed(408, late, {"Connection": "close"}) from None
+    if has_too_many_brackets(body):
+        raise Malformed(400, fault(FaultCode.TOO_MANY_VALUES, _TOO_MANY_BRACKETS))
     try:
         parameters = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -92,6 +97,12 @@ async def read_post(headers: Headers, receive: Receive) -> GraphQLRequest:
     if not isinstance(parameters, dict):
         raise Malformed(422, fault(FaultCode.BAD_REQUEST, "The body takes one JSON object; batches are off."))
     return request_of(parameters)
+
+
+def has_too_many_brackets(body: bytes) -> bool:
+    """Counted before it is read as JSON: a hundred thousand empty objects cost the most of all that is refused, since
+    the garbage collector looks through what was made so far, again and again."""
+    return body.count(b"{") + body.count(b"[") > MAX_BRACKETS
 
 
 def read_get(scope: Scope) -> GraphQLRequest:
