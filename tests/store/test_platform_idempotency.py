@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import pytest
 
 from membership.kernel.actor import Actor, Role
-from membership.kernel.errors import DomainError
 from membership.kernel.ids import new_id
 from membership.postgres.connection import Conn
 from membership.postgres.database import Database
@@ -16,31 +15,12 @@ from membership.postgres.json import Json
 from membership.postgres.transaction import Event, Transaction
 from support.blocked import until_blocked
 from support.clock import StoppedClock
+from support.refusals import PoolBusy, PoolEmpty
 
 TILL = Actor(Role.TILL, "till", till_id=new_id())
 REQUEST = Keyed("commitSale", "key-1", {"sequence": 7, "lines": [1, 2]})
 
 Work = Callable[[Transaction], Awaitable[int]]
-
-
-@dataclass(eq=False)
-class PoolEmpty(DomainError):
-    code = "TEST_POOL_EMPTY"
-    left: int
-
-    @property
-    def message(self) -> str:
-        return f"{self.left} left."
-
-
-@dataclass(eq=False)
-class PoolBusy(DomainError):
-    code = "TEST_POOL_BUSY"
-    retryable = True
-
-    @property
-    def message(self) -> str:
-        return "Try again."
 
 
 @pytest.fixture(autouse=True)
