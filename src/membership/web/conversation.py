@@ -33,6 +33,7 @@ from membership.monitoring.operations import OperationMetrics
 from membership.tracing.calls import Traced
 from membership.web.answers import body_of
 from membership.web.bearers import close_code
+from membership.web.endings import ended
 from membership.web.operations import Operations, was_executed
 from membership.web.rates import RateLimited
 from membership.web.requests import (
@@ -274,21 +275,14 @@ class _Run:
             self.task.cancel()
 
     def log(self, caller: Actor | None, metrics: OperationMetrics) -> None:
-        context, seconds = self.context, perf_counter() - self.began
-        metrics.ended(
-            context.operation if context else None,
-            caller,
-            code=self.outcome,
-            refusals=context.refusals if context else (),
-            seconds=None if context and context.is_subscription else seconds,
-        )
-        log.info(
+        ended(
             "graphql operation",
+            metrics,
+            context=self.context,
+            caller=caller,
             correlation_id=self.correlation_id,
-            operation=context.operation if context else None,
-            role=context.caller.role.value if context and context.caller else None,
-            outcome=self.outcome or (context.refusal if context else None) or "OK",
-            duration_ms=round(seconds * 1000, 2),
+            code=self.outcome,
+            began=self.began,
         )
 
 

@@ -20,6 +20,7 @@ from membership.monitoring.operations import OperationMetrics
 from membership.tracing.calls import Traced
 from membership.web.answers import TOLD_BESIDE, Answer, HeaderPairs, encode, encode_error, pairs_of, status_of
 from membership.web.bearers import Bearer
+from membership.web.endings import ended
 from membership.web.events import EventStream
 from membership.web.graphiql import show_graphiql
 from membership.web.negotiation import MediaType, answer_type, prefers_html, takes_events
@@ -218,21 +219,14 @@ class _Call:
     def over(self, status: int) -> None:
         """One line a request, of a stream when it has ended. Never variables: they hold what members said."""
         self.traced.tell({"http.response.status_code": status})
-        context, seconds = self.context, perf_counter() - self.began
-        self.metrics.ended(
-            context.operation if context else None,
-            self.bearer.actor if self.bearer else None,
-            code=self.outcome,
-            refusals=context.refusals if context else (),
-            seconds=None if context and context.is_subscription else seconds,
-        )
-        log.info(
+        ended(
             "graphql request",
+            self.metrics,
+            context=self.context,
+            caller=self.bearer.actor if self.bearer else None,
             correlation_id=self.correlation_id,
-            operation=context.operation if context else None,
-            role=context.caller.role.value if context and context.caller else None,
-            outcome=self.outcome or (context.refusal if context else None) or "OK",
+            code=self.outcome,
+            began=self.began,
             status=status,
-            duration_ms=round(seconds * 1000, 2),
         )
         over(self.traced, self.outcome)
